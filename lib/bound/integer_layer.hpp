@@ -1,0 +1,40 @@
+// The integers of one layer, as the datapath sees them: operand weights, the box of operand inputs, and what the row's
+// constant is made of. Everything above (bounds, certificates, voters) speaks about this.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "axecert/datapath/datapath.hpp"
+
+namespace axe {
+
+/// y_r = constant_r + Σ_k w_rk x_k, x_k ∈ [box_lower_k, box_upper_k], constant_r = bias_r + Σ_k w_rk · offset_k.
+///
+/// `x` is the multiplier's operand (code − c_k, with c_k = 0 for raw codes); offset_k = c_k − zero point, so that y is
+/// Σ w (code − zero point) + bias whatever the operand form.
+struct IntegerLayer {
+  std::string name;                     ///< [A-Za-z0-9_./-]+
+  std::int64_t rows = 0;                ///< ≥ 1
+  std::int64_t cols = 0;                ///< K ≥ 1, at most 2^24
+  std::vector<std::int8_t> weights;     ///< [rows, cols], row-major
+  std::vector<std::int32_t> box_lower;  ///< [cols], or [1] for all channels
+  std::vector<std::int32_t> box_upper;  ///< likewise, ≥ box_lower; |box| ≤ 2^24
+  std::vector<std::int32_t> offset;     ///< [cols], [1], or empty for none; |offset| ≤ 2^24
+  std::vector<std::int64_t> bias;       ///< [rows], or empty for none; |bias| ≤ 2^62
+
+  std::int32_t lower(std::int64_t k) const { return box_lower[box_lower.size() == 1 ? 0 : static_cast<std::size_t>(k)]; }
+  std::int32_t upper(std::int64_t k) const { return box_upper[box_upper.size() == 1 ? 0 : static_cast<std::size_t>(k)]; }
+  const std::int8_t* row(std::int64_t r) const { return weights.data() + r * cols; }
+};
+
+/// Throws InputError (naming the layer) unless the sizes agree, every limit above holds, and every weight and box fits the
+/// datapath's operand formats. After it, every sum that the bounds form is below 2^63: |w| ≤ 2^7, |x| and |offset| ≤ 2^24,
+/// K ≤ 2^24 give |Σ| ≤ 2^56 + 2^55, plus |bias| ≤ 2^62.
+void validate(const IntegerLayer& layer, const Datapath& datapath);
+
+/// constant_r of every row, [rows].
+std::vector<std::int64_t> row_constants(const IntegerLayer& layer);
+
+}  // namespace axe

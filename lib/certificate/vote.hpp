@@ -1,0 +1,39 @@
+// What one voter says about a certificate: its verdict, how much of it was looked at, and what it found. The voters live in
+// verify/; `combine` is the only place where votes become a verdict.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "axecert/certificate/certificate.hpp"
+
+namespace axe {
+
+struct Finding {
+  std::string layer;
+  NodeId node;
+  std::string message;  ///< one line with the numbers: expected, found, limit
+};
+
+struct Vote {
+  std::string voter;    ///< "checker", "z3 ground", "z3 box", "z3 bit-precise", "replay"
+  std::string version;  ///< "4.8.12", or empty
+  Verdict verdict = Verdict::incomplete;
+  std::int64_t nodes_total = 0;
+  std::int64_t nodes_checked = 0;
+  double seconds = 0;
+  std::string detail;             ///< one line: what was done ("box queries, both sides, rlimit 1000000")
+  std::vector<Finding> findings;  ///< at most 100, the first in layer, row, stage, node order; empty when safe
+  std::int64_t findings_total = 0;
+};
+
+/// refused if any vote is; else incomplete if any vote is incomplete, there is no vote, voters disagree (safe against
+/// unsafe), or a vote that says safe did not check every node; else unsafe if they all say so; else safe.
+Verdict combine(const std::vector<Vote>& votes);
+
+/// Called from time to time by long work with (done, total); may be empty.
+using Progress = std::function<void(std::int64_t done, std::int64_t total)>;
+
+}  // namespace axe

@@ -1,0 +1,40 @@
+// Layers in files: what `quantize` reads (float weights and calibration data), what it writes (integer weights and the
+// activation quantizer), and what `certify` and `verify` read back. The keys are listed in docs/layers.md.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "axecert/certificate/certificate.hpp"
+#include "axecert/model/tensors.hpp"
+#include "axecert/quantize/quantize.hpp"
+
+namespace axe {
+
+/// Every layer of a calibration file, sorted by name. Per layer NAME: `NAME.weight` [rows, K]; `NAME.inputs` [tokens, K], or
+/// `NAME.H` and optional `NAME.G` [K, K]; `NAME.input_scale`, `NAME.input_zero_point`, `NAME.input_bits` (scalars; calibrated
+/// from the inputs, min to max, asymmetric unsigned, when absent); optional `NAME.input_code_min`/`NAME.input_code_max` [K],
+/// `NAME.bias` [rows], `NAME.output_energy`. Throws InputError naming file and key.
+std::vector<LayerProblem> read_problems(const TensorFile& file);
+
+/// Writes weights.safetensors: per layer `NAME.weight` I8 [rows, K] (operand weights), `NAME.scale` F32 [rows] or [rows, groups],
+/// `NAME.bias` I64 [rows] when there is one, `NAME.input_lower`, `NAME.input_upper`, `NAME.input_shift` I32 [1] or [K],
+/// `NAME.input_zero_point` I32 [1], `NAME.input_scale` F64 [1], `NAME.weight_zero_point` I32 when asymmetric; the rest as
+/// metadata. The written activation quantizer is
+///     operand_k = clamp(round(x_k / input_scale) + input_zero_point − input_shift_k, input_lower_k, input_upper_k).
+void write_quantized(const std::filesystem::path& path, const std::vector<QuantizedLayer>& layers);
+
+/// The integer layers of a weights file, sorted by name. Box and offsets come from `NAME.input_*` when present (`source` is
+/// then clamped). When absent, the datapath's operand range is the box, offset = none, and `source` is given.
+struct StoredLayer {
+  IntegerLayer layer;
+  InputSource source = InputSource::clamped;
+};
+std::vector<StoredLayer> read_integer_layers(const TensorFile& file, const Datapath& datapath);
+
+/// Attaches the weights and biases of a weights file to a certificate that was read; throws InputError when a layer is
+/// missing, or hashes differ.
+void attach_weights(Certificate& certificate, const TensorFile& file);
+
+}  // namespace axe
