@@ -45,8 +45,8 @@ struct IntegerRange {
 struct Stage {
   std::string name;                 ///< one word, [a-z0-9_-]+, for example "pair", "tile", "outer"
   int width = 32;                   ///< bits, 1 to 64
-  std::int64_t group = 0;           ///< values per register, ≥ 1, or 0 for all
-  std::int64_t stride = 1;          ///< lanes that interleave, ≥ 1
+  std::int64_t group = 0;           ///< values per register, 1 to 2^31 − 1, or 0 for all
+  std::int64_t stride = 1;          ///< lanes that interleave, 1 to 2^31 − 1
   Overflow overflow = Overflow::wrap;
   Limits limits = Limits::symmetric;
   Initial initial = Initial::zero;
@@ -103,7 +103,8 @@ std::string to_text(ActivationForm);  // "raw" | "recentred" | "boxed"
 /// Which products meet in which register: the tree of a datapath over a dot product of `length` terms.
 class Topology {
  public:
-  /// Throws InputError when length < 1.
+  /// Throws InputError when `datapath` is not valid, length < 1, or a stage that starts from the row's constant has more
+  /// than one register (the constant would be added more than once).
   Topology(const Datapath& datapath, std::int64_t length);
 
   std::int64_t length() const { return length_; }
