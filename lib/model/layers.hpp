@@ -15,7 +15,8 @@ namespace axe {
 /// Every layer of a calibration file, sorted by name. Per layer NAME: `NAME.weight` [rows, K]; `NAME.inputs` [tokens, K], or
 /// `NAME.H` and optional `NAME.G` [K, K]; `NAME.input_scale`, `NAME.input_zero_point`, `NAME.input_bits` (scalars; calibrated
 /// from the inputs, min to max, asymmetric unsigned, when absent); optional `NAME.input_code_min`/`NAME.input_code_max` [K],
-/// `NAME.bias` [rows], `NAME.output_energy`. Throws InputError naming file and key.
+/// `NAME.bias` [rows], `NAME.output_energy`, `NAME.input_signed` (0 or 1; absent: unsigned). `NAME.weight_scale` and
+/// `NAME.inputs_sample` are let pass; any other key is an error. Throws InputError naming file and key.
 std::vector<LayerProblem> read_problems(const TensorFile& file);
 
 /// Writes weights.safetensors: per layer `NAME.weight` I8 [rows, K] (operand weights), `NAME.scale` F32 [rows] or [rows, groups],
@@ -24,6 +25,12 @@ std::vector<LayerProblem> read_problems(const TensorFile& file);
 /// metadata. The written activation quantizer is
 ///     operand_k = clamp(round(x_k / input_scale) + input_zero_point − input_shift_k, input_lower_k, input_upper_k).
 void write_quantized(const std::filesystem::path& path, const std::vector<QuantizedLayer>& layers);
+
+/// The bytes that `write_quantized` writes.
+std::vector<std::uint8_t> quantized_bytes(const std::vector<QuantizedLayer>& layers);
+
+/// NAME of every `NAME.weight`, sorted. Throws InputError when there is none.
+std::vector<std::string> layer_names(const TensorFile& file);
 
 /// The integer layers of a weights file, sorted by name. Box and offsets come from `NAME.input_*` when present (`source` is
 /// then clamped). When absent, the datapath's operand range is the box, offset = none, and `source` is given.

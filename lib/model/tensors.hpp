@@ -53,8 +53,12 @@ struct TensorFile {
 /// names, unsupported dtypes, Fortran order, big endian, object arrays.
 TensorFile read_tensors(const std::filesystem::path& path);
 
-/// Writes arrays sorted by name, metadata sorted by key: equal content gives equal bytes. Atomic: temporary file, fsync,
-/// rename.
+/// The bytes of a .safetensors file: metadata sorted by key, arrays by falling element size, then by name, so that every array
+/// is aligned to its elements. Equal content gives equal bytes.
+std::vector<std::uint8_t> safetensors_bytes(const std::map<std::string, Tensor>& tensors,
+                                            const std::map<std::string, std::string>& metadata);
+
+/// Writes `safetensors_bytes`. Atomic: temporary file, fsync, rename.
 void write_safetensors(const std::filesystem::path& path, const std::map<std::string, Tensor>& tensors,
                        const std::map<std::string, std::string>& metadata);
 

@@ -1,0 +1,424 @@
+// Layers in files: which keys a layer has, what shapes and ranges they must have, and the way between them and the types of
+// lib/quantize and lib/certificate. `read_problems`, `write_quantized` and `read_integer_layers` are the main functions; the
+// key table is docs/layers.md. Side effects: write_quantized replaces one file atomically.
+#include "axecert/model/layers.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cfloat>
+#include <cmath>
+#include <set>
+#include <span>
+
+#include "axecert/certificate/atomic_file.hpp"
+#include "axecert/model/calibration.hpp"
+#include "axecert/model/containers.hpp"
+
+namespace axe {
+namespace {
+
+using Keys = std::span<const char* const>;
+
+constexpr const char* problem_keys[] = {"weight",      "inputs",           "H",              "G",    "input_scale",   "input_zero_point", "input_bits",
+                                        "input_signed", "input_code_min", "input_code_max", "bias", "output_energy", "weight_scale",     "inputs_sample"};
+constexpr const char* stored_keys[] = {"weight",      "scale",            "bias",        "input_lower",      "input_upper",
+                                       "input_shift", "input_zero_point", "input_scale", "weight_zero_point"};
+
+std::string list(Keys keys) {
+  std::string text;
+  for (const char* key : keys) {
+    text += (text.empty() ? "" : ", ") + std::string(key);
+  }
+  return text;
+}
+
+// Every array must be a known key of a layer: a misspelt key must not pass as an absent one.
+void refuse_unknown_keys(const TensorFile& file, const std::vector<std::string>& names, Keys known) {
+  for (const auto& item : file.tensors) {
+    const std::string& key = item.first;
+    const std::size_t dot = key.rfind('.');
+    const std::string layer = dot == std::string::npos ? "" : key.substr(0, dot);
+    if (dot == std::string::npos || !std::binary_search(names.begin(), names.end(), layer)) {
+      throw InputError(file.path + ": " + key, "belongs to no layer: there is no '" + (layer.empty() ? key : layer) + ".weight'",
+                       "arrays are named NAME.KEY, and every layer has NAME.weight");
+    }
+    const std::string word = key.substr(dot + 1);
+    if (std::none_of(known.begin(), known.end(), [&](const char* k) { return word == k; })) {
+      throw InputError(file.path + ": " + key, "'" + word + "' is no key of a layer", "known keys: " + list(known));
+    }
+  }
+}
+
+void check_name(const TensorFile& file, const std::string& name) {
+  const bool plain = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '/' || c == '-';
+  });
+  if (!plain) {
+    throw InputError(file.path, "layer name '" + name + "' has characters other than A-Z a-z 0-9 _ . / -", "rename it");
+  }
+}
+
+// The keys of one layer, with the file and the key in every error.
+class LayerKeys {
+ public:
+  LayerKeys(const TensorFile& file, const std::string& name) : file_(file), name_(name) {}
+
+  std::string place(const std::string& key) const { return file_.path + ": " + name_ + "." + key; }
+  [[noreturn]] void fail(const std::string& key, const std::string& problem, const std::string& remedy) const {
+    throw InputError(place(key), problem, remedy);
+  }
+  const Tensor* find(const std::string& key) const { return file_.find(name_ + "." + key); }
+  bool has(const std::string& key) const { return find(key) != nullptr; }
+  const Tensor& need(const std::string& key, const std::string& remedy) const {
+    const Tensor* tensor = find(key);
+    if (tensor == nullptr) {
+      fail(key, "is missing", remedy);
+    }
+    return *tensor;
+  }
+  void expect_shape(const std::string& key, const std::vector<std::int64_t>& shape) const {
+    const Tensor& tensor = *find(key);
+    if (tensor.shape != shape) {
+      fail(key, "has shape " + shape_text(tensor.shape) + ", must be " + shape_text(shape), "");
+    }
+  }
+  // A number stored as a scalar or as an array of one.
+  double real(const std::string& key) const {
+    expect_one(key);
+    return find(key)->as_f64(place(key))[0];
+  }
+  std::int64_t integer(const std::string& key) const {
+    expect_one(key);
+    const double value = real(key);
+    if (value != std::floor(value) || std::fabs(value) > 2147483647.0) {
+      fail(key, "must be an integer of 32 bits", "");
+    }
+    return static_cast<std::int64_t>(value);
+  }
+  std::vector<std::int32_t> integers32(const std::string& key) const {
+    const std::vector<std::int64_t> wide = find(key)->as_integers(place(key));
+    std::vector<std::int32_t> values(wide.size());
+    for (std::size_t i = 0; i < wide.size(); ++i) {
+      if (wide[i] < INT32_MIN || wide[i] > INT32_MAX) {
+        fail(key, "element " + std::to_string(i) + " is " + std::to_string(wide[i]) + ", which has more than 32 bits", "");
+      }
+      values[i] = static_cast<std::int32_t>(wide[i]);
+    }
+    return values;
+  }
+
+ private:
+  void expect_one(const std::string& key) const {
+    if (find(key)->elements() != 1) {
+      fail(key, "has shape " + shape_text(find(key)->shape) + ", must be one number", "");
+    }
+  }
+  const TensorFile& file_;
+  const std::string& name_;
+};
+
+bool is_integer(DType dtype) {
+  return dtype == DType::i8 || dtype == DType::u8 || dtype == DType::i16 || dtype == DType::i32 || dtype == DType::i64;
+}
+
+void check_matrix(const LayerKeys& keys, const Tensor& weight) {
+  constexpr std::int64_t longest = std::int64_t{1} << 24;
+  if (weight.shape.size() != 2) {
+    keys.fail("weight", "has shape " + shape_text(weight.shape) + ", must be [rows, K]", "reshape a convolution to [out channels, the rest]");
+  }
+  if (weight.shape[0] < 1 || weight.shape[1] < 1) {
+    keys.fail("weight", "has shape " + shape_text(weight.shape) + ": an empty layer", "leave it out");
+  }
+  if (weight.shape[1] > longest) {
+    keys.fail("weight", "has K = " + std::to_string(weight.shape[1]) + ", at most 2^24 is supported", "");
+  }
+}
+
+ActivationGrid read_grid(const LayerKeys& keys) {
+  ActivationGrid grid;
+  if (keys.has("input_bits")) {
+    const std::int64_t bits = keys.integer("input_bits");
+    if (bits < 2 || bits > 8) {
+      keys.fail("input_bits", std::to_string(bits) + " bits", "activations have 2 to 8 bits");
+    }
+    grid.bits = static_cast<int>(bits);
+  }
+  if (keys.has("input_signed")) {
+    const std::int64_t flag = keys.integer("input_signed");
+    if (flag != 0 && flag != 1) {
+      keys.fail("input_signed", "is " + std::to_string(flag), "0 for unsigned codes, 1 for signed ones");
+    }
+    grid.is_signed = flag == 1;
+  }
+  if (keys.has("input_scale")) {
+    grid.scale = keys.real("input_scale");
+    if (!(grid.scale >= static_cast<double>(FLT_MIN))) {
+      keys.fail("input_scale", grid.scale > 0 ? "is denormal" : grid.scale == 0 ? "is zero" : "is negative",
+                "a scale is a normal positive number; calibrate again");
+    }
+    keys.need("input_zero_point", "give it beside input_scale (0 for symmetric inputs)");
+    const std::int64_t zero_point = keys.integer("input_zero_point");
+    if (zero_point < grid.code_lower() || zero_point > grid.code_upper()) {
+      keys.fail("input_zero_point", std::to_string(zero_point) + " is outside the codes [" + std::to_string(grid.code_lower()) + ", " +
+                                        std::to_string(grid.code_upper()) + "]", "");
+    }
+    grid.zero_point = static_cast<std::int32_t>(zero_point);
+  } else if (keys.has("input_zero_point")) {
+    keys.fail("input_scale", "is missing, but there is an input_zero_point", "give both, or neither with NAME.inputs");
+  }
+  return grid;
+}
+
+// H must be what it claims: symmetric, with a diagonal ≥ 0. Rounding of single precision is smoothed away, more is refused.
+void check_gram(const LayerKeys& keys, std::vector<float>& gram, std::int64_t n) {
+  const auto at = [&](std::int64_t i, std::int64_t j) -> float& { return gram[static_cast<std::size_t>(i * n + j)]; };
+  const auto index = [](std::int64_t i, std::int64_t j) { return "[" + std::to_string(i) + ", " + std::to_string(j) + "]"; };
+  for (std::int64_t i = 0; i < n; ++i) {
+    if (at(i, i) < 0) {
+      keys.fail("H", "its diagonal is negative at " + index(i, i), "H is the sum of x̃ x̃ᵀ over the tokens");
+    }
+  }
+  for (std::int64_t i = 0; i < n; ++i) {
+    for (std::int64_t j = i + 1; j < n; ++j) {
+      const double a = at(i, j), b = at(j, i);
+      if (std::fabs(a - b) > 1e-3 * std::sqrt(static_cast<double>(at(i, i)) * at(j, j)) + 1e-30) {
+        keys.fail("H", "is not symmetric at " + index(i, j), "H is the sum of x̃ x̃ᵀ over the tokens");
+      }
+      if (at(i, j) != at(j, i)) {
+        at(i, j) = at(j, i) = static_cast<float>((a + b) / 2);
+      }
+    }
+  }
+}
+
+void read_code_ranges(const LayerKeys& keys, LayerProblem& problem) {
+  if (keys.has("input_code_min") != keys.has("input_code_max")) {
+    keys.fail(keys.has("input_code_min") ? "input_code_max" : "input_code_min", "is missing", "give both ends of the channel ranges, or neither");
+  }
+  if (!keys.has("input_code_min")) {
+    return;
+  }
+  keys.expect_shape("input_code_min", {problem.cols});
+  keys.expect_shape("input_code_max", {problem.cols});
+  problem.code_min = keys.integers32("input_code_min");
+  problem.code_max = keys.integers32("input_code_max");
+  for (std::size_t k = 0; k < problem.code_min.size(); ++k) {
+    if (problem.code_min[k] > problem.code_max[k] || problem.code_min[k] < problem.input.code_lower() ||
+        problem.code_max[k] > problem.input.code_upper()) {
+      keys.fail("input_code_min", "channel " + std::to_string(k) + " has codes [" + std::to_string(problem.code_min[k]) + ", " +
+                                      std::to_string(problem.code_max[k]) + "], the grid has [" + std::to_string(problem.input.code_lower()) + ", " +
+                                      std::to_string(problem.input.code_upper()) + "]", "");
+    }
+  }
+}
+
+LayerProblem read_problem(const TensorFile& file, const std::string& name) {
+  const LayerKeys keys(file, name);
+  LayerProblem problem;
+  problem.name = name;
+  const Tensor& weight = file.at(name + ".weight");
+  check_matrix(keys, weight);
+  if (is_integer(weight.dtype)) {
+    keys.fail("weight", "has type " + to_text(weight.dtype) + ": already quantized", "quantize reads float weights; use `axecert certify`");
+  }
+  problem.rows = weight.shape[0];
+  problem.cols = weight.shape[1];
+  problem.weight = weight.as_f32(keys.place("weight"));
+  problem.input = read_grid(keys);
+  if (keys.has("bias")) {
+    keys.expect_shape("bias", {problem.rows});
+    problem.bias = keys.find("bias")->as_f32(keys.place("bias"));
+  }
+  if (keys.has("output_energy")) {
+    problem.output_energy = keys.real("output_energy");
+    if (!(problem.output_energy > 0)) {
+      keys.fail("output_energy", "must be positive", "it is the squared norm of the layer's float output");
+    }
+  }
+  read_code_ranges(keys, problem);
+
+  if (keys.has("inputs")) {
+    if (keys.has("H") || keys.has("G")) {
+      keys.fail("inputs", "stands beside H or G", "give the calibration inputs, or H and G, not both");
+    }
+    const Tensor& inputs = *keys.find("inputs");
+    if (inputs.shape.size() != 2 || inputs.shape[1] != problem.cols || inputs.shape[0] < 1) {
+      keys.fail("inputs", "has shape " + shape_text(inputs.shape) + ", must be [tokens, " + std::to_string(problem.cols) + "]", "at least one token");
+    }
+    const std::vector<float> x = inputs.as_f32(keys.place("inputs"));
+    if (!keys.has("input_scale")) {
+      problem.input = calibrate_grid(x, problem.input.bits, problem.input.is_signed, keys.place("inputs"));
+    }
+    accumulate(x, inputs.shape[0], problem, keys.place("inputs"));
+    return problem;
+  }
+  keys.need("H", "a layer has NAME.inputs [tokens, K], or NAME.H [K, K] with NAME.G");
+  keys.need("input_scale", "with H and G the grid of the inputs must be given");
+  keys.expect_shape("H", {problem.cols, problem.cols});
+  problem.gram = keys.find("H")->as_f32(keys.place("H"));
+  check_gram(keys, problem.gram, problem.cols);
+  if (keys.has("G")) {
+    keys.expect_shape("G", {problem.cols, problem.cols});
+    problem.cross = keys.find("G")->as_f32(keys.place("G"));
+  }
+  return problem;
+}
+
+// An array of [1] or [K] integers of 32 bits.
+std::vector<std::int32_t> per_channel(const LayerKeys& keys, const std::string& key, std::int64_t cols) {
+  const Tensor& tensor = *keys.find(key);
+  if (!tensor.shape.empty() && tensor.shape != std::vector<std::int64_t>{1} && tensor.shape != std::vector<std::int64_t>{cols}) {
+    keys.fail(key, "has shape " + shape_text(tensor.shape) + ", must be [1] or [" + std::to_string(cols) + "]", "");
+  }
+  return keys.integers32(key);
+}
+
+std::vector<std::int8_t> read_weights(const LayerKeys& keys, const Tensor& weight) {
+  check_matrix(keys, weight);
+  if (!is_integer(weight.dtype)) {
+    keys.fail("weight", "has type " + to_text(weight.dtype) + ", must be integers", "quantize the layer first, or choose layers with --layer");
+  }
+  return weight.as_i8(keys.place("weight"));
+}
+
+std::vector<std::int64_t> read_bias(const LayerKeys& keys, std::int64_t rows) {
+  if (!keys.has("bias")) {
+    return {};
+  }
+  keys.expect_shape("bias", {rows});
+  return keys.find("bias")->as_integers(keys.place("bias"));
+}
+
+StoredLayer read_stored(const TensorFile& file, const std::string& name, const Datapath& datapath) {
+  const LayerKeys keys(file, name);
+  StoredLayer stored;
+  const Tensor& weight = file.at(name + ".weight");
+  IntegerLayer& layer = stored.layer;
+  layer.name = name;
+  layer.weights = read_weights(keys, weight);
+  layer.rows = weight.shape[0];
+  layer.cols = weight.shape[1];
+  layer.bias = read_bias(keys, layer.rows);
+
+  if (keys.has("input_lower") != keys.has("input_upper")) {
+    keys.fail(keys.has("input_lower") ? "input_upper" : "input_lower", "is missing", "give both ends of the box, or neither");
+  }
+  if (keys.has("input_lower")) {
+    layer.box_lower = per_channel(keys, "input_lower", layer.cols);
+    layer.box_upper = per_channel(keys, "input_upper", layer.cols);
+    if (layer.box_lower.size() != layer.box_upper.size()) {
+      keys.fail("input_upper", "does not have the shape of input_lower", "");
+    }
+    stored.source = InputSource::clamped;
+  } else {
+    constexpr std::int64_t most = std::int64_t{1} << 24;
+    layer.box_lower = {static_cast<std::int32_t>(std::clamp(datapath.activations.lower, -most, most))};
+    layer.box_upper = {static_cast<std::int32_t>(std::clamp(datapath.activations.upper, -most, most))};
+    stored.source = InputSource::given;
+  }
+
+  // offset_k = c_k − zero point: the operand is code − c_k, the value is code − zero point.
+  if (keys.has("input_shift") || keys.has("input_zero_point")) {
+    keys.need("input_shift", "it stands beside input_zero_point; 0 when codes reach the multiplier as they are");
+    keys.need("input_zero_point", "it stands beside input_shift");
+    const std::vector<std::int32_t> shift = per_channel(keys, "input_shift", layer.cols);
+    const std::int64_t zero_point = keys.integer("input_zero_point");
+    for (const std::int32_t c : shift) {
+      const std::int64_t offset = c - zero_point;
+      if (offset < INT32_MIN || offset > INT32_MAX) {
+        keys.fail("input_shift", "minus the zero point has more than 32 bits", "");
+      }
+      layer.offset.push_back(static_cast<std::int32_t>(offset));
+    }
+  }
+  return stored;
+}
+
+}  // namespace
+
+std::vector<std::string> layer_names(const TensorFile& file) {
+  constexpr std::string_view suffix = ".weight";
+  std::vector<std::string> names;
+  for (const auto& item : file.tensors) {
+    const std::string& key = item.first;
+    if (key.size() > suffix.size() && key.compare(key.size() - suffix.size(), suffix.size(), suffix) == 0) {
+      names.push_back(key.substr(0, key.size() - suffix.size()));
+      check_name(file, names.back());
+    }
+  }
+  if (names.empty()) {
+    throw InputError(file.path, "holds no layer", "every layer has an array NAME.weight; docs/layers.md lists the keys");
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::vector<LayerProblem> read_problems(const TensorFile& file) {
+  const std::vector<std::string> names = layer_names(file);
+  refuse_unknown_keys(file, names, problem_keys);
+  std::vector<LayerProblem> problems;
+  for (const std::string& name : names) {
+    problems.push_back(read_problem(file, name));
+  }
+  return problems;
+}
+
+std::vector<std::uint8_t> quantized_bytes(const std::vector<QuantizedLayer>& layers) {
+  std::map<std::string, Tensor> tensors;
+  std::map<std::string, std::string> metadata{{"format", "axecert weights 1"}};
+  const auto put = [&](const std::string& key, Tensor tensor) {
+    if (!tensors.emplace(key, std::move(tensor)).second) {
+      throw InputError(key, "two layers have this name", "give every layer its own name");
+    }
+  };
+  for (const QuantizedLayer& quantized : layers) {
+    const IntegerLayer& layer = quantized.layer;
+    const std::string name = layer.name + ".";
+    const std::vector<std::int64_t> per_scale =
+        quantized.groups == 1 ? std::vector<std::int64_t>{layer.rows} : std::vector<std::int64_t>{layer.rows, quantized.groups};
+    const auto length = [](const auto& values) { return std::vector<std::int64_t>{static_cast<std::int64_t>(values.size())}; };
+    put(name + "weight", Tensor::of({layer.rows, layer.cols}, layer.weights));
+    put(name + "scale", Tensor::of(per_scale, quantized.scales));
+    if (!layer.bias.empty()) {
+      put(name + "bias", Tensor::of({layer.rows}, layer.bias));
+    }
+    put(name + "input_lower", Tensor::of(length(layer.box_lower), layer.box_lower));
+    put(name + "input_upper", Tensor::of(length(layer.box_upper), layer.box_upper));
+    const std::vector<std::int32_t> shift = quantized.shift.empty() ? std::vector<std::int32_t>{0} : quantized.shift;
+    put(name + "input_shift", Tensor::of(length(shift), shift));
+    put(name + "input_zero_point", Tensor::of({1}, std::vector<std::int32_t>{quantized.input.zero_point}));
+    put(name + "input_scale", Tensor::of({1}, std::vector<double>{quantized.input.scale}));
+    if (!quantized.weight_zero_points.empty()) {
+      put(name + "weight_zero_point", Tensor::of(per_scale, quantized.weight_zero_points));
+    }
+    metadata[name + "weight_bits"] = std::to_string(quantized.weight_bits);
+    metadata[name + "input_bits"] = std::to_string(quantized.input.bits);
+    metadata[name + "input_signed"] = quantized.input.is_signed ? "1" : "0";
+  }
+  return safetensors_bytes(tensors, metadata);
+}
+
+void write_quantized(const std::filesystem::path& path, const std::vector<QuantizedLayer>& layers) {
+  write_file_atomically(path, quantized_bytes(layers));
+}
+
+std::vector<StoredLayer> read_integer_layers(const TensorFile& file, const Datapath& datapath) {
+  const std::vector<std::string> names = layer_names(file);
+  refuse_unknown_keys(file, names, stored_keys);
+  std::vector<StoredLayer> layers;
+  for (const std::string& name : names) {
+    layers.push_back(read_stored(file, name, datapath));
+  }
+  return layers;
+}
+
+void attach_weights(Certificate& certificate, const TensorFile& file) {
+  for (LayerClaims& claims : certificate.layers) {
+    const LayerKeys keys(file, claims.layer.name);
+    const Tensor& weight = keys.need("weight", "the certificate speaks about this layer: is this its weights file?");
+    keys.expect_shape("weight", {claims.layer.rows, claims.layer.cols});
+    attach_weights(claims, read_weights(keys, weight), read_bias(keys, claims.layer.rows));
+  }
+}
+
+}  // namespace axe
