@@ -1,73 +1,87 @@
-// The ranges of the registers that add products; see lowest_stage.hpp.
+// The ranges of the registers that add products; see lowest_stage.hpp. A subset's sum is the full sum with x = 0 for the
+// products left out, so partial sums are the full sums over boxes widened to hold 0:
+//   min(0, w l, w h) = min over x ∈ [min(l, 0), max(h, 0)] of w x, and max likewise (design §3.1).
 #include "axecert/bound/lowest_stage.hpp"
 
 #include <algorithm>
+#include <limits>
 
-#include "axecert/bound/weight_sums.hpp"
+#include "axecert/bound/scan.hpp"
 
 namespace axe {
 
 LowestStage::LowestStage(const IntegerLayer& layer, const Topology& topology)
-    : topology_(topology),
-      cols_(static_cast<std::size_t>(layer.cols)),
+    : cols_(static_cast<std::size_t>(layer.cols)),
       nodes_(static_cast<std::size_t>(topology.nodes(0))),
-      stride_(static_cast<std::size_t>(topology.stage(0).stride)),
-      uniform_(layer.box_lower.size() == 1),
-      holds_zero_(true),
-      lower_(layer.box_lower),
-      upper_(layer.box_upper) {
-  const Stage& stage = topology.stage(0);
-  const int128 length = static_cast<int128>(stage.group) * stage.stride;
-  block_ = stage.group == 0 || length > layer.cols ? cols_ : static_cast<std::size_t>(length);
-  for (std::size_t k = 0; k < lower_.size(); ++k) {
-    holds_zero_ = holds_zero_ && lower_[k] <= 0 && upper_[k] >= 0;
+      block_(static_cast<std::size_t>(topology.block(0))),
+      stride_(static_cast<std::size_t>(std::min(topology.stage(0).stride, topology.block(0)))),
+      uniform_(layer.box_lower.size() == 1 ) {
+  boxes_.lower = with_zero_.lower = layer.box_lower;
+  boxes_.upper = with_zero_.upper = layer.box_upper;
+  for (std::size_t k = 0; k < boxes_.lower.size(); ++k) {
+    holds_zero_ = holds_zero_ && boxes_.lower[k] <= 0 && boxes_.upper[k] >= 0;
+    with_zero_.lower[k] = std::min(boxes_.lower[k], 0);
+    with_zero_.upper[k] = std::max(boxes_.upper[k], 0);
+  }
+  if (!uniform_) {
+    narrow(boxes_);
+    narrow(with_zero_);
+  }
+  scratch_.resize(uniform_ && stride_ == 1 ? nodes_ : 0);
+}
+
+void LowestStage::narrow(Boxes& boxes) {
+  constexpr std::int32_t least = std::numeric_limits<std::int16_t>::min();
+  constexpr std::int32_t most = std::numeric_limits<std::int16_t>::max();
+  for (std::size_t k = 0; k < boxes.lower.size(); ++k) {
+    if (boxes.lower[k] < least || boxes.upper[k] > most) {
+      boxes.narrow_lower.clear();
+      boxes.narrow_upper.clear();
+      return;
+    }
+    boxes.narrow_lower.push_back(static_cast<std::int16_t>(boxes.lower[k]));
+    boxes.narrow_upper.push_back(static_cast<std::int16_t>(boxes.upper[k]));
   }
 }
 
 void LowestStage::row(const std::int8_t* weights, RegisterRanges& partial, RegisterRanges& final) {
-  partial.resize(nodes_);
-  final.resize(nodes_);
-  if (uniform_ && stride_ == 1) {
-    uniform_row(weights, partial, final);
+  ranges(weights, boxes_, final);
+  if (!holds_zero_) {
+    ranges(weights, with_zero_, partial);
+  }
+}
+
+void LowestStage::ranges(const std::int8_t* weights, const Boxes& boxes, RegisterRanges& result) {
+  const InstructionSet set = instruction_sets().back();
+  result.resize(nodes_);
+  if (stride_ == 1 && uniform_) {
+    scan_uniform(set, weights, cols_, block_, boxes.lower[0], boxes.upper[0], scratch_.data(), result.lower.data(),
+                 result.upper.data());
+  } else if (stride_ == 1 && !boxes.narrow_lower.empty()) {
+    scan_channels(set, weights, boxes.narrow_lower.data(), boxes.narrow_upper.data(), cols_, block_, result.lower.data(),
+                  result.upper.data());
   } else {
-    channel_row(weights, partial, final);
+    lanes(weights, boxes, result);
   }
 }
 
-// One box [α, β] for all channels, P = Σ_{w>0} w, N = Σ_{w<0} w over a register (AXE, arXiv 2409.17092, eqs. 7–8):
-//   final value    [αP + βN, βP + αN],
-//   partial sums   the same with min(α, 0) for α and max(β, 0) for β.
-void LowestStage::uniform_row(const std::int8_t* weights, RegisterRanges& partial, RegisterRanges& final) {
-  sums_.resize(nodes_);
-  weight_sums(weights, cols_, block_, sums_.data());
-  const std::int64_t alpha = lower_[0];
-  const std::int64_t beta = upper_[0];
-  const std::int64_t alpha_partial = std::min<std::int64_t>(alpha, 0);
-  const std::int64_t beta_partial = std::max<std::int64_t>(beta, 0);
-  for (std::size_t node = 0; node < nodes_; ++node) {
-    const std::size_t terms = std::min(block_, cols_ - node * block_);
-    const SignSums sums = sign_sums(sums_[node], static_cast<std::int64_t>(terms));
-    final.lower[node] = alpha * sums.positive + beta * sums.negative;
-    final.upper[node] = beta * sums.positive + alpha * sums.negative;
-    partial.lower[node] = alpha_partial * sums.positive + beta_partial * sums.negative;
-    partial.upper[node] = beta_partial * sums.positive + alpha_partial * sums.negative;
-  }
-}
-
-// Boxes per channel: a product w_k x_k lies in [min(w_k l_k, w_k h_k), max(w_k l_k, w_k h_k)] (design §3.1).
-void LowestStage::channel_row(const std::int8_t* weights, RegisterRanges& partial, RegisterRanges& final) {
-  partial.assign_zero(nodes_);
-  final.assign_zero(nodes_);
-  for (std::size_t k = 0; k < cols_; ++k) {
-    const auto node = static_cast<std::size_t>(topology_.node_of_value(0, static_cast<std::int64_t>(k)));
-    const std::int64_t at_lower = std::int64_t{weights[k]} * lower_[uniform_ ? 0 : k];
-    const std::int64_t at_upper = std::int64_t{weights[k]} * upper_[uniform_ ? 0 : k];
-    const std::int64_t least = std::min(at_lower, at_upper);
-    const std::int64_t most = std::max(at_lower, at_upper);
-    final.lower[node] += least;
-    final.upper[node] += most;
-    partial.lower[node] += std::min<std::int64_t>(least, 0);
-    partial.upper[node] += std::max<std::int64_t>(most, 0);
+void LowestStage::lanes(const std::int8_t* weights, const Boxes& boxes, RegisterRanges& result) const {
+  result.assign_zero(nodes_);
+  std::size_t first_node = 0;
+  for (std::size_t begin = 0; begin < cols_; begin += block_, first_node += stride_) {
+    const std::size_t end = std::min(begin + block_, cols_);
+    std::int64_t* lower = result.lower.data() + first_node;
+    std::int64_t* upper = result.upper.data() + first_node;
+    for (std::size_t k = begin; k < end; k += stride_) {
+      const std::size_t count = std::min(stride_, end - k);
+      for (std::size_t lane = 0; lane < count; ++lane) {
+        const std::size_t channel = uniform_ ? 0 : k + lane;
+        const std::int64_t at_lower = std::int64_t{weights[k + lane]} * boxes.lower[channel];
+        const std::int64_t at_upper = std::int64_t{weights[k + lane]} * boxes.upper[channel];
+        lower[lane] += std::min(at_lower, at_upper);
+        upper[lane] += std::max(at_lower, at_upper);
+      }
+    }
   }
 }
 

@@ -18,37 +18,34 @@
 namespace axe {
 namespace {
 
-/// Adds the values' final ranges up into the registers of stage s: `partial` and `final` of every register, without the
-/// initial value.
-void add_up(const Topology& topology, std::size_t s, const RegisterRanges& values, RegisterRanges& partial,
-            RegisterRanges& final) {
+/// What the values of one row hold before, and the registers of one stage after adding them up, initial value apart.
+/// `partial` is filled only when some value's range excludes 0; otherwise it would equal `final`.
+void add_up(const Topology& topology, std::size_t s, const RegisterRanges& values, bool hold_zero,
+            RegisterRanges& partial, RegisterRanges& final) {
   const auto nodes = static_cast<std::size_t>(topology.nodes(s));
-  partial.assign_zero(nodes);
+  const auto block = static_cast<std::size_t>(topology.block(s));
+  const auto stride = static_cast<std::size_t>(std::min(topology.stage(s).stride, topology.block(s)));
+  const std::size_t count = values.lower.size();
   final.assign_zero(nodes);
-  const auto count = values.lower.size();
-  const auto stride = static_cast<std::size_t>(topology.stage(s).stride);
-  const auto add = [&](std::size_t node, std::size_t v) {
-    final.lower[node] += values.lower[v];
-    final.upper[node] += values.upper[v];
-    partial.lower[node] += std::min<std::int64_t>(values.lower[v], 0);
-    partial.upper[node] += std::max<std::int64_t>(values.upper[v], 0);
-  };
-  if (nodes == 1) {
-    for (std::size_t v = 0; v < count; ++v) {
-      add(0, v);
-    }
-    return;
-  }
-  // Blocks of group · stride values; more than one register means that either there are several blocks, or several lanes.
-  const std::int64_t group = topology.stage(s).group;
-  const int128 length = static_cast<int128>(group) * topology.stage(s).stride;
-  const std::size_t block = group == 0 || length > static_cast<int128>(count) ? count : static_cast<std::size_t>(length);
-  for (std::size_t begin = 0, first_node = 0; begin < count; begin += block, first_node += std::min(stride, block)) {
+  partial.assign_zero(hold_zero ? 0 : nodes);
+  std::size_t first_node = 0;
+  for (std::size_t begin = 0; begin < count; begin += block, first_node += stride) {
     const std::size_t end = std::min(begin + block, count);
-    for (std::size_t v = begin; v < end; v += stride) {
-      const std::size_t lanes = std::min(stride, end - v);
-      for (std::size_t lane = 0; lane < lanes; ++lane) {
-        add(first_node + lane, v + lane);
+    for (std::size_t lane = 0; lane < std::min(stride, end - begin); ++lane) {
+      std::int64_t lower = 0;
+      std::int64_t upper = 0;
+      for (std::size_t v = begin + lane; v < end; v += stride) {
+        lower += values.lower[v];
+        upper += values.upper[v];
+      }
+      final.lower[first_node + lane] = lower;
+      final.upper[first_node + lane] = upper;
+      if (hold_zero) {
+        continue;
+      }
+      for (std::size_t v = begin + lane; v < end; v += stride) {
+        partial.lower[first_node + lane] += std::min<std::int64_t>(values.lower[v], 0);
+        partial.upper[first_node + lane] += std::max<std::int64_t>(values.upper[v], 0);
       }
     }
   }
@@ -94,21 +91,23 @@ std::vector<StageRanges> layer_ranges(const IntegerLayer& layer, const Topology&
   RegisterRanges final;
   RegisterRanges below;
   for (std::int64_t r = 0; r < layer.rows; ++r) {
+    bool hold_zero = lowest.holds_zero();  // of the values that this stage adds
     for (std::size_t s = 0; s < topology.stages(); ++s) {
       if (s == 0) {
         lowest.row(layer.row(r), partial, final);
       } else {
         std::swap(below, final);
-        add_up(topology, s, below, partial, final);
+        add_up(topology, s, below, hold_zero, partial, final);
       }
       const Stage& stage = topology.stage(s);
       if (stage.initial == Initial::constant) {
         shift(partial, constants[static_cast<std::size_t>(r)]);
         shift(final, constants[static_cast<std::size_t>(r)]);
       }
-      const RegisterRanges& claimed = stage.claim == Claim::every_partial_sum ? partial : final;
+      const RegisterRanges& claimed = stage.claim == Claim::every_partial_sum && !hold_zero ? partial : final;
       append(result[s].lower, claimed.lower);
       append(result[s].upper, claimed.upper);
+      hold_zero = hold_zero && stage.initial == Initial::zero;
     }
   }
   return result;

@@ -115,6 +115,8 @@ class Topology {
   std::int64_t nodes(std::size_t s) const { return counts_[s]; }
   /// Values of the level below that stage s adds up in all: the length for s = 0, else nodes(s − 1).
   std::int64_t values(std::size_t s) const { return s == 0 ? length_ : counts_[s - 1]; }
+  /// Values per block of stage s: group × stride, at most values(s). Only the last block may be ragged.
+  std::int64_t block(std::size_t s) const;
   /// The register of stage s that value v of the level below goes to.
   std::int64_t node_of_value(std::size_t s, std::int64_t v) const;
   /// The register of stage s that product k ends up in.

@@ -1,5 +1,6 @@
 // From the text that a user writes to a datapath: a shorthand, a preset's name, or a TOML file. `parse_datapath` is the
 // main function; it reads a file when the text ends in .toml, and has no other side effect.
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -188,6 +189,7 @@ std::vector<std::string> preset_names() {
   for (std::size_t i = 0; i < preset_table_size; ++i) {
     names.emplace_back(preset_table[i].name);
   }
+  std::sort(names.begin(), names.end());
   return names;
 }
 

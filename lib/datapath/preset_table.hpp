@@ -1,4 +1,4 @@
-// The presets as they were compiled in: one entry per file of presets/, sorted by name. The definition is generated at
+// The presets as they were compiled in: one entry per file of presets/. The definition is generated at
 // build time by embed_presets.cmake.
 #pragma once
 

@@ -10,7 +10,7 @@
 namespace axe {
 namespace {
 
-/// Values per block, at most `values`' next multiple: a block longer than all the values is the same as one block.
+/// Values per block: one that is longer than all the values is the same as one of them all.
 std::int64_t block_length(const Stage& stage, std::int64_t values) {
   const int128 length = static_cast<int128>(stage.group) * stage.stride;
   return stage.group == 0 || length > values ? values : static_cast<std::int64_t>(length);
@@ -43,10 +43,12 @@ Topology::Topology(const Datapath& datapath, std::int64_t length) : stages_(data
   }
 }
 
+std::int64_t Topology::block(std::size_t s) const { return block_length(stages_[s], values(s)); }
+
 std::int64_t Topology::node_of_value(std::size_t s, std::int64_t v) const {
-  const Stage& stage = stages_[s];
-  const std::int64_t block = block_length(stage, values(s));
-  return v / block * std::min(stage.stride, block) + v % block % stage.stride;
+  const std::int64_t stride = stages_[s].stride;
+  const std::int64_t length = block(s);
+  return v / length * std::min(stride, length) + v % length % stride;
 }
 
 std::int64_t Topology::node_of_product(std::size_t s, std::int64_t k) const {
@@ -58,13 +60,13 @@ std::int64_t Topology::node_of_product(std::size_t s, std::int64_t k) const {
 }
 
 std::vector<std::int64_t> Topology::values_of(std::size_t s, std::int64_t node) const {
-  const Stage& stage = stages_[s];
-  const std::int64_t block = block_length(stage, values(s));
-  const std::int64_t lanes = std::min(stage.stride, block);
-  const std::int64_t first = node / lanes * block + node % lanes;
-  const std::int64_t end = std::min(node / lanes * block + block, values(s));
+  const std::int64_t stride = stages_[s].stride;
+  const std::int64_t length = block(s);
+  const std::int64_t lanes = std::min(stride, length);
+  const std::int64_t begin = node / lanes * length;
+  const std::int64_t end = std::min(begin + length, values(s));
   std::vector<std::int64_t> result;
-  for (std::int64_t v = first; v < end; v += stage.stride) {
+  for (std::int64_t v = begin + node % lanes; v < end; v += stride) {
     result.push_back(v);
   }
   return result;
