@@ -21,6 +21,7 @@ struct Reading<Rational> {
   static Rational magnitude(const Rational& a) { return a < 0 ? Rational(-a) : a; }
   static Rational larger(const Rational& a, const Rational& b) { return a < b ? b : a; }
   static Rational smaller(const Rational& a, const Rational& b) { return b < a ? b : a; }
+  static bool negative(const Rational& a) { return a < 0; }
   using Key = Rational;
   static Key key(const Rational& magnitude, std::int64_t cost) { return magnitude / cost; }
 };
@@ -32,6 +33,7 @@ struct Reading<Interval> {
   static Interval magnitude(const Interval& a) { return abs(a); }
   static Interval larger(const Interval& a, const Interval& b) { return max(a, b); }
   static Interval smaller(const Interval& a, const Interval& b) { return min(a, b); }
+  static bool negative(const Interval& a) { return certainly_less(a, Interval(0)); }  // certainly, all of it
   using Key = Rational;  // exact, by the upper end: see L1Threshold
   static Key key(const Interval& magnitude, std::int64_t cost) { return magnitude.upper() / cost; }
 };
@@ -43,6 +45,7 @@ struct Reading<double> {
   static double magnitude(double a) { return std::fabs(a); }
   static double larger(double a, double b) { return a < b ? b : a; }
   static double smaller(double a, double b) { return b < a ? b : a; }
+  static bool negative(double a) { return !(a >= 0); }  // NaN too: it is no amount
   using Key = double;
   static Key key(double magnitude, std::int64_t cost) { return magnitude / static_cast<double>(cost); }
 };

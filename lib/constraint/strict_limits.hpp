@@ -31,7 +31,7 @@ RealLimits<Number> exact_limits(const Number& above, const Number& below, Intege
   if (input.lower > input.upper) {
     throw InputError("strict limits", "the input's range is empty", "lower <= upper");
   }
-  if (above < R::of(0) || below < R::of(0)) {
+  if (R::negative(above) || R::negative(below)) {
     throw InputError("strict limits", "the register is exceeded already", "start from a range that fits");
   }
   const std::int64_t h = input.upper > 0 ? input.upper : 0;

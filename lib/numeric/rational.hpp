@@ -3,7 +3,16 @@
 // nearest with ties to even), to the nearest doubles below and above, and text. Main function: `exact`. No side effects.
 #pragma once
 
+// GCC 12 takes the unused half of cpp_int's small-value storage, inlined into swaps, for an uninitialized read.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 #include <boost/multiprecision/cpp_int.hpp>
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
+
 #include <cstdint>
 #include <string>
 
