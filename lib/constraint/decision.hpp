@@ -106,7 +106,7 @@ inline std::int64_t decide(double value, double scale, Threshold threshold, Inte
     const double inner = t - error > 0 ? t - error : 0.0;
     const double q = round_clamped(y);
     if (q == round_clamped(value < 0 ? -outer : outer) && q == round_clamped(value < 0 ? -inner : inner)) {
-      // A tie is never settled by half_even above unless both sides agree, which they do not; see the property test.
+      // Never a tie between two admissible integers: its two sides differ.
       return static_cast<std::int64_t>(q);
     }
   }

@@ -78,9 +78,9 @@ SoftThreshold::SoftThreshold(std::span<const double> weights, std::span<const st
 // 2. Evaluation of one prefix, P = Σ c m, D = Σ c²: n roundings in P, 2 in Z·s (Z itself may need one), 1 in the difference,
 //    n in D, 2 in the quotients. Where a prefix decides the maximum its value (true or computed) is ≥ 0, so Z s ≤ P, and P/(D s) ≤ M: the
 //    error is ≤ (n + 2 + 1 + n + 2)u·M = (2n + 5)u·M ≤ (4n + 10)u·W/(c₀ s). As maxima, λ̂ ≥ value(S*) − error, λ ≥ value(Ŝ) − error.
-// Sum (5n + 14)u·W/(c₀ s); second-order terms are below n²u²·…, and with n < 2^31 (6n + 32)u·W/(c₀ s) covers them and the
-// roundings of the bound. 2^−1000 covers underflow: each of fewer than 2^34 operations loses at most 2^−1075, and s ≤ 2^1024 is
-// harmless while divisions by s < 1 scale errors up: those made before the last division are multiples of 2^−1075/s.
+// Sum (5n + 14)u·W/(c₀ s). Second-order terms are smaller by a factor n·u < 2^−22; (6n + 32)u·W/(c₀ s) covers them and the three
+// roundings of the bound. Underflow: each of fewer than 2^34 operations loses at most 2^−1075, and what is lost before the last
+// division is divided by s with the rest: 2^−1000/s + 2^−1000 covers both.
 Threshold SoftThreshold::at(double scale, std::uint64_t radius) const {
   validate_scale(scale);
   constexpr double infinity = std::numeric_limits<double>::infinity();
