@@ -1,0 +1,412 @@
+// Depth (c): the bits that registers hold. A register of P bits is a bit vector of W > P bits that always holds the sign
+// extension of its P bits; one addition is exact in W bits and then wraps, saturates, or (undefined) wraps, with a flag when the
+// exact sum left the limits: the meaning of axe::step, written once more. Main functions: bit_precise_work (nodes of a
+// certificate with few products) and stage_work (a datapath's stages against what is proved of them, and against
+// axe::step). Side effects: a Z3 context.
+#include <algorithm>
+#include <memory>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <unordered_map>
+
+#include "axecert/datapath/machine.hpp"
+#include "axecert/smt/depths.hpp"
+
+namespace axe::smt {
+namespace {
+
+/// Bits of two's complement that hold every value of magnitude up to `magnitude`.
+unsigned bits_for(int128 magnitude) {
+  unsigned bits = 1;
+  for (int128 rest = magnitude < 0 ? -(magnitude + 1) : magnitude; rest > 0; rest >>= 1) {
+    ++bits;
+  }
+  return bits;
+}
+
+/// Signed comparisons under names that say so: z3's operators on bit vectors are signed too, but do not look it.
+z3::expr signed_greater(const z3::expr& a, const z3::expr& b) { return z3::sgt(a, b); }
+z3::expr signed_less(const z3::expr& a, const z3::expr& b) { return z3::slt(a, b); }
+
+/// A register after some additions.
+struct Register {
+  z3::expr content;     ///< W bits
+  z3::expr overflowed;  ///< some step left the limits
+};
+
+/// The bit-vector meaning of registers of one stage, in W-bit arithmetic that never overflows itself.
+class BitStage {
+ public:
+  BitStage(Solver& solver, const Stage& stage, unsigned working_bits)
+      : stage_(stage), bits_(working_bits), limits_(register_limits(stage)), lower_(solver.bits(limits_.lower, bits_)),
+        upper_(solver.bits(limits_.upper, bits_)) {
+    if (static_cast<unsigned>(stage.width) >= working_bits) {
+      throw std::logic_error("bit vectors too narrow for the stage");
+    }
+  }
+
+  Register start(const z3::expr& initial) const { return settle(initial, initial.ctx().bool_val(false)); }
+  Register step(const Register& before, const z3::expr& value) const {
+    return settle(before.content + value, before.overflowed);
+  }
+  z3::expr outside(const z3::expr& exact) const { return signed_greater(exact, upper_) || signed_less(exact, lower_); }
+  const z3::expr& lower() const { return lower_; }
+  const z3::expr& upper() const { return upper_; }
+
+ private:
+  Register settle(const z3::expr& exact, const z3::expr& overflowed) const {
+    const z3::expr out = outside(exact);
+    if (stage_.overflow == Overflow::saturate) {
+      return {z3::ite(signed_greater(exact, upper_), upper_, z3::ite(signed_less(exact, lower_), lower_, exact)),
+              overflowed || out};
+    }
+    const auto width = static_cast<unsigned>(stage_.width);
+    const z3::expr wrapped = z3::sext(exact.extract(width - 1, 0), bits_ - width);
+    // Inside (symmetric or full) limits, wrapping changes nothing.
+    return {wrapped, overflowed || out};
+  }
+
+  Stage stage_;
+  unsigned bits_;
+  IntegerRange limits_;
+  z3::expr lower_;
+  z3::expr upper_;
+};
+
+enum class Answer { unknown, proved, refuted };
+
+class BitPrecise {
+ public:
+  BitPrecise(const Nodes& nodes, const SmtOptions& options) : nodes_(nodes), options_(options), solver_(options.rlimit) {}
+
+  void work(Slice slice, Reporter& reporter) {
+    std::int64_t checked = 0;
+    for (std::int64_t job = slice.begin; job < slice.end; ++job) {
+      obey_test_hooks(options_, job);
+      const LayerNodes& of = nodes_.layer(nodes_.layer_of(job));
+      const NodeId id = nodes_.place(job);
+      if (static_cast<std::int64_t>(of.products(id.stage, id.node).size()) <= options_.bit_products) {
+        checked += check(job, reporter) ? 1 : 0;
+        reporter.alive();
+      }
+    }
+    reporter.done(slice, checked);
+  }
+
+ private:
+  /// A value of a register's sum as the machine has it, and as the integer that it stands for.
+  struct Value {
+    z3::expr machine;
+    z3::expr exact;
+    z3::expr went_wrong;  ///< machine ≠ exact may hold only if this does
+  };
+
+  bool fits(const LayerNodes& of, NodeId id) const {
+    const IntegerRange claimed = of.claimed(id);
+    const IntegerRange limits = of.limits(id.stage);
+    return limits.lower <= claimed.lower && claimed.upper <= limits.upper;
+  }
+
+  /// Enough bits for every sum of absolute values, every limit and one more addition.
+  unsigned working_bits(const LayerNodes& of, NodeId id) const {
+    const std::int8_t* weights = of.layer().row(id.row);
+    int128 most = 1;
+    const int128 constant = of.constant(id.row);
+    most += constant < 0 ? -constant : constant;
+    for (const std::int64_t k : of.products(id.stage, id.node)) {
+      const std::int64_t x = std::max(std::abs(std::int64_t{of.layer().lower(k)}), std::abs(std::int64_t{of.layer().upper(k)}));
+      most += std::abs(std::int64_t{weights[k]}) * x;
+    }
+    for (std::size_t s = 0; s <= id.stage; ++s) {
+      most += int128{1} << (of.topology().stage(s).width - 1);
+    }
+    return bits_for(most) + 2;
+  }
+
+  std::vector<Value> values(const LayerNodes& of, NodeId id, unsigned bits, const std::unordered_map<std::int64_t, z3::expr>& x) {
+    std::vector<Value> result;
+    const std::int8_t* weights = of.layer().row(id.row);
+    const z3::expr never = solver_.context().bool_val(false);
+    for (const std::int64_t v : of.values(id.stage, id.node)) {
+      if (id.stage == 0) {
+        const z3::expr product = solver_.bits(weights[v], bits) * x.at(v);
+        result.push_back({product, product, never});
+        continue;
+      }
+      const NodeId below{.row = id.row, .stage = id.stage - 1, .node = v};
+      const BitStage stage(solver_, of.topology().stage(below.stage), bits);
+      const z3::expr initial = solver_.bits(of.initial(below), bits);
+      Register content = stage.start(initial);
+      Value value{initial, initial, never};
+      z3::expr wrong = never;
+      for (const Value& part : values(of, below, bits, x)) {
+        content = stage.step(content, part.machine);
+        value.exact = value.exact + part.exact;
+        wrong = wrong || part.went_wrong;
+      }
+      // Below a register that does not fit, the claim speaks of exact integers.
+      if (fits(of, below)) {
+        const bool partial = of.claim(below.stage) == Claim::every_partial_sum;
+        value.machine = content.content;
+        value.went_wrong = wrong || value.machine != value.exact || (partial ? content.overflowed : never);
+      } else {
+        value.machine = value.exact;
+        value.went_wrong = wrong;
+      }
+      result.push_back(value);
+    }
+    return result;
+  }
+
+  /// Two queries. (1) Some inputs in the box make the machine, in its own order, leave the limits or end on another value than
+  /// the integer sum, or take the exact sum of some subset (for the final value: of all) outside the claimed range: unsat. If the
+  /// claim exceeds the limits: only the latter. (2) Each claimed end is reached by some subset: sat.
+  bool check(std::int64_t job, Reporter& reporter) {
+    const LayerNodes& of = nodes_.layer(nodes_.layer_of(job));
+    const NodeId id = nodes_.place(job);
+    const IntegerRange claimed = of.claimed(id);
+    const bool safe = fits(of, id);
+    const bool partial = of.claim(id.stage) == Claim::every_partial_sum;
+    z3::context& c = solver_.context();
+
+    std::string key = std::to_string(id.stage) + (safe ? "s" : "u") + std::to_string(claimed.lower) + "," +
+                      std::to_string(claimed.upper) + "," + to_string(of.constant(id.row)) + "," +
+                      std::to_string(nodes_.layer_of(job)) + ":" + std::to_string(of.products(id.stage, id.node).size());
+    if (id.stage == 0) {  // equal weights and boxes in the same order are the same question
+      for (const std::int64_t k : of.products(0, id.node)) {
+        key += ";" + std::to_string(of.layer().row(id.row)[k]) + "," + std::to_string(of.layer().lower(k)) + "," +
+               std::to_string(of.layer().upper(k));
+      }
+      if (const auto found = answers_.find(key); found != answers_.end() && safe && found->second == Answer::proved) {
+        return true;
+      }
+    }
+
+    const IntegerRange limits = of.limits(id.stage);
+    const unsigned bits = std::max(working_bits(of, id), bits_for(std::max<int128>(claimed.upper, -int128{claimed.lower})) + 2);
+    if (bits > 120) {
+      return false;
+    }
+    solver_.solver().push();
+    std::unordered_map<std::int64_t, z3::expr> x;
+    for (const std::int64_t k : of.products(id.stage, id.node)) {
+      const z3::expr input = c.bv_const(("x" + std::to_string(x.size()) + "_" + std::to_string(bits)).c_str(), bits);
+      solver_.solver().add(!signed_less(input, solver_.bits(of.layer().lower(k), bits)));
+      solver_.solver().add(!signed_greater(input, solver_.bits(of.layer().upper(k), bits)));
+      x.emplace(k, input);
+    }
+    const BitStage stage(solver_, of.topology().stage(id.stage), bits);
+    const z3::expr initial = solver_.bits(of.initial(id), bits);
+    Register content = stage.start(initial);
+    z3::expr exact = initial;
+    z3::expr some_sum = initial;
+    z3::expr wrong = c.bool_val(false);
+    std::size_t i = 0;
+    for (const Value& value : values(of, id, bits, x)) {
+      content = stage.step(content, value.machine);
+      exact = exact + value.exact;
+      wrong = wrong || value.went_wrong;
+      const z3::expr in = c.bool_const(("b" + std::to_string(i++)).c_str());
+      some_sum = partial ? some_sum + z3::ite(in, value.exact, solver_.bits(0, bits)) : exact;
+    }
+    const z3::expr lower = solver_.bits(claimed.lower, bits);
+    const z3::expr upper = solver_.bits(claimed.upper, bits);
+    z3::expr bad = signed_greater(some_sum, upper) || signed_less(some_sum, lower);
+    if (safe) {
+      bad = bad || wrong || content.content != exact || (partial ? content.overflowed : c.bool_val(false));
+    }
+    std::string problem;
+    Answer answer = Answer::proved;
+    const auto expect = [&](const z3::expr& query, z3::check_result expected, const char* what) {
+      if (answer == Answer::proved) {
+        const z3::check_result result = solver_.check(query);
+        answer = result == z3::unknown ? Answer::unknown : result == expected ? Answer::proved : Answer::refuted;
+        problem = answer == Answer::refuted ? what : "";
+      }
+    };
+    expect(bad, z3::unsat, "some inputs leave it, or the machine does not hold the integer sum");
+    expect(some_sum == upper, z3::sat, "no inputs reach the upper end");
+    expect(some_sum == lower, z3::sat, "no inputs reach the lower end");
+    if (!safe) {
+      expect(stage.outside(some_sum), z3::sat, "no inputs leave the register's limits");
+    }
+    solver_.solver().pop();
+    if (id.stage == 0) {
+      answers_[key] = answer;
+    }
+    if (answer == Answer::refuted) {
+      reporter.finding(job, FindingKind::false_claim,
+                       "claimed range " + to_text({claimed.lower, claimed.upper}) + ", as bit vectors: " + problem);
+    } else if (answer == Answer::proved && !safe) {
+      reporter.finding(job, FindingKind::overflow,
+                       "range " + to_text({claimed.lower, claimed.upper}) + " exceeds the register's " +
+                           to_text({limits.lower, limits.upper}));
+    }
+    return answer != Answer::unknown;
+  }
+
+  const Nodes& nodes_;
+  const SmtOptions& options_;
+  Solver solver_;
+  std::unordered_map<std::string, Answer> answers_;
+};
+
+/// One stage's proofs.
+class StageCheck {
+ public:
+  StageCheck(const Stage& stage, const SmtOptions& options) : stage_(stage), solver_(options.rlimit) {}
+
+  /// Throws std::runtime_error with what was not proved. Returns the number of additions compared with axe::step.
+  std::int64_t prove() {
+    induct();
+    unroll(std::min(stage_.width, stage_.group == 1 ? 4 : 6));
+    return compare();
+  }
+
+ private:
+  void expect(const z3::expr& query, const std::string& what) {
+    const z3::check_result answer = solver_.check(query);
+    if (answer != z3::unsat) {
+      throw std::runtime_error(what + ": Z3 answered " + (answer == z3::sat ? "sat" : "unknown"));
+    }
+  }
+
+  // Full width, one step. Invariant: the content is the exact sum, inside [L, U] ⊆ limits. A further value v ∈ [a, b] with the new
+  // range [L + min(0, a), U + max(0, b)] still inside the limits keeps it, with no overflow. (Final value, wrap: the content is
+  // congruent to the sum modulo 2^P throughout, and equal to it if that fits.)
+  void induct() {
+    z3::context& c = solver_.context();
+    const auto bits = static_cast<unsigned>(stage_.width) + 4;
+    const BitStage stage(solver_, stage_, bits);
+    const auto vector = [&](const char* name) { return c.bv_const((name + std::to_string(bits)).c_str(), bits); };
+    const z3::expr s = vector("s"), v = vector("v"), a = vector("a"), b = vector("b"), L = vector("L"), U = vector("U");
+    const z3::expr zero = solver_.bits(0, bits);
+    const z3::expr small_upper = solver_.bits(int128{1} << stage_.width, bits);
+    const auto ordered = [&](const z3::expr& l, const z3::expr& m, const z3::expr& h) { return z3::sle(l, m) && z3::sle(m, h); };
+    const auto inside = [&](const z3::expr& e) { return !stage.outside(e); };
+    const z3::expr next_lower = L + z3::ite(signed_less(a, zero), a, zero);
+    const z3::expr next_upper = U + z3::ite(signed_greater(b, zero), b, zero);
+    const z3::expr holds = ordered(L, s, U) && ordered(a, v, b) && ordered(-small_upper, a, small_upper) &&
+                           ordered(-small_upper, b, small_upper) && inside(L) && inside(U) && inside(next_lower) &&
+                           inside(next_upper);
+    const Register next = stage.step({s, c.bool_val(false)}, v);
+    expect(holds && !(!next.overflowed && next.content == s + v && ordered(next_lower, next.content, next_upper)),
+           "a range that fits and an addition that stays inside");
+    if (stage_.overflow == Overflow::wrap) {
+      const auto width = static_cast<unsigned>(stage_.width);
+      const auto low = [&](const z3::expr& e) { return e.extract(width - 1, 0); };
+      const z3::expr exact = vector("e");
+      const z3::expr in_width = ordered(-small_upper, v, small_upper) && ordered(-small_upper, exact, small_upper) &&
+                                ordered(-small_upper, s, small_upper);
+      expect(in_width && low(s) == low(exact) && !(low(next.content) == low(exact + v)), "wrapping keeps the sum modulo 2^P");
+      expect(in_width && low(s) == low(exact) && inside(exact + v) && !(next.content == exact + v),
+             "a final value that fits is the content");
+    }
+  }
+
+  // Four products w_i x_i of 3-bit operands, symbolic weights and one symbolic box, at a width small enough to overflow.
+  void unroll(int width) {
+    z3::context& c = solver_.context();
+    Stage small = stage_;
+    small.width = width;
+    constexpr unsigned bits = 12;
+    const BitStage stage(solver_, small, bits);
+    const auto operand = [&](const std::string& name) { return z3::sext(c.bv_const(name.c_str(), 3), bits - 3); };
+    const z3::expr zero = solver_.bits(0, bits);
+    const z3::expr l = operand("box_l"), h = operand("box_h");
+    z3::expr holds = z3::sle(l, h);
+    const z3::expr initial = operand("initial");
+    z3::expr lower = initial, upper = initial, exact = initial;
+    Register content = stage.start(initial);
+    const int products = stage_.group == 0 ? 4 : static_cast<int>(std::min<std::int64_t>(stage_.group, 4));
+    for (int i = 0; i < products; ++i) {
+      const z3::expr w = operand("w" + std::to_string(i)), x = operand("x" + std::to_string(i));
+      holds = holds && z3::sle(l, x) && z3::sle(x, h);
+      const z3::expr wl = w * l, wh = w * h, wx = w * x;
+      const z3::expr least = z3::ite(z3::slt(wl, wh), wl, wh), most = z3::ite(z3::slt(wl, wh), wh, wl);
+      const bool partial = stage_.claim == Claim::every_partial_sum;
+      lower = lower + (partial ? z3::ite(z3::slt(least, zero), least, zero) : least);
+      upper = upper + (partial ? z3::ite(z3::sgt(most, zero), most, zero) : most);
+      exact = exact + wx;
+      content = stage.step(content, wx);
+    }
+    const z3::expr fits = !stage.outside(lower) && !stage.outside(upper);
+    const z3::expr wrong = stage_.claim == Claim::every_partial_sum ? content.overflowed || content.content != exact
+                                                                     : content.content != exact;
+    expect(holds && fits && wrong, std::to_string(products) + " products at " + std::to_string(width) + " bits");
+    if (width > 1 && solver_.check(holds && !fits && wrong) == z3::unsat) {
+      throw std::runtime_error("no overflow exists at " + std::to_string(width) + " bits: the formula says nothing");
+    }
+  }
+
+  // axe::step against the bit vectors, on limits, their neighbours and random contents and values.
+  std::int64_t compare() {
+    const unsigned bits = 68;  // any content plus any 64-bit value
+    const BitStage stage(solver_, stage_, bits);
+    const IntegerRange limits = register_limits(stage_);
+    std::mt19937_64 random(20260101);
+    std::vector<std::int64_t> contents{limits.lower, limits.upper, 0, limits.lower / 2, limits.upper / 2};
+    for (int i = 0; i < 5; ++i) {
+      contents.push_back(static_cast<std::int64_t>(random()) >> (64 - stage_.width));
+    }
+    std::int64_t compared = 0;
+    for (std::int64_t content : contents) {
+      content = std::clamp(content, limits.lower, limits.upper);
+      std::vector<std::int64_t> values{0, 1, -1, limits.upper, limits.lower, INT64_MAX, INT64_MIN,
+                                       static_cast<std::int64_t>(random()), static_cast<std::int64_t>(random()) >> 40};
+      for (const int128 edge : {int128{limits.upper} - content, int128{limits.lower} - content}) {  // lands on a limit, or just beyond
+        for (const int128 value : {edge - 1, edge, edge + 1}) {
+          if (value >= INT64_MIN && value <= INT64_MAX) {
+            values.push_back(static_cast<std::int64_t>(value));
+          }
+        }
+      }
+      for (const std::int64_t value : values) {
+        bool overflowed = false;
+        const std::int64_t held = step(stage_, content, value, overflowed);
+        const Register result = stage.step({solver_.bits(content, bits), solver_.context().bool_val(false)},
+                                           solver_.bits(value, bits));
+        const int128 bit_held = Solver::value_of(result.content.simplify());
+        const bool bit_overflowed = result.overflowed.simplify().is_true();
+        if (bit_held != held || bit_overflowed != overflowed) {
+          throw std::runtime_error("step(" + std::to_string(content) + ", " + std::to_string(value) + ") holds " +
+                                   std::to_string(held) + ", as bit vectors " + to_string(bit_held));
+        }
+        ++compared;
+      }
+    }
+    return compared;
+  }
+
+  Stage stage_;
+  Solver solver_;
+};
+
+}  // namespace
+
+SliceWork bit_precise_work(const Nodes& nodes, const SmtOptions& options) {
+  for (std::size_t i = 0; i < nodes.layers(); ++i) {
+    for (const Stage& stage : nodes.layer(i).claims().datapath.stages) {
+      StageCheck(stage, options).prove();
+    }
+  }
+  auto bit_precise = std::make_shared<BitPrecise>(nodes, options);
+  return [bit_precise](Slice slice, Reporter& reporter) { bit_precise->work(slice, reporter); };
+}
+
+SliceWork stage_work(const Datapath& datapath, const SmtOptions& options) {
+  return [&datapath, &options](Slice slice, Reporter& reporter) {
+    for (std::int64_t i = slice.begin; i < slice.end; ++i) {
+      try {
+        const std::int64_t compared = StageCheck(datapath.stages[static_cast<std::size_t>(i)], options).prove();
+        reporter.finding(i, FindingKind::note, std::to_string(compared));
+      } catch (const std::runtime_error& problem) {
+        reporter.finding(i, FindingKind::false_claim, problem.what());
+      }
+    }
+    reporter.done(slice, slice.end - slice.begin);
+  };
+}
+
+}  // namespace axe::smt

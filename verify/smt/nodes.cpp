@@ -1,0 +1,104 @@
+// The registers of a certificate and what each adds up; see nodes.hpp. Main class: Nodes. No side effects.
+#include "axecert/smt/nodes.hpp"
+
+#include <algorithm>
+
+namespace axe::smt {
+
+LayerNodes::LayerNodes(const LayerClaims& claims) : claims_(&claims), topology_(claims.datapath, claims.layer.cols) {
+  const IntegerLayer& layer = claims.layer;
+  for (std::size_t s = 0; s < topology_.stages(); ++s) {
+    first_.push_back(per_row_);
+    per_row_ += topology_.nodes(s);
+    Lists values;
+    Lists products;
+    std::vector<std::int64_t> constants;
+    for (std::int64_t j = 0; j < topology_.nodes(s); ++j) {
+      values.add(topology_.values_of(s, j));
+      std::int64_t below = topology_.stage(s).initial == Initial::constant ? 1 : 0;
+      std::vector<std::int64_t> list;
+      for (const std::int64_t v : values[j]) {
+        if (s == 0) {
+          list.push_back(v);
+        } else {
+          const auto part = products_[s - 1][v];
+          list.insert(list.end(), part.begin(), part.end());
+          below += constants_below_[s - 1][static_cast<std::size_t>(v)];
+        }
+      }
+      products.add(list);
+      constants.push_back(below);
+    }
+    values_.push_back(std::move(values));
+    products_.push_back(std::move(products));
+    constants_below_.push_back(std::move(constants));
+  }
+  constants_.assign(static_cast<std::size_t>(layer.rows), 0);
+  for (std::int64_t r = 0; r < layer.rows; ++r) {
+    int128 sum = layer.bias.empty() ? 0 : layer.bias[static_cast<std::size_t>(r)];
+    if (!layer.offset.empty()) {
+      for (std::int64_t k = 0; k < layer.cols; ++k) {
+        sum += static_cast<int128>(layer.row(r)[k]) * layer.offset[layer.offset.size() == 1 ? 0 : static_cast<std::size_t>(k)];
+      }
+    }
+    constants_[static_cast<std::size_t>(r)] = sum;
+  }
+  for (std::int64_t k = 0; k < layer.cols; ++k) {
+    box_holds_zero_ = box_holds_zero_ && layer.lower(k) <= 0 && layer.upper(k) >= 0;
+  }
+}
+
+NodeId LayerNodes::place(std::int64_t index) const {
+  const std::int64_t rest = index % per_row_;
+  const auto after = std::upper_bound(first_.begin(), first_.end(), rest);
+  const auto stage = static_cast<std::size_t>(after - first_.begin()) - 1;
+  return {.row = index / per_row_, .stage = stage, .node = rest - first_[stage]};
+}
+
+IntegerRange LayerNodes::claimed(NodeId id) const {
+  const StageRanges& ranges = claims_->ranges[id.stage];
+  const auto i = static_cast<std::size_t>(id.row * ranges.nodes + id.node);
+  return {.lower = ranges.lower[i], .upper = ranges.upper[i]};
+}
+
+int128 LayerNodes::initial(NodeId id) const {
+  return topology_.stage(id.stage).initial == Initial::constant ? constant(id.row) : 0;
+}
+
+int128 LayerNodes::initial_below(NodeId id) const {
+  return constant(id.row) * constants_below_[id.stage][static_cast<std::size_t>(id.node)];
+}
+
+WideRange LayerNodes::final_range(NodeId id) const {
+  const IntegerLayer& layer = claims_->layer;
+  const std::int8_t* weights = layer.row(id.row);
+  WideRange range{.lower = initial_below(id), .upper = initial_below(id)};
+  for (const std::int64_t k : products(id.stage, id.node)) {
+    const std::int64_t a = std::int64_t{weights[k]} * layer.lower(k);
+    const std::int64_t b = std::int64_t{weights[k]} * layer.upper(k);
+    range.lower += std::min(a, b);
+    range.upper += std::max(a, b);
+  }
+  return range;
+}
+
+Nodes::Nodes(const Certificate& certificate) {
+  layers_.reserve(certificate.layers.size());
+  for (const LayerClaims& claims : certificate.layers) {
+    layers_.emplace_back(claims);
+    first_.push_back(first_.back() + layers_.back().count());
+  }
+}
+
+std::size_t Nodes::layer_of(std::int64_t job) const {
+  return static_cast<std::size_t>(std::upper_bound(first_.begin(), first_.end(), job) - first_.begin()) - 1;
+}
+
+NodeId Nodes::place(std::int64_t job) const {
+  const std::size_t layer = layer_of(job);
+  return layers_[layer].place(job - first_[layer]);
+}
+
+std::string to_text(WideRange range) { return "[" + to_string(range.lower) + ", " + to_string(range.upper) + "]"; }
+
+}  // namespace axe::smt

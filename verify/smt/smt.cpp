@@ -1,0 +1,182 @@
+// Voter 2: shares the nodes out to worker processes and turns what they report into a vote; see smt.hpp. Main functions:
+// smt_vote, prove_datapath. Side effects: worker processes, which end before they return.
+#include "axecert/smt/smt.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+
+#include "axecert/certificate/shape.hpp"
+#include "axecert/numeric/error.hpp"
+#include "axecert/smt/depths.hpp"
+
+namespace axe {
+namespace {
+
+constexpr std::size_t findings_kept = 100;
+
+/// Z3's version; this call creates no context.
+std::string z3_version() {
+  unsigned major = 0;
+  unsigned minor = 0;
+  unsigned build = 0;
+  unsigned revision = 0;
+  Z3_get_version(&major, &minor, &build, &revision);
+  return std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(build);
+}
+
+void validate(const SmtOptions& options) {
+  if (options.workers < 1 || options.workers > 256) {
+    throw InputError("smt options", "workers = " + std::to_string(options.workers), "1 to 256");
+  }
+  if (options.rlimit < 1 || options.rlimit > UINT32_MAX) {
+    throw InputError("smt options", "rlimit = " + std::to_string(options.rlimit), "1 to 4294967295");
+  }
+  if (!(options.stall_seconds > 0)) {
+    throw InputError("smt options", "stall_seconds = " + std::to_string(options.stall_seconds), "more than 0");
+  }
+}
+
+std::string what_is_done(const SmtOptions& options) {
+  switch (options.depth) {
+    case SmtDepth::ground:
+      return "range lemma proved once, every node's numbers";
+    case SmtDepth::box:
+      return "box queries, both sides, both ends attained";
+    case SmtDepth::bit_precise:
+      return "bit vectors, nodes of at most " + std::to_string(options.bit_products) + " products";
+  }
+  return {};
+}
+
+smt::SliceWork work_of(const smt::Nodes& nodes, const SmtOptions& options) {
+  switch (options.depth) {
+    case SmtDepth::ground:
+      return smt::ground_work(nodes, options);
+    case SmtDepth::box:
+      return smt::box_work(nodes, options);
+    case SmtDepth::bit_precise:
+      return smt::bit_precise_work(nodes, options);
+  }
+  throw InputError("smt options", "unknown depth", "ground, box or bit-precise");
+}
+
+/// Few nodes: one per slice, so that a worker that dies takes no more with it than it must.
+std::int64_t slice_of(std::int64_t jobs, const SmtOptions& options) {
+  const std::int64_t share = jobs / (std::int64_t{8} * options.workers);
+  return std::clamp<std::int64_t>(share, 1, options.depth == SmtDepth::ground ? 2048 : 64);
+}
+
+smt::Pool pool_of(std::int64_t jobs, const SmtOptions& options) {
+  return {.jobs = jobs,
+          .slice = slice_of(jobs, options),
+          .workers = options.workers,
+          .stall_seconds = options.stall_seconds,
+          .progress = options.progress};
+}
+
+}  // namespace
+
+namespace smt {
+
+void obey_test_hooks(const SmtOptions& options, std::int64_t job) {
+  if (job == options.die_at) {
+    std::raise(SIGKILL);
+  }
+  while (job == options.hang_at) {
+    pause();
+  }
+}
+
+}  // namespace smt
+
+std::string to_text(SmtDepth depth) {
+  switch (depth) {
+    case SmtDepth::ground:
+      return "ground";
+    case SmtDepth::box:
+      return "box";
+    case SmtDepth::bit_precise:
+      return "bit-precise";
+  }
+  return "unknown";
+}
+
+Vote smt_vote(const Certificate& certificate, const SmtOptions& options) {
+  validate(options);
+  const auto start = std::chrono::steady_clock::now();
+  Vote vote;
+  vote.voter = "z3 " + to_text(options.depth);
+  vote.version = z3_version();
+  vote.detail = what_is_done(options) + ", rlimit " + std::to_string(options.rlimit);
+  const auto finish = [&] {
+    vote.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    return vote;
+  };
+  vote.findings = shape_findings(certificate);
+  if (!vote.findings.empty()) {
+    vote.findings_total = static_cast<std::int64_t>(vote.findings.size());
+    vote.findings.resize(std::min(vote.findings.size(), findings_kept));
+    vote.verdict = Verdict::refused;
+    return finish();
+  }
+  if (certificate.layers.empty()) {
+    vote.detail += "; the certificate has no layer";
+    return finish();
+  }
+  const smt::Nodes nodes(certificate);
+  vote.nodes_total = nodes.count();
+  const smt::Outcome outcome =
+      smt::run_workers(pool_of(nodes.count(), options), [&] { return work_of(nodes, options); });
+  vote.nodes_checked = outcome.checked;
+
+  bool false_claim = false;
+  bool overflow = false;
+  for (const smt::JobFinding& found : outcome.findings) {
+    false_claim = false_claim || found.kind == smt::FindingKind::false_claim;
+    overflow = overflow || found.kind == smt::FindingKind::overflow;
+    ++vote.findings_total;
+    if (vote.findings.size() < findings_kept) {
+      vote.findings.push_back({.layer = nodes.layer(nodes.layer_of(found.job)).layer().name,
+                               .node = nodes.place(found.job),
+                               .message = found.message});
+    }
+  }
+  if (outcome.died > 0) {
+    vote.detail += "; " + std::to_string(outcome.died) + " workers died";
+  }
+  if (outcome.stalled > 0) {
+    vote.detail += "; " + std::to_string(outcome.stalled) + " workers stalled and were killed";
+  }
+  if (!outcome.error.empty()) {
+    vote.detail += "; " + outcome.error;
+  }
+  vote.verdict = false_claim                              ? Verdict::refused
+                 : vote.nodes_checked != vote.nodes_total ? Verdict::incomplete
+                 : overflow                               ? Verdict::unsafe
+                                                          : Verdict::safe;
+  return finish();
+}
+
+std::vector<StageProof> prove_datapath(const Datapath& datapath, const SmtOptions& options) {
+  validate(options);
+  validate(datapath);
+  std::vector<StageProof> proofs;
+  for (const Stage& stage : datapath.stages) {
+    proofs.push_back({.stage = stage.name, .proved = false, .steps_compared = 0, .detail = "not reached"});
+  }
+  const smt::Outcome outcome = smt::run_workers(pool_of(static_cast<std::int64_t>(proofs.size()), options),
+                                                [&] { return smt::stage_work(datapath, options); });
+  for (const smt::JobFinding& found : outcome.findings) {
+    StageProof& proof = proofs[static_cast<std::size_t>(found.job)];
+    proof.proved = found.kind == smt::FindingKind::note;
+    proof.detail = proof.proved ? "a range that fits is never left, and the register holds the integer sum" : found.message;
+    proof.steps_compared = proof.proved ? std::strtoll(found.message.c_str(), nullptr, 10) : 0;
+  }
+  return proofs;
+}
+
+}  // namespace axe

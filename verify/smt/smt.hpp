@@ -1,0 +1,55 @@
+// Voter 2: Z3 on every register of a certificate, at three depths. `smt_vote` is the main function. Side effects: worker
+// processes, which end before it returns; the calling process itself never creates a Z3 context.
+//
+// Trusted: this room's translation of weights, box and stages into formulas, and Z3's answers `unsat` (a model, the answer
+// `sat`, is replayed). Not trusted: anything that the certificate claims, and lib/bound, which computed it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "axecert/certificate/vote.hpp"
+
+namespace axe {
+
+/// How deep Z3 looks (design §4).
+enum class SmtDepth {
+  ground,       ///< the range lemma once, symbolically; then each node's equations and inequality over numbers
+  box,          ///< each node as integer variables in their box: nothing outside the claim, both ends reached
+  bit_precise,  ///< each node with few products as the bit vectors that its registers hold
+};
+std::string to_text(SmtDepth);  // "ground" | "box" | "bit-precise"
+
+struct SmtOptions {
+  SmtDepth depth = SmtDepth::box;
+  int workers = 1;                      ///< processes, 1 to 256
+  std::uint64_t rlimit = 10'000'000;    ///< Z3 resource units per query, 1 to 2^32 − 1; beyond it the answer is `unknown`
+  double stall_seconds = 30;            ///< a worker that reports nothing for so long is killed
+  std::int64_t bit_products = 6;        ///< bit_precise: nodes with more products are left unchecked
+  Progress progress;
+
+  /// For tests: the worker that reaches this node (counted by layer, row, stage, node) hangs or kills itself.
+  std::int64_t hang_at = -1;
+  std::int64_t die_at = -1;
+};
+
+/// Checks every node of `certificate`, whose weights and biases are attached. `safe` or `unsafe`: every claimed range was
+/// proved exact, and every node inside (some outside, each with inputs that were replayed) its register. `refused`: a claim is
+/// false. `incomplete`: an answer `unknown`, a worker that died or stalled, a node left out.
+Vote smt_vote(const Certificate& certificate, const SmtOptions& options);
+
+/// One stage of a datapath, as bit vectors, against what is proved of it.
+struct StageProof {
+  std::string stage;
+  bool proved = false;
+  std::int64_t steps_compared = 0;  ///< additions on which the bit vectors and axe::step agreed
+  std::string detail;               ///< what was proved, or the first thing that was not
+};
+
+/// For every stage of `datapath`: a register whose range fits never leaves its limits and holds the integer sum, by
+/// induction at the full width and unrolled over four products of symbolic weights at 6 bits or fewer; and the bit-vector
+/// step equals axe::step on extreme and random operands.
+std::vector<StageProof> prove_datapath(const Datapath& datapath, const SmtOptions& options);
+
+}  // namespace axe

@@ -1,0 +1,58 @@
+// The one way into Z3: a context with one plain solver, integer numerals that are read back, queries under a resource limit.
+// `Solver` is the main class. Only worker processes create one. Z3's traps that it avoids: `x > 5000000000LL` truncates
+// silently, the default solver costs 10 ms a query, soft timeouts are not honoured.
+#pragma once
+
+#include <z3++.h>
+
+#include <cstdint>
+#include <unordered_map>
+#include <vector>
+
+#include "axecert/numeric/wide.hpp"
+
+namespace axe::smt {
+
+class Solver {
+ public:
+  explicit Solver(std::uint64_t rlimit);
+  Solver(const Solver&) = delete;
+  Solver& operator=(const Solver&) = delete;
+
+  z3::context& context() { return context_; }
+  z3::solver& solver() { return solver_; }
+
+  /// The integer numeral `value`: decimal text, parsed by Z3, read back and compared. Throws std::logic_error if they differ.
+  z3::expr number(int128 value);
+  /// The bit vector of `bits` bits that stands for `value` in two's complement; read back likewise.
+  z3::expr bits(int128 value, unsigned width);
+  /// The value of an integer or (signed) bit-vector numeral.
+  static int128 value_of(const z3::expr& numeral);
+
+  /// Integer variable `prefix`+i. Names are reused: fresh ones leak symbols.
+  z3::expr variable(const char* prefix, std::size_t i);
+  /// n-ary sum; 0 for none (z3::sum aborts on an empty vector).
+  z3::expr sum(const std::vector<z3::expr>& terms);
+
+  /// Satisfiability of what is asserted together with `query`, which is retracted again.
+  z3::check_result check(const z3::expr& query);
+  /// As `check`, and hands the model to `use` when the answer is sat.
+  template <class Use>
+  z3::check_result check_model(const z3::expr& query, const Use& use) {
+    solver_.push();
+    solver_.add(query);
+    const z3::check_result answer = solver_.check();
+    if (answer == z3::sat) {
+      use(solver_.get_model());
+    }
+    solver_.pop();
+    return answer;
+  }
+
+ private:
+  z3::context context_;
+  z3::solver solver_;
+  std::unordered_map<std::int64_t, z3::expr> small_;  ///< numerals that occur again and again
+};
+
+}  // namespace axe::smt
