@@ -1,4 +1,5 @@
-// The naive baseline; see the header.
+// The naive baseline: tries every pair of bit widths against the data-type bound, and bounds ranges at their corners. Main
+// function: `data_types_that_fit`. No side effects.
 #include "axecert/constraint/data_types.hpp"
 
 

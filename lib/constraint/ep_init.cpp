@@ -1,4 +1,5 @@
-// EP-init; see the header.
+// EP-init: projects a tile on its l1 ball and rounds toward zero, each integer by `decide`. Main function: `ep_init`. Side
+// effect: counts exact decisions.
 #include "axecert/constraint/ep_init.hpp"
 
 #include <optional>
