@@ -1,0 +1,308 @@
+// Every golden file, made from nothing: a certificate and a weights file each, named FOLDER/REASON.DETAIL where REASON is the
+// checker's reason (axc_reason_name) and FOLDER is accept (proved safe), reject (well-formed, but not a proof of safety for
+// these weights) or malformed (not a certificate or not a weights file at all). Main function: golden_files. No side effects.
+#pragma once
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "tiny_files.hpp"
+
+namespace axe::tiny {
+
+struct Pair {
+  Bytes certificate;
+  Bytes weights;
+};
+
+inline Stage stage(std::string name, int width, std::int64_t group, Initial initial = Initial::zero) {
+  Stage s;
+  s.name = std::move(name);
+  s.width = width;
+  s.group = group;
+  s.initial = initial;
+  return s;
+}
+
+inline Datapath two_stages(int inner_width = 11) {
+  Datapath datapath;
+  datapath.name = "golden";
+  datapath.activations = {-255, 255};
+  datapath.stages = {stage("tile", inner_width, 3), stage("outer", 32, 0, Initial::constant)};
+  return datapath;
+}
+
+/// 2 rows, 5 inputs in [0, 15], the second tile ragged; bias and one offset for all.
+inline IntegerLayer small_layer(const std::string& name = "layer") {
+  IntegerLayer layer;
+  layer.name = name;
+  layer.rows = 2;
+  layer.cols = 5;
+  layer.weights = {1, -2, 3, 4, -5, -7, 7, 7, 0, 6};
+  layer.box_lower = {0};
+  layer.box_upper = {15};
+  layer.offset = {-8};
+  layer.bias = {1000, -2000};
+  return layer;
+}
+
+inline IntegerLayer boxed_layer() {
+  IntegerLayer layer = small_layer("boxed");
+  layer.box_lower = {-3, 2, -8, 1, -255};
+  layer.box_upper = {4, 9, -2, 1, 255};
+  layer.offset = {1, -2, 3, -4, 5};
+  return layer;
+}
+
+inline Pair pair_of(const std::vector<IntegerLayer>& layers, const Datapath& datapath, InputSource source = InputSource::clamped) {
+  Certificate certificate{"golden", {}};
+  Arrays arrays;
+  for (const IntegerLayer& layer : layers) {
+    certificate.layers.push_back(make_claims(layer, datapath, source));
+    add_layer(arrays, layer, 8);
+  }
+  return {certificate_bytes(certificate), weights_file(arrays)};
+}
+
+/// The pair after `change` of its claims, weights left as they are.
+inline Pair with_claims(const IntegerLayer& layer, const Datapath& datapath, const std::function<void(LayerClaims&)>& change) {
+  Pair pair = pair_of({layer}, datapath);
+  Certificate certificate{"golden", {make_claims(layer, datapath, InputSource::clamped)}};
+  change(certificate.layers[0]);
+  pair.certificate = certificate_bytes(certificate);
+  return pair;
+}
+
+/// The pair with other arrays beside it.
+inline Pair with_arrays(const IntegerLayer& layer, const std::function<void(Arrays&)>& change) {
+  Pair pair = pair_of({layer}, two_stages());
+  Arrays arrays;
+  add_layer(arrays, layer, 8);
+  change(arrays);
+  pair.weights = weights_file(arrays);
+  return pair;
+}
+
+inline Pair edited(const std::string& from, const std::string& to) {
+  Pair pair = pair_of({small_layer()}, two_stages());
+  pair.certificate = edit_header(pair.certificate, from, to);
+  return pair;
+}
+
+inline Pair edited_weights(const std::string& from, const std::string& to) {
+  Pair pair = pair_of({small_layer()}, two_stages());
+  std::string header = replaced(header_of(pair.weights), from, to);
+  pair.weights = with_header(header, data_of(pair.weights));
+  return pair;
+}
+
+inline void add_accepted(std::map<std::string, Pair>& files) {
+  const IntegerLayer layer = small_layer();
+  files["accept/proved.two-stages"] = pair_of({layer}, two_stages());
+  Datapath boxed = two_stages(16);
+  files["accept/proved.boxes-that-exclude-zero"] = pair_of({boxed_layer()}, boxed);
+  files["accept/proved.two-layers"] = pair_of({boxed_layer(), layer}, boxed);
+  Datapath lanes = two_stages();
+  lanes.stages[0] = stage("lane", 16, 2);
+  lanes.stages[0].stride = 2;
+  lanes.stages[0].overflow = Overflow::saturate;
+  lanes.stages[0].limits = Limits::full;
+  files["accept/proved.ragged-lanes"] = pair_of({layer}, lanes);
+  Datapath last = two_stages();
+  last.stages[1].claim = Claim::final_value;
+  files["accept/proved.final-value"] = pair_of({layer}, last);
+  Datapath open = two_stages();
+  open.stages.pop_back();
+  files["accept/proved.sum-outside"] = pair_of({layer}, open);
+  Datapath wide = two_stages();
+  wide.stages[1].width = 64;
+  IntegerLayer heavy = layer;
+  heavy.bias = {std::int64_t{1} << 62, -(std::int64_t{1} << 62)};
+  files["accept/proved.sixty-four-bits"] = pair_of({heavy}, wide);
+  IntegerLayer zero = layer;
+  std::fill(zero.weights.begin(), zero.weights.end(), std::int8_t{0});
+  zero.bias.clear();
+  zero.offset.clear();
+  Pair given = pair_of({zero}, two_stages(1), InputSource::given);
+  files["accept/proved.zero-weights-one-bit"] = given;
+  Arrays arrays;
+  add_layer(arrays, layer, 8);
+  files["accept/proved.foreign-writer"] = {files["accept/proved.two-stages"].certificate, weights_file(arrays, true)};
+  IntegerLayer one = layer;
+  one.rows = one.cols = 1;
+  one.weights = {-128};
+  one.bias = {7};
+  files["accept/proved.one-product"] = pair_of({one}, two_stages(12));
+}
+
+inline void add_unsafe(std::map<std::string, Pair>& files) {
+  const IntegerLayer layer = small_layer();
+  files["reject/overflow.eight-bits"] = pair_of({layer}, two_stages(8));
+  Datapath pair = two_stages();  // upper = 15 · 14 = 210: fits 9 bits (255), not 8; limits as wide as they get but one
+  pair.stages[0].width = 8;
+  pair.stages[0].overflow = Overflow::saturate;
+  pair.stages[0].limits = Limits::full;
+  files["reject/overflow.saturating"] = pair_of({layer}, pair);
+  Pair more = pair_of({layer}, two_stages());
+  Arrays arrays;
+  add_layer(arrays, layer, 8);
+  add_layer(arrays, small_layer("another"), 8);
+  more.weights = weights_file(arrays);
+  files["reject/uncovered-weights.another-layer"] = more;
+}
+
+inline void add_false_claims(std::map<std::string, Pair>& files) {
+  const IntegerLayer layer = small_layer();
+  const Datapath datapath = two_stages();
+  const auto claim = [&](const std::string& name, const std::function<void(LayerClaims&)>& change) {
+    files["reject/" + name] = with_claims(layer, datapath, change);
+  };
+  claim("upper.too-small-by-one", [](LayerClaims& c) { --c.ranges[0].upper[0]; });
+  claim("upper.too-large-by-one", [](LayerClaims& c) { ++c.ranges[1].upper[1]; });
+  claim("lower.too-large-by-one", [](LayerClaims& c) { ++c.ranges[0].lower[1]; });
+  claim("lower.too-small-by-one", [](LayerClaims& c) { --c.ranges[1].lower[0]; });
+  claim("upper.other-claim-kind", [](LayerClaims& c) { c.datapath.stages[1].claim = Claim::final_value; c.ranges[1].upper[0] += 7; });
+  claim("verdict.unsafe-though-safe", [](LayerClaims& c) { c.verdict = Verdict::unsafe; });
+  claim("worst.other-node", [](LayerClaims& c) { c.worst.node = 1 - c.worst.node; });
+  claim("worst.other-row", [](LayerClaims& c) { c.worst.row = 1 - c.worst.row; });
+  claim("worst.other-side", [](LayerClaims& c) { c.worst_side = c.worst_side == Side::upper ? Side::lower : Side::upper; });
+  claim("witness-box.one-above", [](LayerClaims& c) { c.worst_witness[4] = 16; });
+  claim("witness-value.one-short", [](LayerClaims& c) { for (auto& x : c.worst_witness) if (x == 15) { x = 14; return; } });
+  claim("weight-hash.another", [](LayerClaims& c) { c.weight_hash[31] ^= 1; });
+  claim("bias-hash.another", [](LayerClaims& c) { c.bias_hash[0] ^= 1; });
+  claim("bias-presence.certificate-has-none", [](LayerClaims& c) { c.bias_hash = Sha256{}; });
+  claim("weight.beyond-its-range", [](LayerClaims& c) { --c.weight_range.upper; });
+  claim("weight-range.beyond-operand", [](LayerClaims& c) { c.datapath.weights = {-7, 6}; });
+  claim("operands.nine-bit-weights", [](LayerClaims&) {});
+  files["reject/operands.nine-bit-weights"] = edited("weights -128 127", "weights -128 128");
+  files["reject/operands.activations-empty"] = edited("activations -255 255", "activations 255 -255");
+  claim("quantizer-box.narrower", [](LayerClaims& c) { c.layer.box_upper[0] = 16; });
+  claim("quantizer-offset.one-off", [](LayerClaims& c) { ++c.layer.offset[0]; });
+  claim("quantizer-offset.none-claimed", [](LayerClaims& c) { c.layer.offset.clear(); });
+  claim("box.empty", [](LayerClaims& c) { c.layer.box_lower[0] = 16; });
+  claim("box.beyond-operand", [](LayerClaims& c) { c.layer.box_upper[0] = 256; });
+  claim("offset.beyond-limit", [](LayerClaims& c) { c.layer.offset[0] = (1 << 24) + 1; });
+  files["reject/verdict.safe-though-unsafe"] = with_claims(layer, two_stages(8), [](LayerClaims& c) { c.verdict = Verdict::safe; });
+  files["reject/final-value-without-wrap.saturate"] = edited("overflow=wrap limits=symmetric initial=zero claim=every-partial-sum", "overflow=saturate limits=symmetric initial=zero claim=final-value");
+  files["reject/two-constants.both-stages"] = edited("group=3 stride=1 overflow=wrap limits=symmetric initial=zero", "group=0 stride=1 overflow=wrap limits=symmetric initial=constant");
+  files["reject/constant-added-twice.two-tiles"] = edited("initial=zero", "initial=constant");
+  files["reject/assumptions.one-hidden"] = edited("input-clamped ", "");
+  files["reject/assumptions.calibrated-as-given"] = edited("input.source\":\"clamped", "input.source\":\"calibrated");
+}
+
+inline void add_other_weights(std::map<std::string, Pair>& files) {
+  const IntegerLayer layer = small_layer();
+  const auto beside = [&](const std::string& name, const std::function<void(Arrays&)>& change) {
+    files["reject/" + name] = with_arrays(layer, change);
+  };
+  beside("missing-layer.renamed", [](Arrays& a) { auto node = a.extract("layer.weight"); node.key() = "other.weight"; a.insert(std::move(node)); });
+  beside("weight-hash.one-bit", [](Arrays& a) { a["layer.weight"].data[3] ^= 1; });
+  beside("shape.transposed", [](Arrays& a) { a["layer.weight"].shape = {5, 2}; });
+  beside("shape.flat", [](Arrays& a) { a["layer.weight"].shape = {10}; });
+  beside("shape.unsigned", [](Arrays& a) { a["layer.weight"].dtype = "U8"; });
+  beside("bias-presence.file-has-none", [](Arrays& a) { a.erase("layer.bias"); });
+  beside("bias-hash.one-bit", [](Arrays& a) { a["layer.bias"].data[0] ^= 1; });
+  beside("shape.bias-of-three", [](Arrays& a) { a["layer.bias"] = {"I64", {3}, Bytes(24)}; });
+  beside("quantizer-missing.no-lower", [](Arrays& a) { a.erase("layer.input_lower"); });
+  beside("quantizer-missing.no-zero-point", [](Arrays& a) { a.erase("layer.input_zero_point"); });
+  beside("quantizer-box.lower", [](Arrays& a) { a["layer.input_lower"] = int32_array({-1}); });
+  beside("quantizer-box.one-channel", [](Arrays& a) { a["layer.input_upper"] = int32_array({15, 15, 15, 15, 16}); });
+  beside("quantizer-offset.zero-point", [](Arrays& a) { a["layer.input_zero_point"] = int32_array({9}); });
+  beside("shape.quantizer-of-two", [](Arrays& a) { a["layer.input_shift"] = int32_array({0, 0}); });
+  Pair heavy = pair_of({layer}, two_stages());
+  IntegerLayer beyond = layer;
+  beyond.bias = {(std::int64_t{1} << 62) + 1, 0};
+  Arrays arrays;
+  add_layer(arrays, beyond, 8);
+  heavy.weights = weights_file(arrays);
+  const Bytes bias = arrays["layer.bias"].data;
+  const std::string before = to_hex(sha256(little_endian(layer.bias).data(), 16));
+  heavy.certificate = edit_header(heavy.certificate, before, to_hex(sha256(bias.data(), bias.size())));
+  files["reject/bias.beyond-limit"] = heavy;
+  files["reject/duplicate-array.two-shifts"] = with_arrays(layer, [](Arrays& a) { a["layer.input_shifu"] = int32_array({0}); });
+  Pair& twice = files["reject/duplicate-array.two-shifts"];
+  twice.weights = with_header(replaced(header_of(twice.weights), "input_shifu", "input_shift"), data_of(twice.weights));
+}
+
+inline void add_malformed(std::map<std::string, Pair>& files) {
+  const Pair good = pair_of({small_layer()}, two_stages());
+  const auto bytes = [&](const std::string& name, Bytes certificate) { files["malformed/" + name] = {std::move(certificate), good.weights}; };
+  const auto text = [&](const std::string& name, const std::string& from, const std::string& to) { files["malformed/" + name] = edited(from, to); };
+  bytes("truncated.empty", {});
+  bytes("truncated.seven-bytes", Bytes(good.certificate.begin(), good.certificate.begin() + 7));
+  bytes("truncated.half-header", Bytes(good.certificate.begin(), good.certificate.begin() + 200));
+  bytes("truncated.last-byte", redigest(Bytes(good.certificate.begin(), good.certificate.end() - 1)));
+  Bytes bomb = good.certificate;
+  std::fill(bomb.begin(), bomb.begin() + 8, std::uint8_t{0xff});
+  bytes("header-length.bomb", bomb);
+  Bytes odd = good.certificate;
+  ++odd[0];
+  bytes("header-length.not-a-multiple-of-eight", odd);
+  Bytes longer = good.certificate;
+  longer.push_back(0);
+  bytes("trailing.one-byte", redigest(longer));
+  Bytes flipped = good.certificate;
+  flipped.back() ^= 1;
+  bytes("digest.one-bit", flipped);
+  text("syntax.space", "\"layers\":\"1\"", "\"layers\": \"1\"");
+  text("syntax.format-two", "\"tool\"", "\"tools\"");
+  text("syntax.upper-case-hash", "0.weight.sha256\":\"", "0.weight.sha256\":\"A");
+  text("syntax.unknown-overflow", "overflow=wrap", "overflow=wraps");
+  text("syntax.escape", "\"golden\",\"assumptions", "\"gold\\u0065n\",\"assumptions");
+  text("syntax.bad-name", "0.name\":\"layer", "0.name\":\"lay er");
+  text("syntax.empty-name", "0.name\":\"layer", "0.name\":\"");
+  text("number.width-65", "width=11", "width=65");
+  text("number.width-0", "width=11", "width=0");
+  text("number.leading-zero", "group=3", "group=03");
+  text("number.plus-sign", "group=3", "group=+3");
+  text("number.minus-zero", "worst\":\"", "worst\":\"-");
+  text("number.overflow", "group=3", "group=18446744073709551619");
+  text("number.stride-0", "stride=1", "stride=0");
+  text("number.cols-above-limit", "shape\":\"2 5", "shape\":\"2 16777217");
+  text("number.no-rows", "shape\":\"2 5", "shape\":\"0 5");
+  text("number.no-layers", "layers\":\"1", "layers\":\"0");
+  text("number.no-stages", "stages\":\"2", "stages\":\"0");
+  text("number.seventeen-stages", "stages\":\"2", "stages\":\"17");
+  text("syntax.layer-missing", "layers\":\"1", "layers\":\"2");
+  text("layout.wrong-shape", "\"shape\":[2,2]", "\"shape\":[4,1]");
+  text("layout.wrong-type", "\"I32\",\"shape\":[1]", "\"F32\",\"shape\":[1]");
+  text("layout.overlap", "\"data_offsets\":[4,8]", "\"data_offsets\":[0,4]");
+  text("layout.offset-bomb", "\"data_offsets\":[4,8]", "\"data_offsets\":[4,9223372036854775807]");
+  text("layout.wrong-name", "0.box.upper", "0.box.uppr");
+  text("truncated.more-rows-than-bytes", "shape\":\"2 5", "shape\":\"2147483648 5");
+  Pair two = pair_of({small_layer("a"), small_layer("b")}, two_stages());
+  two.certificate = edit_header(two.certificate, "1.name\":\"b", "1.name\":\"a");
+  files["malformed/order.same-name-twice"] = two;
+  Certificate wide{"golden", {make_claims(small_layer(), two_stages(), InputSource::clamped)}};
+  wide.layers[0].ranges[1].upper[0] = std::int64_t{1} << 40;  // written as I64; then the number is made small again
+  Bytes narrow = certificate_bytes(wide);
+  const std::size_t at = extent_of(narrow, "0.stage.1.upper").begin;
+  std::fill(narrow.begin() + static_cast<std::ptrdiff_t>(at), narrow.begin() + static_cast<std::ptrdiff_t>(at) + 8, std::uint8_t{0});
+  bytes("wider-than-needed.outer", redigest(narrow));
+
+  const auto weights = [&](const std::string& name, Bytes file) { files["malformed/weights-file." + name] = {good.certificate, std::move(file)}; };
+  weights("empty", {});
+  weights("half-header", Bytes(good.weights.begin(), good.weights.begin() + 100));
+  weights("last-byte", Bytes(good.weights.begin(), good.weights.end() - 1));
+  Bytes weights_bomb = good.weights;
+  std::fill(weights_bomb.begin(), weights_bomb.begin() + 8, std::uint8_t{0xff});
+  weights("length-bomb", weights_bomb);
+  files["malformed/weights-file.offset-bomb"] = edited_weights("\"data_offsets\":[0,16]", "\"data_offsets\":[0,99999999999999999999]");
+  files["malformed/weights-file.backwards"] = edited_weights("\"data_offsets\":[0,16]", "\"data_offsets\":[16,0]");
+  files["malformed/weights-file.escaped-name"] = edited_weights("\"layer.bias\"", "\"layer\\u002ebias\"");
+  files["malformed/weights-file.unknown-key"] = edited_weights("\"dtype\"", "\"dtypo\"");
+  files["malformed/weights-file.shape-overflow"] = edited_weights("\"shape\":[2]", "\"shape\":[4294967296,4294967296]");
+  files["malformed/weights-file.two-objects"] = edited_weights("}}", "}}{}");
+}
+
+inline std::map<std::string, Pair> golden_files() {
+  std::map<std::string, Pair> files;
+  add_accepted(files);
+  add_unsafe(files);
+  add_false_claims(files);
+  add_other_weights(files);
+  add_malformed(files);
+  return files;
+}
+
+}  // namespace axe::tiny

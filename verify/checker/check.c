@@ -1,0 +1,282 @@
+/* Puts the checker together: opens both files, binds every layer of the certificate to its arrays by shape and hash, has the
+ * core prove it, and looks for weights that nobody spoke of. Main function: axc_check. Side effect: axc_check allocates its
+ * scratch memory; axc_check_with allocates nothing. */
+#include <stdlib.h>
+
+#include "core.h"
+
+#define AXC_REASON_NAME(code, name, sentence) name,
+#define AXC_REASON_SENTENCE(code, name, sentence) sentence,
+static const char* const reason_names[] = {AXC_REASONS(AXC_REASON_NAME)};
+static const char* const reason_sentences[] = {AXC_REASONS(AXC_REASON_SENTENCE)};
+
+const char* axc_reason_name(axc_reason reason) { return (unsigned)reason < AXC_REASON_COUNT ? reason_names[reason] : "unknown"; }
+const char* axc_reason_sentence(axc_reason reason) {
+  return (unsigned)reason < AXC_REASON_COUNT ? reason_sentences[reason] : "unknown";
+}
+const char* axc_verdict_name(axc_verdict verdict) {
+  static const char* const names[] = {"safe", "unsafe", "incomplete", "refused"};
+  return (unsigned)verdict < 4 ? names[verdict] : "unknown";
+}
+
+typedef struct {
+  const unsigned char* certificate;
+  const unsigned char* weights;
+  size_t weights_size;
+  axc_report* report;
+} job;
+
+static void name_layer(axc_report* report, axc_span name) {
+  size_t i = 0;
+  for (; i < name.size && i < AXC_NAME_SIZE - 1; ++i) report->layer[i] = (char)name.text[i];
+  report->layer[i] = 0;
+}
+
+static void clear(axc_report* report) {
+  const axc_report empty = {AXC_REFUSED, AXC_TRUNCATED, 0, 0, {0}, -1, -1, -1, {0, 0}, {0, 0}, {0, 0}, 0, 0, 0, 0};
+  *report = empty;
+}
+
+static int conclude(axc_report* report, axc_verdict verdict, axc_reason reason, int in_weights, size_t position) {
+  report->verdict = verdict;
+  report->reason = reason;
+  report->in_weights = in_weights;
+  report->position = position;
+  return 0;
+}
+
+static int refuse_weights(const job* j, axc_reason reason, size_t position) {
+  return conclude(j->report, AXC_REFUSED, reason, 1, position);
+}
+
+/* ---- a layer's arrays in the weights file ---- */
+
+enum { WEIGHT, BIAS, INPUT_LOWER, INPUT_UPPER, INPUT_SHIFT, INPUT_ZERO_POINT, ROLES };
+static const char* const role_names[ROLES] = {".weight", ".bias", ".input_lower", ".input_upper", ".input_shift", ".input_zero_point"};
+
+static size_t length_of(const char* s) {
+  size_t size = 0;
+  while (s[size] != 0) ++size;
+  return size;
+}
+
+/* What `name` is to `layer`: a role, or ROLES. */
+static int role_of(axc_span name, axc_span layer) {
+  const axc_span head = {name.text, layer.size};
+  if (name.size <= layer.size || !axc_same(head, layer.text, layer.size)) return ROLES;
+  const axc_span tail = {name.text + layer.size, name.size - layer.size};
+  int role = 0;
+  while (role < ROLES && !axc_same(tail, (const unsigned char*)role_names[role], length_of(role_names[role]))) ++role;
+  return role;
+}
+
+/* Finds the layer's arrays; each may be there once. found[role].end is 0 for one that is not. */
+static int find_arrays(const job* j, const axc_layer* layer, axc_array found[ROLES]) {
+  axc_array array;
+  axc_cursor c = axc_open_weights(j->weights, j->weights_size);
+  for (int role = 0; role < ROLES; ++role) found[role].end = 0;
+  while (axc_next_array(&c, j->weights_size, &array)) {
+    const int role = role_of(array.name, layer->name);
+    if (role == ROLES) continue;
+    if (found[role].end != 0) return refuse_weights(j, AXC_TWICE, (size_t)(array.name.text - j->weights));
+    found[role] = array;
+  }
+  if (c.failure != AXC_PROVED) return refuse_weights(j, c.failure, c.failure_at);
+  return 1;
+}
+
+static int is_channels(const axc_array* array, int64_t cols) {
+  return array->type == AXC_I32 && array->rank == 1 && (array->shape[0] == 1 || array->shape[0] == cols);
+}
+
+/* Entry k of an int32 array that holds one for all, or one for each. */
+static int64_t entry(const unsigned char* bytes, int64_t entries, int64_t k) { return axc_load32(bytes + 4 * (entries == 1 ? 0 : k)); }
+
+/* The clamped box is the quantizer's: box = [input_lower, input_upper], offset = input_shift − input_zero_point. */
+static int agree_with_quantizer(const job* j, const axc_layer* layer, const axc_array found[ROLES]) {
+  for (int role = INPUT_LOWER; role < ROLES; ++role) {
+    if (found[role].end == 0) return refuse_weights(j, AXC_QUANTIZER_MISSING, 0);
+    if (!is_channels(&found[role], role == INPUT_ZERO_POINT ? 1 : layer->cols)) {
+      return refuse_weights(j, AXC_SHAPE, (size_t)(found[role].name.text - j->weights));
+    }
+  }
+  const unsigned char* at[ROLES];
+  for (int role = INPUT_LOWER; role < ROLES; ++role) at[role] = j->weights + found[role].begin;
+  const int64_t zero_point = axc_load32(at[INPUT_ZERO_POINT]);
+  for (int64_t k = 0; k < layer->cols; ++k) {
+    const int lower = entry(at[INPUT_LOWER], found[INPUT_LOWER].shape[0], k) == entry(layer->box_lower, layer->channels, k);
+    const int upper = entry(at[INPUT_UPPER], found[INPUT_UPPER].shape[0], k) == entry(layer->box_upper, layer->channels, k);
+    const int64_t offset = layer->offsets == 0 ? 0 : entry(layer->offset, layer->offsets, k);
+    if (!lower) return refuse_weights(j, AXC_QUANTIZER_BOX, found[INPUT_LOWER].begin);
+    if (!upper) return refuse_weights(j, AXC_QUANTIZER_BOX, found[INPUT_UPPER].begin);
+    if (entry(at[INPUT_SHIFT], found[INPUT_SHIFT].shape[0], k) - zero_point != offset) {
+      return refuse_weights(j, AXC_QUANTIZER_OFFSET, found[INPUT_SHIFT].begin);
+    }
+  }
+  return 1;
+}
+
+static int has_hash(const unsigned char* bytes, size_t size, const unsigned char claimed[32]) {
+  axc_sha256 hash;
+  unsigned char digest[32];
+  int same = 1;
+  axc_sha256_start(&hash);
+  axc_sha256_add(&hash, bytes, size);
+  axc_sha256_finish(&hash, digest);
+  for (int i = 0; i < 32; ++i) same &= digest[i] == claimed[i];
+  return same;
+}
+
+static int bind_bias(const job* j, axc_layer* layer, const axc_array* bias) {
+  layer->bias = NULL;
+  if ((bias->end != 0) != layer->has_bias) return refuse_weights(j, AXC_BIAS_PRESENCE, bias->begin);
+  if (!layer->has_bias) return 1;
+  if (bias->type != AXC_I64 || bias->rank != 1 || bias->shape[0] != layer->rows) {
+    return refuse_weights(j, AXC_SHAPE, (size_t)(bias->name.text - j->weights));
+  }
+  layer->bias = j->weights + bias->begin;
+  if (!has_hash(layer->bias, bias->end - bias->begin, layer->bias_hash)) return refuse_weights(j, AXC_BIAS_HASH, bias->begin);
+  for (int64_t row = 0; row < layer->rows; ++row) {
+    const int64_t value = axc_load64(layer->bias + 8 * row);
+    if (value < -AXC_MOST_BIAS || value > AXC_MOST_BIAS) return refuse_weights(j, AXC_BIAS, bias->begin + 8 * (size_t)row);
+  }
+  return 1;
+}
+
+/* Points `layer` to its arrays, having checked that they are the certificate's. */
+static int bind_arrays(const job* j, axc_layer* layer) {
+  axc_array found[ROLES];
+  const axc_array* weight = &found[WEIGHT];
+  for (int role = 0; role < ROLES; ++role) found[role].begin = 0;
+  if (!find_arrays(j, layer, found)) return 0;
+  if (weight->end == 0) return refuse_weights(j, AXC_MISSING, 0);
+  if (weight->type != AXC_I8 || weight->rank != 2 || weight->shape[0] != layer->rows || weight->shape[1] != layer->cols) {
+    return refuse_weights(j, AXC_SHAPE, (size_t)(weight->name.text - j->weights));
+  }
+  layer->weights = (const signed char*)(j->weights + weight->begin);
+  if (!has_hash(j->weights + weight->begin, weight->end - weight->begin, layer->weight_hash)) {
+    return refuse_weights(j, AXC_WEIGHT_HASH, weight->begin);
+  }
+  if (!bind_bias(j, layer, &found[BIAS])) return 0;
+  return layer->source != AXC_CLAMPED || agree_with_quantizer(j, layer, found);
+}
+
+/* ---- the verdict ---- */
+
+/* Copies the core's finding. The first overflow stays in the report while later layers may still be refused. */
+static int take_finding(const job* j, const axc_layer* layer, const axc_finding* finding) {
+  axc_report* report = j->report;
+  report->nodes_checked += finding->nodes_checked;
+  if (finding->reason == AXC_PROVED || (finding->reason == AXC_OVERFLOW && report->verdict == AXC_UNSAFE)) return 1;
+  name_layer(report, layer->name);
+  report->row = finding->row;
+  report->stage = finding->stage;
+  report->node = finding->node;
+  report->claimed = finding->claimed;
+  report->recomputed = finding->recomputed;
+  report->limits = finding->limits;
+  const int in_weights = finding->reason == AXC_WEIGHT;
+  size_t position = finding->reason == AXC_VERDICT ? layer->verdict_at : layer->worst_at;
+  if (finding->place != NULL) position = (size_t)(finding->place - (in_weights ? j->weights : j->certificate));
+  (void)conclude(report, finding->reason == AXC_OVERFLOW ? AXC_UNSAFE : AXC_REFUSED, finding->reason, in_weights, position);
+  return finding->reason == AXC_OVERFLOW;
+}
+
+static int is_weight_array(const axc_array* array) {
+  const axc_span head = {array->name.text, array->name.size < 7 ? 0 : array->name.size - 7};
+  return array->type == AXC_I8 && role_of(array->name, head) == WEIGHT;
+}
+
+static int is_covered(axc_certificate all, axc_span name) {
+  axc_span layer;
+  while (all.next < all.layers && axc_next_name(&all, &layer)) {
+    if (role_of(name, layer) == WEIGHT) return 1;
+  }
+  return 0;
+}
+
+/* Every layer owns exactly one int8 array NAME.weight, all different: what exceeds their number is not covered. */
+static void look_for_uncovered(const job* j, const axc_certificate* all) {
+  axc_array array;
+  int64_t arrays = 0;
+  axc_cursor c = axc_open_weights(j->weights, j->weights_size);
+  while (axc_next_array(&c, j->weights_size, &array)) arrays += is_weight_array(&array);
+  j->report->uncovered = arrays - all->layers;
+  if (j->report->uncovered == 0 || j->report->verdict == AXC_UNSAFE) return;
+  c = axc_open_weights(j->weights, j->weights_size);
+  while (axc_next_array(&c, j->weights_size, &array)) {
+    if (!is_weight_array(&array) || is_covered(*all, array.name)) continue;
+    name_layer(j->report, array.name);
+    (void)conclude(j->report, AXC_INCOMPLETE, AXC_UNCOVERED, 1, (size_t)(array.name.text - j->weights));
+    return;
+  }
+  (void)conclude(j->report, AXC_INCOMPLETE, AXC_UNCOVERED, 1, 0);
+}
+
+static void check_layers(const job* j, axc_certificate* certificate, axc_range* scratch) {
+  axc_layer layer;
+  axc_finding finding;
+  const axc_certificate all = *certificate;
+  while (certificate->next < certificate->layers) {
+    if (!axc_next_layer(certificate, &layer)) {
+      (void)conclude(j->report, AXC_REFUSED, AXC_LAYOUT, 0, 0); /* cannot happen: axc_open read it before */
+      return;
+    }
+    if (!bind_arrays(j, &layer)) {
+      name_layer(j->report, layer.name);
+      return;
+    }
+    axc_prove_layer(&layer, scratch, &finding);
+    if (!take_finding(j, &layer, &finding)) return;
+    ++j->report->layers;
+  }
+  look_for_uncovered(j, &all);
+}
+
+size_t axc_scratch_size(const unsigned char* bytes, size_t size) {
+  axc_certificate certificate;
+  size_t position = 0;
+  if (axc_open(bytes, size, &certificate, &position) != AXC_PROVED) return 0;
+  return (size_t)certificate.most_nodes * 2 * sizeof(axc_range);
+}
+
+/* With scratch NULL, allocates it. */
+static axc_verdict check(const job* j, size_t certificate_size, void* scratch, size_t scratch_size) {
+  axc_certificate certificate;
+  size_t position = 0;
+  clear(j->report);
+  const axc_reason reason = axc_open(j->certificate, certificate_size, &certificate, &position);
+  if (reason != AXC_PROVED) {
+    (void)conclude(j->report, AXC_REFUSED, reason, 0, position);
+    return j->report->verdict;
+  }
+  j->report->nodes_total = certificate.nodes_total;
+  const size_t needed = (size_t)certificate.most_nodes * 2 * sizeof(axc_range);
+  void* own = scratch == NULL ? malloc(needed) : NULL;
+  if (scratch == NULL) scratch_size = needed;
+  axc_range* memory = scratch == NULL ? own : scratch;
+  (void)conclude(j->report, AXC_SAFE, AXC_PROVED, 0, 0);
+  if (memory == NULL || scratch_size < needed) {
+    (void)conclude(j->report, AXC_INCOMPLETE, AXC_NO_SCRATCH, 0, 0);
+  } else {
+    check_layers(j, &certificate, memory);
+  }
+  free(own);
+  if (j->report->verdict == AXC_SAFE && j->report->nodes_checked != j->report->nodes_total) {
+    (void)conclude(j->report, AXC_INCOMPLETE, AXC_NO_SCRATCH, 0, 0); /* cannot happen; safe is never a default */
+  }
+  return j->report->verdict;
+}
+
+axc_verdict axc_check_with(const unsigned char* certificate, size_t certificate_size, const unsigned char* weights,
+                           size_t weights_size, void* scratch, size_t scratch_size, axc_report* report) {
+  static int64_t none;
+  const job j = {certificate, weights, weights_size, report};
+  return check(&j, certificate_size, scratch == NULL ? &none : scratch, scratch == NULL ? 0 : scratch_size);
+}
+
+axc_verdict axc_check(const unsigned char* certificate, size_t certificate_size, const unsigned char* weights,
+                      size_t weights_size, axc_report* report) {
+  const job j = {certificate, weights, weights_size, report};
+  return check(&j, certificate_size, NULL, 0);
+}
