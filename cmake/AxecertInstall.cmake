@@ -13,11 +13,11 @@ foreach(room IN LISTS rooms)
 endforeach()
 install(TARGETS axecert_axecert EXPORT axecert)
 
-foreach(program axecert_cli axecert-check)
-  if(TARGET ${program})
-    install(TARGETS ${program} EXPORT axecert RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-  endif()
-endforeach()
+install(TARGETS axecert-check EXPORT axecert)
+if(TARGET axecert)
+  set_target_properties(axecert PROPERTIES EXPORT_NAME cli)  # axecert::axecert is the library
+  install(TARGETS axecert EXPORT axecert)
+endif()
 
 install(EXPORT axecert NAMESPACE axecert:: FILE axecertTargets.cmake DESTINATION ${package_directory})
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/axecertConfig.cmake.in
