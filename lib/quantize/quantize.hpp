@@ -58,7 +58,8 @@ struct QuantizeOptions {
   Diffusion diffusion = Diffusion::whole;
   Target target = Target::corrected;
   bool soft_threshold = true;            ///< AXE's Π_λ; off: strict limits alone
-  double dampening = 0.01;               ///< η as a fraction of the mean diagonal of H, > 0
+  double dampening = 0.01;               ///< η of OPTQ's and Qronos' diffusion, as a fraction of H's mean diagonal, > 0
+  double target_dampening = 0.001;       ///< η of the corrected target, likewise
   bool activation_order = true;          ///< columns by descending diagonal of H
   bool search_scales = true;             ///< choose each row's scale under its budget by calibration error; off: max-based
   int refinement_passes = 8;             ///< coordinate-descent passes after the sweep, ≥ 0; stops early when nothing moves

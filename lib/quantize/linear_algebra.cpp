@@ -1,0 +1,56 @@
+// OpenBLAS and LAPACK behind the five functions that the quantizer needs; see linear_algebra.hpp. LAPACK is column-major:
+// a row-major upper triangle is its lower triangle, transposed.
+#include "axecert/quantize/linear_algebra.hpp"
+
+#include <cblas.h>
+
+extern "C" {
+void dpotrf_(const char* uplo, const int* n, double* a, const int* lda, int* info);
+void dtrtri_(const char* uplo, const char* diag, const int* n, double* a, const int* lda, int* info);
+}
+
+namespace axe {
+
+void single_threaded_blas() { openblas_set_num_threads(1); }
+
+bool upper_factor(std::int64_t n, const std::vector<double>& a, std::vector<double>& m) {
+  // With J the reversal of indices, J A J = L Lᵀ gives A = (J L J)(J L J)ᵀ, and J L J is upper triangular.
+  const auto size = static_cast<std::size_t>(n * n);
+  std::vector<double> reversed(size);
+  for (std::size_t i = 0; i < size; ++i) {
+    reversed[size - 1 - i] = a[i];
+  }
+  const int order = static_cast<int>(n);
+  int info = 0;
+  dpotrf_("U", &order, reversed.data(), &order, &info);  // row-major lower triangle: L
+  if (info != 0) {
+    return false;
+  }
+  m.assign(size, 0);
+  for (std::int64_t i = 0; i < n; ++i) {
+    for (std::int64_t j = 0; j <= i; ++j) {
+      m[size - 1 - static_cast<std::size_t>(i * n + j)] = reversed[static_cast<std::size_t>(i * n + j)];
+    }
+  }
+  return true;
+}
+
+void invert_upper(std::int64_t n, std::vector<double>& m) {
+  const int order = static_cast<int>(n);
+  int info = 0;
+  dtrtri_("L", "N", &order, m.data(), &order, &info);
+}
+
+void solve(std::int64_t n, const std::vector<double>& m, std::int64_t columns, double* b) {
+  const int order = static_cast<int>(n), width = static_cast<int>(columns);
+  cblas_dtrsm(CblasRowMajor, CblasLeft, CblasUpper, CblasNoTrans, CblasNonUnit, order, width, 1, m.data(), order, b, width);
+  cblas_dtrsm(CblasRowMajor, CblasLeft, CblasUpper, CblasTrans, CblasNonUnit, order, width, 1, m.data(), order, b, width);
+}
+
+void multiply_add(std::int64_t m, std::int64_t n, std::int64_t k, Operand a, Operand b, float* c, std::int64_t c_stride) {
+  cblas_sgemm(CblasRowMajor, a.transposed ? CblasTrans : CblasNoTrans, b.transposed ? CblasTrans : CblasNoTrans,
+              static_cast<int>(m), static_cast<int>(n), static_cast<int>(k), 1, a.data, static_cast<int>(a.stride), b.data,
+              static_cast<int>(b.stride), 1, c, static_cast<int>(c_stride));
+}
+
+}  // namespace axe

@@ -1,0 +1,34 @@
+// The dense linear algebra of the quantizer, in row-major arrays over OpenBLAS: factorization of the damped Gram matrix,
+// corrected targets, and the products of blocked updates. Side effect: BLAS is set to one thread; the quantizer's own
+// threads work on blocks of rows.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace axe {
+
+/// Sets BLAS to one thread; idempotent.
+void single_threaded_blas();
+
+/// M upper triangular [n, n] with A = M Mᵀ, for symmetric positive definite A [n, n]; false when A is not (M is then
+/// undefined). In double.
+bool upper_factor(std::int64_t n, const std::vector<double>& a, std::vector<double>& m);
+
+/// In place: inverse of the upper triangular M [n, n].
+void invert_upper(std::int64_t n, std::vector<double>& m);
+
+/// X with A X = B, for A = M Mᵀ as factored above; B, X [n, columns], in place.
+void solve(std::int64_t n, const std::vector<double>& m, std::int64_t columns, double* b);
+
+/// A row-major matrix, or its transpose, as an operand of a product.
+struct Operand {
+  const float* data;
+  std::int64_t stride;  ///< elements from one stored row to the next
+  bool transposed = false;
+};
+
+/// C += A B, single precision: A is [m, k] and B [k, n] after transposition, C [m, n].
+void multiply_add(std::int64_t m, std::int64_t n, std::int64_t k, Operand a, Operand b, float* c, std::int64_t c_stride);
+
+}  // namespace axe

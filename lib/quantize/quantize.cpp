@@ -1,0 +1,251 @@
+// Quantizing one layer: validates, prepares what all rows share, quantizes blocks of rows on threads, and checks the result
+// exactly. See quantize.hpp.
+#include "axecert/quantize/quantize.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cmath>
+#include <exception>
+#include <mutex>
+#include <thread>
+
+#include "axecert/bound/range.hpp"
+#include "axecert/numeric/error.hpp"
+#include "axecert/quantize/corrector.hpp"
+#include "axecert/quantize/input_box.hpp"
+#include "axecert/quantize/linear_algebra.hpp"
+#include "axecert/quantize/row_block.hpp"
+
+namespace axe {
+namespace {
+
+constexpr std::int64_t rows_per_block = 128;
+
+void require(bool condition, const LayerProblem& problem, const std::string& what, const std::string& remedy) {
+  if (!condition) {
+    throw InputError("layer " + problem.name, what, remedy);
+  }
+}
+
+void require_finite(const std::vector<float>& values, const LayerProblem& problem, const char* key) {
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    require(std::isfinite(values[i]), problem, std::string(key) + " has a value that is not finite at element " + std::to_string(i),
+            "NaN and infinity cannot be quantized");
+  }
+}
+
+void validate(const LayerProblem& problem, const Datapath& datapath, const QuantizeOptions& options) {
+  const std::int64_t K = problem.cols, R = problem.rows;
+  require(R >= 1 && K >= 1, problem, "empty layer: " + std::to_string(R) + " × " + std::to_string(K), "give at least one row and one column");
+  require(problem.weight.size() == static_cast<std::size_t>(R * K), problem, "weight has the wrong size", "it must be [rows, K]");
+  require(problem.gram.size() == static_cast<std::size_t>(K * K), problem, "H has the wrong size", "it must be [K, K]");
+  require(problem.cross.empty() || problem.cross.size() == problem.gram.size(), problem, "G has the wrong size", "it must be [K, K]");
+  require(problem.bias.empty() || problem.bias.size() == static_cast<std::size_t>(R), problem, "bias has the wrong size", "it must be [rows]");
+  require_finite(problem.weight, problem, "weight");
+  require_finite(problem.gram, problem, "H");
+  require_finite(problem.cross, problem, "G");
+  require_finite(problem.bias, problem, "bias");
+  for (std::int64_t k = 0; k < K; ++k) {
+    require(problem.gram[static_cast<std::size_t>(k * K + k)] >= 0, problem, "H has a negative diagonal at " + std::to_string(k), "H must be X̃ᵀX̃");
+  }
+  require(std::isfinite(problem.input.scale) && problem.input.scale >= 1e-30, problem, "input_scale must be finite and at least 1e-30", "recalibrate the inputs");
+  require(problem.input.bits >= 2 && problem.input.bits <= 8, problem, "input_bits must be 2 to 8", "");
+  require(problem.input.zero_point >= problem.input.code_lower() && problem.input.zero_point <= problem.input.code_upper(), problem,
+          "input_zero_point " + std::to_string(problem.input.zero_point) + " is outside the code range", "recalibrate the inputs");
+  require(options.weight_bits >= 2 && options.weight_bits <= 8, problem, "weight bits must be 2 to 8", "");
+  require(options.dampening > 0 && std::isfinite(options.dampening) && options.target_dampening > 0 && std::isfinite(options.target_dampening), problem, "dampening must be positive", "the usual value is 0.01");
+  require(options.refinement_passes >= 0 && options.threads >= 1, problem, "passes must be ≥ 0 and threads ≥ 1", "");
+  require(options.scales.empty() || options.scales.size() == static_cast<std::size_t>(R), problem, "fixed scales must be [rows]", "");
+  for (float s : options.scales) {
+    require(std::isfinite(s) && s >= 1e-30F, problem, "a fixed scale is not finite or below 1e-30", "scales are positive and normal");
+  }
+  if (options.granularity == ScaleGranularity::tile) {
+    const Topology topology(datapath, K);
+    require(topology.stages() == 1 && topology.nodes(0) >= 1 && datapath.stages[0].stride == 1, problem,
+            "scales per tile need a datapath whose tiles are summed in floating point", "use outer=float");
+    require(options.scales.empty(), problem, "fixed scales are per row", "drop the group scales or the fixed scales");
+  }
+}
+
+/// The exact check before anything is returned: no register's claimed range leaves its limits.
+void require_safe(const QuantizedLayer& result, const Datapath& datapath) {
+  const Topology topology(datapath, result.layer.cols);
+  const std::vector<StageRanges> ranges = layer_ranges(result.layer, topology);
+  for (std::size_t s = 0; s < ranges.size(); ++s) {
+    const IntegerRange limits = register_limits(topology.stage(s));
+    for (std::size_t i = 0; i < ranges[s].lower.size(); ++i) {
+      if (ranges[s].lower[i] < limits.lower || ranges[s].upper[i] > limits.upper) {
+        throw std::logic_error("layer " + result.layer.name + ": stage " + topology.stage(s).name + ", entry " + std::to_string(i) +
+                               " leaves its register after quantization under a constraint; this is a defect of axecert");
+      }
+    }
+  }
+}
+
+}  // namespace
+
+QuantizeOptions QuantizeOptions::published() {
+  QuantizeOptions options;
+  options.strict = StrictForm::published;
+  options.diffusion = Diffusion::rounding;
+  options.target = Target::original;
+  options.search_scales = false;
+  options.refinement_passes = 0;
+  return options;
+}
+
+QuantizedLayer quantize(const LayerProblem& problem, const Datapath& datapath, const QuantizeOptions& options,
+                        const std::function<void(std::int64_t, std::int64_t)>& progress) {
+  const auto start = std::chrono::steady_clock::now();
+  validate(problem, datapath, options);
+  single_threaded_blas();
+  const std::int64_t R = problem.rows, K = problem.cols;
+  const InputBox box = make_input_box(problem, datapath, options.box_headroom);
+
+  QuantizedLayer result;
+  result.input = problem.input;
+  result.weight_bits = options.weight_bits;
+  result.shift = box.shift;
+  result.layer.name = problem.name;
+  result.layer.rows = R;
+  result.layer.cols = K;
+  result.layer.box_lower = box.lower;
+  result.layer.box_upper = box.upper;
+  for (std::int32_t c : box.shift) {
+    result.layer.offset.push_back(c - problem.input.zero_point);
+  }
+
+  const LayerSetting setting(problem, datapath, options, box);
+  result.groups = setting.groups();
+  result.statistics.dampening_raised = setting.correction().dampening_raised;
+  result.statistics.dampening_used = setting.correction().dampening;
+  if (setting.correction().dampening_raised > 0) {
+    result.warnings.push_back("H + ηI was not positive definite: dampening raised from " + std::to_string(options.dampening) +
+                              " to " + std::to_string(setting.correction().dampening) + " of the mean diagonal; the constraint holds as before");
+  }
+  for (std::uint8_t dead : setting.correction().dead) {
+    result.statistics.dead_inputs += dead;
+  }
+  result.layer.weights.resize(static_cast<std::size_t>(R * K));
+  result.scales.resize(static_cast<std::size_t>(R * setting.groups()));
+  if (options.asymmetric_weights) {
+    result.weight_zero_points.resize(result.scales.size());
+  }
+  if (!problem.bias.empty()) {
+    result.layer.bias.resize(static_cast<std::size_t>(R));
+  }
+
+  std::atomic<std::int64_t> next{0}, done{0};
+  std::mutex mutex;
+  std::exception_ptr failure;
+  double error = 0;
+  const std::int64_t blocks = (R + rows_per_block - 1) / rows_per_block;
+  std::vector<double> block_error(static_cast<std::size_t>(blocks));
+  const auto work = [&] {
+    for (std::int64_t block = next++; block < blocks; block = next++) {
+      try {
+        const std::int64_t first = block * rows_per_block, count = std::min(rows_per_block, R - first);
+        const RowBlockResult rows = quantize_rows(setting, first, count);
+        std::copy(rows.weights.begin(), rows.weights.end(), result.layer.weights.begin() + first * K);
+        std::copy(rows.scales.begin(), rows.scales.end(), result.scales.begin() + first * setting.groups());
+        if (options.asymmetric_weights) {
+          std::copy(rows.zero_points.begin(), rows.zero_points.end(), result.weight_zero_points.begin() + first * setting.groups());
+        }
+        if (!problem.bias.empty()) {
+          std::copy(rows.bias.begin(), rows.bias.end(), result.layer.bias.begin() + first);
+        }
+        block_error[static_cast<std::size_t>(block)] = rows.error;
+        const std::lock_guard lock(mutex);
+        result.statistics.decisions += rows.counts.decisions;
+        result.statistics.settled_exactly += rows.counts.settled_exactly;
+        result.statistics.thresholded += rows.counts.thresholded;
+        result.statistics.clipped += rows.counts.clipped;
+        result.statistics.refinement_moves += rows.refinement_moves;
+        done += count;
+        if (progress) {
+          progress(done, R);
+        }
+      } catch (...) {
+        const std::lock_guard lock(mutex);
+        failure = std::current_exception();
+        next = blocks;
+      }
+    }
+  };
+  std::vector<std::thread> threads;
+  for (int i = 1; i < options.threads; ++i) {
+    threads.emplace_back(work);
+  }
+  work();
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  if (failure) {
+    std::rethrow_exception(failure);
+  }
+  for (double e : block_error) {
+    error += e;
+  }
+  if (problem.output_energy > 0) {
+    result.relative_error = std::sqrt(std::max(0.0, (problem.output_energy + error) / problem.output_energy));
+  }
+  if (options.constraint != Constraint::none) {
+    require_safe(result, datapath);
+  }
+  result.statistics.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return result;
+}
+
+double relative_error(const LayerProblem& problem, const std::vector<std::int8_t>& weights, const std::vector<float>& scales,
+                      const std::vector<std::int64_t>& group_of_column) {
+  // error² = (energy − 2 Σ (D·G) ∘ W + Σ (D·H) ∘ D) / energy, row by row.
+  const std::int64_t R = problem.rows, K = problem.cols;
+  const std::vector<float>& cross = problem.cross.empty() ? problem.gram : problem.cross;
+  const auto groups = static_cast<std::int64_t>(scales.size()) / R;
+  double error = problem.output_energy;
+  std::vector<double> d(static_cast<std::size_t>(K)), product(static_cast<std::size_t>(K));
+  for (std::int64_t r = 0; r < R; ++r) {
+    for (std::int64_t k = 0; k < K; ++k) {
+      const std::int64_t group = groups == 1 ? 0 : group_of_column[static_cast<std::size_t>(k)];
+      d[static_cast<std::size_t>(k)] = static_cast<double>(scales[static_cast<std::size_t>(r * groups + group)]) *
+                                       weights[static_cast<std::size_t>(r * K + k)];
+    }
+    std::fill(product.begin(), product.end(), 0.0);
+    for (std::int64_t i = 0; i < K; ++i) {
+      const double di = d[static_cast<std::size_t>(i)];
+      if (di == 0) {
+        continue;
+      }
+      const float *h = problem.gram.data() + i * K, *g = cross.data() + i * K, *w = problem.weight.data() + r * K;
+      double sum = 0;
+      for (std::int64_t j = 0; j < K; ++j) {
+        sum += static_cast<double>(h[j]) * d[static_cast<std::size_t>(j)] - 2 * static_cast<double>(g[j]) * static_cast<double>(w[j]);
+      }
+      error += di * sum;
+    }
+  }
+  return problem.output_energy > 0 ? std::sqrt(std::max(0.0, error / problem.output_energy)) : -1;
+}
+
+std::string to_text(Corrector corrector) {
+  switch (corrector) {
+    case Corrector::none: return "none";
+    case Corrector::optq: return "optq";
+    case Corrector::gpfq: return "gpfq";
+    case Corrector::qronos: return "qronos";
+  }
+  return "?";
+}
+
+std::string to_text(Constraint constraint) {
+  switch (constraint) {
+    case Constraint::none: return "none";
+    case Constraint::datatype: return "datatype";
+    case Constraint::ep_init: return "ep-init";
+    case Constraint::axe: return "axe";
+  }
+  return "?";
+}
+
+}  // namespace axe
