@@ -26,10 +26,13 @@ std::string text_of(IntegerRange range) {
   return "[" + std::to_string(range.lower) + ", " + std::to_string(range.upper) + "]";
 }
 
-void validate_channels(const std::string& place, const char* what, std::size_t size, std::int64_t cols, bool may_be_empty) {
+void validate_channels(const std::string& place, const char* what, std::size_t size, std::int64_t cols,
+                       bool may_be_empty) {
   if (size != 1 && size != static_cast<std::size_t>(cols) && !(may_be_empty && size == 0)) {
-    throw InputError(place, std::string(what) + " has " + std::to_string(size) + " entries for " + std::to_string(cols) +
-                                " channels", "give one for all channels, or one per channel");
+    throw InputError(
+        place,
+        std::string(what) + " has " + std::to_string(size) + " entries for " + std::to_string(cols) + " channels",
+        "give one for all channels, or one per channel");
   }
 }
 
@@ -45,8 +48,10 @@ void validate_shape(const IntegerLayer& layer) {
                      "at least one row, and 1 to " + std::to_string(largest_length) + " columns");
   }
   if (static_cast<int128>(layer.rows) * layer.cols != static_cast<int128>(layer.weights.size())) {
-    throw InputError(place, std::to_string(layer.weights.size()) + " weights for a shape of " +
-                                std::to_string(layer.rows) + " × " + std::to_string(layer.cols), "give rows × cols");
+    throw InputError(place,
+                     std::to_string(layer.weights.size()) + " weights for a shape of " + std::to_string(layer.rows) +
+                         " × " + std::to_string(layer.cols),
+                     "give rows × cols");
   }
   validate_channels(place, "box_lower", layer.box_lower.size(), layer.cols, false);
   validate_channels(place, "box_upper", layer.box_upper.size(), layer.cols, false);
@@ -85,8 +90,9 @@ void validate(const IntegerLayer& layer, const Datapath& datapath) {
   for (std::size_t k = 0; k < layer.box_lower.size(); ++k) {
     const IntegerRange box{layer.box_lower[k], layer.box_upper[k]};
     if (box.lower < datapath.activations.lower || box.upper > datapath.activations.upper) {
-      throw InputError(place, "box " + text_of(box) + " of channel " + std::to_string(k) +
-                                  " exceeds the activation operand " + text_of(datapath.activations),
+      throw InputError(place,
+                       "box " + text_of(box) + " of channel " + std::to_string(k) + " exceeds the activation operand " +
+                           text_of(datapath.activations),
                        "re-centre or clamp the activations, or choose another datapath");
     }
   }
@@ -102,9 +108,11 @@ void validate(const IntegerLayer& layer, const Datapath& datapath) {
   for (std::size_t i = 0; i < layer.weights.size(); ++i) {
     if (layer.weights[i] < datapath.weights.lower || layer.weights[i] > datapath.weights.upper) {
       const auto at = static_cast<std::int64_t>(i);
-      throw InputError(place, "weight " + std::to_string(layer.weights[i]) + " at row " + std::to_string(at / layer.cols) +
-                                  ", column " + std::to_string(at % layer.cols) + " exceeds the weight operand " +
-                                  text_of(datapath.weights), "clip the weights, or choose another datapath");
+      throw InputError(place,
+                       "weight " + std::to_string(layer.weights[i]) + " at row " + std::to_string(at / layer.cols) +
+                           ", column " + std::to_string(at % layer.cols) + " exceeds the weight operand " +
+                           text_of(datapath.weights),
+                       "clip the weights, or choose another datapath");
     }
   }
 }

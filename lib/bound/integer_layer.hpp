@@ -24,14 +24,18 @@ struct IntegerLayer {
   std::vector<std::int32_t> offset;     ///< [cols], [1], or empty for none; |offset| ≤ 2^24
   std::vector<std::int64_t> bias;       ///< [rows], or empty for none; |bias| ≤ 2^62
 
-  std::int32_t lower(std::int64_t k) const { return box_lower[box_lower.size() == 1 ? 0 : static_cast<std::size_t>(k)]; }
-  std::int32_t upper(std::int64_t k) const { return box_upper[box_upper.size() == 1 ? 0 : static_cast<std::size_t>(k)]; }
+  std::int32_t lower(std::int64_t k) const {
+    return box_lower[box_lower.size() == 1 ? 0 : static_cast<std::size_t>(k)];
+  }
+  std::int32_t upper(std::int64_t k) const {
+    return box_upper[box_upper.size() == 1 ? 0 : static_cast<std::size_t>(k)];
+  }
   const std::int8_t* row(std::int64_t r) const { return weights.data() + r * cols; }
 };
 
-/// Throws InputError (naming the layer) unless the sizes agree, every limit above holds, and every weight and box fits the
-/// datapath's operand formats. After it, every sum that the bounds form is below 2^63: |w| ≤ 2^7, |x| and |offset| ≤ 2^24,
-/// K ≤ 2^24 give |Σ| ≤ 2^56 + 2^55, plus |bias| ≤ 2^62.
+/// Throws InputError (naming the layer) unless the sizes agree, every limit above holds, and every weight and box fits
+/// the datapath's operand formats. After it, every sum that the bounds form is below 2^63: |w| ≤ 2^7, |x| and |offset|
+/// ≤ 2^24, K ≤ 2^24 give |Σ| ≤ 2^56 + 2^55, plus |bias| ≤ 2^62.
 void validate(const IntegerLayer& layer, const Datapath& datapath);
 
 /// constant_r of every row, [rows].

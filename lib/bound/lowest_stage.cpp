@@ -1,5 +1,5 @@
-// The ranges of the registers that add products; see lowest_stage.hpp. A subset's sum is the full sum with x = 0 for the
-// products left out, so partial sums are the full sums over boxes widened to hold 0:
+// The ranges of the registers that add products; see lowest_stage.hpp. A subset's sum is the full sum with x = 0 for
+// the products left out, so partial sums are the full sums over boxes widened to hold 0:
 //   min(0, w l, w h) = min over x ∈ [min(l, 0), max(h, 0)] of w x, and max likewise (design §3.1).
 #include "axecert/bound/lowest_stage.hpp"
 
@@ -15,7 +15,7 @@ LowestStage::LowestStage(const IntegerLayer& layer, const Topology& topology)
       nodes_(static_cast<std::size_t>(topology.nodes(0))),
       block_(static_cast<std::size_t>(topology.block(0))),
       stride_(static_cast<std::size_t>(std::min(topology.stage(0).stride, topology.block(0)))),
-      uniform_(layer.box_lower.size() == 1 ) {
+      uniform_(layer.box_lower.size() == 1) {
   boxes_.lower = with_zero_.lower = layer.box_lower;
   boxes_.upper = with_zero_.upper = layer.box_upper;
   for (std::size_t k = 0; k < boxes_.lower.size(); ++k) {
@@ -58,8 +58,8 @@ void LowestStage::ranges(const std::int8_t* weights, const Boxes& boxes, Registe
     scan_uniform(set, weights, cols_, block_, boxes.lower[0], boxes.upper[0], scratch_.data(), result.lower.data(),
                  result.upper.data());
   } else if (stride_ == 1 && !boxes.narrow_lower.empty()) {
-    scan_channels(set, weights, boxes.narrow_lower.data(), boxes.narrow_upper.data(), cols_, block_, result.lower.data(),
-                  result.upper.data());
+    scan_channels(set, weights, boxes.narrow_lower.data(), boxes.narrow_upper.data(), cols_, block_,
+                  result.lower.data(), result.upper.data());
   } else {
     lanes(weights, boxes, result);
   }

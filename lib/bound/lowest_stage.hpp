@@ -26,7 +26,7 @@ class LowestStage {
  private:
   /// Boxes in both widths; the narrow one is empty when a box does not fit.
   struct Boxes {
-    std::vector<std::int32_t> lower, upper;          // [cols], or [1] when uniform
+    std::vector<std::int32_t> lower, upper;                // [cols], or [1] when uniform
     std::vector<std::int16_t> narrow_lower, narrow_upper;  // [cols], or empty
   };
   static void narrow(Boxes& boxes);
@@ -35,12 +35,12 @@ class LowestStage {
 
   std::size_t cols_;
   std::size_t nodes_;
-  std::size_t block_;   // products per block of group × stride
+  std::size_t block_;  // products per block of group × stride
   std::size_t stride_;
   bool uniform_;
   bool holds_zero_ = true;
-  Boxes boxes_;         // of the final value
-  Boxes with_zero_;     // the same, widened to hold 0: a partial sum leaves a product out by taking x = 0
+  Boxes boxes_;      // of the final value
+  Boxes with_zero_;  // the same, widened to hold 0: a partial sum leaves a product out by taking x = 0
   std::vector<std::uint64_t> scratch_;
 };
 

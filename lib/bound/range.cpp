@@ -1,5 +1,5 @@
-// The range of every register of a layer, row by row, stage by stage: `layer_ranges`. The lowest stage reads the weights
-// (lowest_stage.hpp, vectorised); each stage above adds up the ranges below it. No side effects.
+// The range of every register of a layer, row by row, stage by stage: `layer_ranges`. The lowest stage reads the
+// weights (lowest_stage.hpp, vectorised); each stage above adds up the ranges below it. No side effects.
 //
 // A register that adds values v ∈ [lo_v, hi_v] to its initial value c:
 //   its final value lies in        [c + Σ lo_v,         c + Σ hi_v],
@@ -66,8 +66,9 @@ void shift(RegisterRanges& ranges, std::int64_t constant) {
 
 void validate_topology(const IntegerLayer& layer, const Topology& topology) {
   if (topology.length() != layer.cols) {
-    throw InputError("layer '" + layer.name + "'", "the topology is of " + std::to_string(topology.length()) +
-                                                       " terms, the layer has " + std::to_string(layer.cols),
+    throw InputError("layer '" + layer.name + "'",
+                     "the topology is of " + std::to_string(topology.length()) + " terms, the layer has " +
+                         std::to_string(layer.cols),
                      "build Topology with the layer's cols");
   }
 }

@@ -25,10 +25,10 @@ struct StageRanges {
   std::vector<std::int64_t> upper;
 };
 
-/// The claimed range of every node, one entry per stage. For a stage that claims every partial sum: initial + [Σ min(0, ·),
-/// Σ max(0, ·)] over the values it adds, each with its own final range; for one that claims the final value: initial +
-/// [Σ min, Σ max]. Below an unsafe register the range still means exact integers. Cost: one pass over the weights for a
-/// uniform box.
+/// The claimed range of every node, one entry per stage. For a stage that claims every partial sum: initial + [Σ min(0,
+/// ·), Σ max(0, ·)] over the values it adds, each with its own final range; for one that claims the final value:
+/// initial + [Σ min, Σ max]. Below an unsafe register the range still means exact integers. Cost: one pass over the
+/// weights for a uniform box.
 std::vector<StageRanges> layer_ranges(const IntegerLayer& layer, const Topology& topology);
 
 /// The range of one node alone (recomputed; for explanations and tests).
@@ -53,7 +53,8 @@ inline std::int64_t margin(IntegerRange range, IntegerRange limits) {
 /// The bound that data types alone give (no look at the weights), for K products of M-bit signed weights in
 /// [−2^(M−1), 2^(M−1) − 1] and N-bit activations.
 struct DataTypeBound {
-  int paper;  ///< A2Q eq. 9–10 (arXiv 2301.13376), AXE Eq. 3: ⌈a + log2(1 + 2^−a) + 1⌉, a = log2 K + N + M − 1 − 1_signed
+  int paper;  ///< A2Q eq. 9–10 (arXiv 2301.13376), AXE Eq. 3: ⌈a + log2(1 + 2^−a) + 1⌉, a = log2 K + N + M − 1 −
+              ///< 1_signed
   int exact;  ///< the smallest symmetric width that holds the extreme integer sum
 };
 DataTypeBound data_type_bound(std::int64_t length, int weight_bits, int activation_bits, bool activations_signed);

@@ -1,5 +1,5 @@
-// The inner loops of the bound engine; see scan.hpp. Plain loops are written once and compiled for every instruction set;
-// only the sums of bytes are spelled with intrinsics, because compilers do not find vpsadbw for signed bytes.
+// The inner loops of the bound engine; see scan.hpp. Plain loops are written once and compiled for every instruction
+// set; only the sums of bytes are spelled with intrinsics, because compilers do not find vpsadbw for signed bytes.
 #include "axecert/bound/scan.hpp"
 
 #include <algorithm>
@@ -51,12 +51,18 @@ inline void fetch(const std::int8_t* weights) {
   _mm_prefetch(reinterpret_cast<const char*>(weights) + fetch_ahead, _MM_HINT_T0);  // past the end: ignored
 }
 
-// vpsadbw adds eight bytes at a time into 64-bit lanes: of w ⊕ 0x80, which is w + 128, and of |w| (|−128| is 128, unsigned).
+// vpsadbw adds eight bytes at a time into 64-bit lanes: of w ⊕ 0x80, which is w + 128, and of |w| (|−128| is 128,
+// unsigned).
 __attribute__((target("avx2"))) inline __m256i packed_sums_of_32(__m256i w) {
   const __m256i zero = _mm256_setzero_si256();
   const __m256i sum = _mm256_sad_epu8(_mm256_xor_si256(w, _mm256_set1_epi8(-128)), zero);
   const __m256i magnitude = _mm256_sad_epu8(_mm256_abs_epi8(w), zero);
   return _mm256_add_epi64(sum, _mm256_slli_epi64(magnitude, 32));
+}
+
+__attribute__((target("avx2"))) inline std::uint64_t sum_of_lanes(__m256i lanes) {
+  const __m128i half = _mm_add_epi64(_mm256_castsi256_si128(lanes), _mm256_extracti128_si256(lanes, 1));
+  return static_cast<std::uint64_t>(_mm_cvtsi128_si64(_mm_add_epi64(half, _mm_unpackhi_epi64(half, half))));
 }
 
 __attribute__((target("avx2"))) void packed_sums_avx2(const std::int8_t* weights, std::size_t count, std::size_t tile,
@@ -77,9 +83,7 @@ __attribute__((target("avx2"))) void packed_sums_avx2(const std::int8_t* weights
       fetch(w + i);
       total = _mm256_add_epi64(total, packed_sums_of_32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(w + i))));
     }
-    const __m128i half = _mm_add_epi64(_mm256_castsi256_si128(total), _mm256_extracti128_si256(total, 1));
-    const __m128i one = _mm_add_epi64(half, _mm_unpackhi_epi64(half, half));
-    *packed++ = static_cast<std::uint64_t>(_mm_cvtsi128_si64(one)) + packed_sums(w + whole, length - whole);
+    *packed++ = sum_of_lanes(total) + packed_sums(w + whole, length - whole);
   }
 }
 
@@ -130,7 +134,8 @@ AXECERT_AVX512 void packed_sums_avx512(const std::int8_t* weights, std::size_t c
   }
   for (std::size_t begin = 0; begin < count; begin += tile) {
     const __m512i run = packed_sums_of_run(weights + begin, std::min(tile, count - begin));
-    *packed++ = static_cast<std::uint64_t>(_mm512_reduce_add_epi64(run));
+    // Not _mm512_reduce_add_epi64, which adds signed: Σ|w| in the upper half may set the topmost bit.
+    *packed++ = sum_of_lanes(_mm256_add_epi64(_mm512_castsi512_si256(run), _mm512_extracti64x4_epi64(run, 1)));
   }
 }
 
@@ -186,15 +191,15 @@ AXECERT_INLINE void channel_ranges(const std::int8_t* weights, const std::int16_
 
 #if AXECERT_X86
 
-__attribute__((target("avx2"))) void ranges_of_sums_avx2(const std::uint64_t* packed, std::size_t runs, std::size_t tile,
-                                                         std::size_t last, std::int64_t alpha, std::int64_t beta,
-                                                         std::int64_t* lower, std::int64_t* upper) {
+__attribute__((target("avx2"))) void ranges_of_sums_avx2(const std::uint64_t* packed, std::size_t runs,
+                                                         std::size_t tile, std::size_t last, std::int64_t alpha,
+                                                         std::int64_t beta, std::int64_t* lower, std::int64_t* upper) {
   ranges_of_sums(packed, runs, tile, last, alpha, beta, lower, upper);
 }
 
-AXECERT_AVX512 void ranges_of_sums_avx512(
-    const std::uint64_t* packed, std::size_t runs, std::size_t tile, std::size_t last, std::int64_t alpha,
-    std::int64_t beta, std::int64_t* lower, std::int64_t* upper) {
+AXECERT_AVX512 void ranges_of_sums_avx512(const std::uint64_t* packed, std::size_t runs, std::size_t tile,
+                                          std::size_t last, std::int64_t alpha, std::int64_t beta, std::int64_t* lower,
+                                          std::int64_t* upper) {
   ranges_of_sums(packed, runs, tile, last, alpha, beta, lower, upper);
 }
 
@@ -204,9 +209,9 @@ __attribute__((target("avx2"))) void channel_ranges_avx2(const std::int8_t* weig
   channel_ranges(weights, l, h, count, tile, lower, upper);
 }
 
-AXECERT_AVX512 void channel_ranges_avx512(
-    const std::int8_t* weights, const std::int16_t* l, const std::int16_t* h, std::size_t count, std::size_t tile,
-    std::int64_t* lower, std::int64_t* upper) {
+AXECERT_AVX512 void channel_ranges_avx512(const std::int8_t* weights, const std::int16_t* l, const std::int16_t* h,
+                                          std::size_t count, std::size_t tile, std::int64_t* lower,
+                                          std::int64_t* upper) {
   channel_ranges(weights, l, h, count, tile, lower, upper);
 }
 

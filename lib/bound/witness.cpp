@@ -15,8 +15,9 @@ void validate_node(const IntegerLayer& layer, const Topology& topology, NodeId i
   validate_topology(layer, topology);
   if (id.row < 0 || id.row >= layer.rows || id.stage >= topology.stages() || id.node < 0 ||
       id.node >= topology.nodes(id.stage)) {
-    throw InputError("layer '" + layer.name + "'", "no register at row " + std::to_string(id.row) + ", stage " +
-                                                       std::to_string(id.stage) + ", node " + std::to_string(id.node),
+    throw InputError("layer '" + layer.name + "'",
+                     "no register at row " + std::to_string(id.row) + ", stage " + std::to_string(id.stage) +
+                         ", node " + std::to_string(id.node),
                      "rows, stages and nodes count from 0");
   }
 }
@@ -49,7 +50,8 @@ BothRanges ranges_of(const IntegerLayer& layer, const Topology& topology, NodeId
 std::int64_t constant_of(const IntegerLayer& layer, std::int64_t row) {
   std::int64_t constant = layer.bias.empty() ? 0 : layer.bias[static_cast<std::size_t>(row)];
   for (std::int64_t k = 0; k < layer.cols && !layer.offset.empty(); ++k) {
-    constant += std::int64_t{layer.row(row)[k]} * layer.offset[layer.offset.size() == 1 ? 0 : static_cast<std::size_t>(k)];
+    constant +=
+        std::int64_t{layer.row(row)[k]} * layer.offset[layer.offset.size() == 1 ? 0 : static_cast<std::size_t>(k)];
   }
   return constant;
 }

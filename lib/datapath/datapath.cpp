@@ -29,12 +29,15 @@ bool is_stage_name(const std::string& text) {
 
 void validate_operand(const std::string& place, const char* what, IntegerRange range, IntegerRange widest) {
   if (range.lower > range.upper) {
-    throw InputError(place, std::string(what) + ": lower " + std::to_string(range.lower) + " exceeds upper " +
-                                std::to_string(range.upper), "write [lower, upper]");
+    throw InputError(
+        place,
+        std::string(what) + ": lower " + std::to_string(range.lower) + " exceeds upper " + std::to_string(range.upper),
+        "write [lower, upper]");
   }
   if (range.lower < widest.lower || range.upper > widest.upper) {
-    throw InputError(place, std::string(what) + " [" + std::to_string(range.lower) + ", " +
-                                std::to_string(range.upper) + "] is not supported",
+    throw InputError(place,
+                     std::string(what) + " [" + std::to_string(range.lower) + ", " + std::to_string(range.upper) +
+                         "] is not supported",
                      "stay within [" + std::to_string(widest.lower) + ", " + std::to_string(widest.upper) + "]");
   }
 }

@@ -15,21 +15,22 @@ namespace axe {
 /// What a register does with a sum that does not fit.
 enum class Overflow { wrap, saturate, undefined };
 
-/// Which values count as inside a register of P bits: `symmetric` is ±(2^(P−1) − 1), which is valid for two's complement
-/// and for sign-magnitude; `full` is two's complement, [−2^(P−1), 2^(P−1) − 1].
+/// Which values count as inside a register of P bits: `symmetric` is ±(2^(P−1) − 1), which is valid for two's
+/// complement and for sign-magnitude; `full` is two's complement, [−2^(P−1), 2^(P−1) − 1].
 enum class Limits { symmetric, full };
 
-/// What a register holds before the first addition: nothing, or the row's constant (integer bias plus the corrections for
-/// zero points and re-centring, see IntegerLayer).
+/// What a register holds before the first addition: nothing, or the row's constant (integer bias plus the corrections
+/// for zero points and re-centring, see IntegerLayer).
 enum class Initial { zero, constant };
 
-/// What is proved of a register. `every_partial_sum`: the sum over every subset of its values, in every order, fits; this
-/// suffices for every overflow behaviour. `final_value`: the complete sum fits; this suffices for `wrap` only.
+/// What is proved of a register. `every_partial_sum`: the sum over every subset of its values, in every order, fits;
+/// this suffices for every overflow behaviour. `final_value`: the complete sum fits; this suffices for `wrap` only.
 enum class Claim { every_partial_sum, final_value };
 
 /// How unsigned activation codes reach the multiplier. `raw`: as they are. `recentred`: minus half the code range, the
-/// same for every channel. `boxed`: clamped to the channel's own range, then minus an offset of the channel, so that the
-/// operand's range is a small interval around 0. The two latter are exact: the constant Σ w·offset goes to the bias.
+/// same for every channel. `boxed`: clamped to the channel's own range, then minus an offset of the channel, so that
+/// the operand's range is a small interval around 0. The two latter are exact: the constant Σ w·offset goes to the
+/// bias.
 enum class ActivationForm { raw, recentred, boxed };
 
 /// A closed interval of integers, lower ≤ upper.
@@ -43,10 +44,10 @@ struct IntegerRange {
 /// group × stride consecutive values; register j of a block adds the values j, j + stride, j + 2·stride, … of it. The
 /// last block may be ragged. group = 0 means: all values there are (per stride lane).
 struct Stage {
-  std::string name;                 ///< one word, [a-z0-9_-]+, for example "pair", "tile", "outer"
-  int width = 32;                   ///< bits, 1 to 64
-  std::int64_t group = 0;           ///< values per register, 1 to 2^31 − 1, or 0 for all
-  std::int64_t stride = 1;          ///< lanes that interleave, 1 to 2^31 − 1
+  std::string name;         ///< one word, [a-z0-9_-]+, for example "pair", "tile", "outer"
+  int width = 32;           ///< bits, 1 to 64
+  std::int64_t group = 0;   ///< values per register, 1 to 2^31 − 1, or 0 for all
+  std::int64_t stride = 1;  ///< lanes that interleave, 1 to 2^31 − 1
   Overflow overflow = Overflow::wrap;
   Limits limits = Limits::symmetric;
   Initial initial = Initial::zero;
@@ -55,7 +56,8 @@ struct Stage {
 };
 
 /// A datapath: operand formats and stages, lowest first. If the last stage has more than one register per dot product,
-/// their contents are combined outside in floating point (`outer=float`, group-wise scales) and that sum is not certified.
+/// their contents are combined outside in floating point (`outer=float`, group-wise scales) and that sum is not
+/// certified.
 struct Datapath {
   std::string name;                  ///< the shorthand or the preset's name; one line
   std::string title;                 ///< one sentence for people
@@ -69,22 +71,24 @@ struct Datapath {
 
 /// The limits of `stage`'s register; for 64 bits and `full` this is all of std::int64_t.
 IntegerRange register_limits(int width, Limits limits);
-inline IntegerRange register_limits(const Stage& stage) { return register_limits(stage.width, stage.limits); }
+inline IntegerRange register_limits(const Stage& stage) {
+  return register_limits(stage.width, stage.limits);
+}
 
 /// The smallest width whose register holds every value of [lower, upper]: 1 to 64, or 65 when 64 bits do not suffice.
 int minimum_width(IntegerRange range, Limits limits);
 
-/// Reads `text` as, in this order: a shorthand `axe:P=16[,T=64][,outer=32|float][,act=u8|s8|box]`; the name of a preset; the
-/// path of a TOML file (it ends in .toml). Defaults: no T is one register for the whole row; outer=32; act=u8. The
-/// shorthand's stages: T products → P bits (wrap, symmetric limits) → all tiles → outer bits, which starts from the row's
-/// constant. Throws InputError (numeric/error.hpp) that names the text, the position and the remedy.
+/// Reads `text` as, in this order: a shorthand `axe:P=16[,T=64][,outer=32|float][,act=u8|s8|box]`; the name of a
+/// preset; the path of a TOML file (it ends in .toml). Defaults: no T is one register for the whole row; outer=32;
+/// act=u8. The shorthand's stages: T products → P bits (wrap, symmetric limits) → all tiles → outer bits, which starts
+/// from the row's constant. Throws InputError (numeric/error.hpp) that names the text, the position and the remedy.
 Datapath parse_datapath(const std::string& text);
 
 /// Reads a datapath from TOML text; `where` names the file in errors. Unknown keys are errors.
 Datapath datapath_from_toml(const std::string& toml, const std::string& where);
 
-/// Throws InputError unless every field of `datapath` is in its valid range, at most one stage starts from the constant,
-/// and no stage claims only the final value unless it wraps.
+/// Throws InputError unless every field of `datapath` is in its valid range, at most one stage starts from the
+/// constant, and no stage claims only the final value unless it wraps.
 void validate(const Datapath& datapath);
 
 /// Names of the presets that were compiled in, sorted; and the TOML text of one.
@@ -103,8 +107,8 @@ std::string to_text(ActivationForm);  // "raw" | "recentred" | "boxed"
 /// Which products meet in which register: the tree of a datapath over a dot product of `length` terms.
 class Topology {
  public:
-  /// Throws InputError when `datapath` is not valid, length < 1, or a stage that starts from the row's constant has more
-  /// than one register (the constant would be added more than once).
+  /// Throws InputError when `datapath` is not valid, length < 1, or a stage that starts from the row's constant has
+  /// more than one register (the constant would be added more than once).
   Topology(const Datapath& datapath, std::int64_t length);
 
   std::int64_t length() const { return length_; }

@@ -55,8 +55,9 @@ std::vector<std::vector<RegisterTrace>> run(const Topology& topology, std::span<
                                             std::span<const std::int32_t> inputs, std::int64_t constant, Order order) {
   const auto length = static_cast<std::size_t>(topology.length());
   if (weights.size() != length || inputs.size() != length) {
-    throw InputError("machine", std::to_string(weights.size()) + " weights and " + std::to_string(inputs.size()) +
-                                    " inputs for a dot product of " + std::to_string(length) + " terms",
+    throw InputError("machine",
+                     std::to_string(weights.size()) + " weights and " + std::to_string(inputs.size()) +
+                         " inputs for a dot product of " + std::to_string(length) + " terms",
                      "give one of each per term");
   }
   std::vector<std::int64_t> below(length);  // what the level below holds; products are exact: |w x| ≤ 2^7 · 2^31

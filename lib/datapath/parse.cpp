@@ -115,7 +115,9 @@ class Shorthand {
     const std::int64_t outer = outer_.value_or(32);
     datapath.form = form_.value_or(ActivationForm::raw);
     datapath.name = "axe:P=" + std::to_string(*width_) + (tile_ ? ",T=" + std::to_string(*tile_) : "") +
-                    (outer == 0 ? ",outer=float" : outer != 32 ? ",outer=" + std::to_string(outer) : "") +
+                    (outer == 0    ? ",outer=float"
+                     : outer != 32 ? ",outer=" + std::to_string(outer)
+                                   : "") +
                     (datapath.form == ActivationForm::recentred ? ",act=s8"
                      : datapath.form == ActivationForm::boxed   ? ",act=box"
                                                                 : "");

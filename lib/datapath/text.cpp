@@ -5,22 +5,34 @@ namespace axe {
 
 std::string to_text(Overflow overflow) {
   switch (overflow) {
-    case Overflow::wrap: return "wrap";
-    case Overflow::saturate: return "saturate";
-    case Overflow::undefined: return "undefined";
+    case Overflow::wrap:
+      return "wrap";
+    case Overflow::saturate:
+      return "saturate";
+    case Overflow::undefined:
+      return "undefined";
   }
   return "?";
 }
 
-std::string to_text(Limits limits) { return limits == Limits::symmetric ? "symmetric" : "full"; }
-std::string to_text(Initial initial) { return initial == Initial::zero ? "zero" : "constant"; }
-std::string to_text(Claim claim) { return claim == Claim::every_partial_sum ? "every-partial-sum" : "final-value"; }
+std::string to_text(Limits limits) {
+  return limits == Limits::symmetric ? "symmetric" : "full";
+}
+std::string to_text(Initial initial) {
+  return initial == Initial::zero ? "zero" : "constant";
+}
+std::string to_text(Claim claim) {
+  return claim == Claim::every_partial_sum ? "every-partial-sum" : "final-value";
+}
 
 std::string to_text(ActivationForm form) {
   switch (form) {
-    case ActivationForm::raw: return "raw";
-    case ActivationForm::recentred: return "recentred";
-    case ActivationForm::boxed: return "boxed";
+    case ActivationForm::raw:
+      return "raw";
+    case ActivationForm::recentred:
+      return "recentred";
+    case ActivationForm::boxed:
+      return "boxed";
   }
   return "?";
 }
@@ -40,7 +52,8 @@ std::string describe(const Datapath& datapath) {
     text += stage.claim == Claim::final_value ? ", final value only)" : ")";
   }
   // More than one register may be left at the end: their sum is floating point and not certified.
-  const bool one_left = !datapath.stages.empty() && datapath.stages.back().group == 0 && datapath.stages.back().stride == 1;
+  const bool one_left =
+      !datapath.stages.empty() && datapath.stages.back().group == 0 && datapath.stages.back().stride == 1;
   return one_left ? text : text + " → float";
 }
 

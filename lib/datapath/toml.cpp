@@ -17,9 +17,13 @@ std::string at(const std::string& where, const toml::source_position& position) 
   return where + ":" + std::to_string(position.line) + ":" + std::to_string(position.column);
 }
 
-std::string quoted(std::string_view text) { return std::string(1, '\'').append(text).append(1, '\''); }
+std::string quoted(std::string_view text) {
+  return std::string(1, '\'').append(text).append(1, '\'');
+}
 
-std::string at(const std::string& where, const toml::node& node) { return at(where, node.source().begin); }
+std::string at(const std::string& where, const toml::node& node) {
+  return at(where, node.source().begin);
+}
 
 /// One table of the file, its errors and the keys it may have.
 class Table {
@@ -173,8 +177,8 @@ Datapath datapath_from_toml(const std::string& toml, const std::string& where) {
   datapath.notes = table.texts("notes");
   datapath.weights = table.range("weights");
   datapath.activations = table.range("activations");
-  datapath.form = table.choice(
-      "form", {ActivationForm::raw, ActivationForm::recentred, ActivationForm::boxed}, datapath.form);
+  datapath.form =
+      table.choice("form", {ActivationForm::raw, ActivationForm::recentred, ActivationForm::boxed}, datapath.form);
   const toml::node& stages = table.required("stage");
   if (!stages.is_array_of_tables()) {
     table.refuse(stages, "'stage' is not a list of tables", "write one [[stage]] per stage, lowest first");

@@ -1,7 +1,7 @@
-// Which products meet in which register, for a dot product of a given length: `Topology`. Stage s cuts the values of the
-// level below into blocks of group × stride; value v of block B is in lane (v mod stride), and the lane's register is
-// B · stride + lane. Only the last block may be ragged, and its lanes fill from 0, so no register is empty.
-// No side effects.
+// Which products meet in which register, for a dot product of a given length: `Topology`. Stage s cuts the values of
+// the level below into blocks of group × stride; value v of block B is in lane (v mod stride), and the lane's register
+// is B · stride + lane. Only the last block may be ragged, and its lanes fill from 0, so no register is empty. No side
+// effects.
 #include <algorithm>
 
 #include "axecert/datapath/datapath.hpp"
@@ -36,14 +36,17 @@ Topology::Topology(const Datapath& datapath, std::int64_t length) : stages_(data
     counts_.push_back(registers(stages_[s], values(s)));
     if (stages_[s].initial == Initial::constant && counts_[s] > 1) {
       throw InputError("datapath '" + datapath.name + "', stage '" + stages_[s].name + "'",
-                       std::to_string(counts_[s]) + " registers per row start from the row's constant, which is then "
-                       "added as often",
+                       std::to_string(counts_[s]) +
+                           " registers per row start from the row's constant, which is then "
+                           "added as often",
                        "let a stage with group = \"all\" start from it");
     }
   }
 }
 
-std::int64_t Topology::block(std::size_t s) const { return block_length(stages_[s], values(s)); }
+std::int64_t Topology::block(std::size_t s) const {
+  return block_length(stages_[s], values(s));
+}
 
 std::int64_t Topology::node_of_value(std::size_t s, std::int64_t v) const {
   const std::int64_t stride = stages_[s].stride;

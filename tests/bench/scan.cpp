@@ -87,10 +87,12 @@ void add(bool large) {
   benchmark::RegisterBenchmark(("read/" + size).c_str(), read_only, large);
   for (const char* datapath : {"axe:P=16", "axe:P=16,T=128", "axe:P=16,T=64", "axe:P=16,T=32", "axe:P=16,T=16",
                                "x86-avx2-maddubs", "neon-mull-mlal"}) {
-    benchmark::RegisterBenchmark((std::string("ranges/") + datapath + "/" + size).c_str(), ranges, datapath, large, false);
+    benchmark::RegisterBenchmark((std::string("ranges/") + datapath + "/" + size).c_str(), ranges, datapath, large,
+                                 false);
   }
   for (const char* datapath : {"axe:P=16,T=64,act=box", "axe:P=16,T=32,act=box"}) {
-    benchmark::RegisterBenchmark((std::string("ranges/") + datapath + "/" + size).c_str(), ranges, datapath, large, true);
+    benchmark::RegisterBenchmark((std::string("ranges/") + datapath + "/" + size).c_str(), ranges, datapath, large,
+                                 true);
   }
 }
 

@@ -34,7 +34,9 @@ class Numbers {
   /// All int8 values, with the ends often.
   std::int8_t weight() {
     const std::uint32_t n = next();
-    return static_cast<std::int8_t>(n % 4 == 0 ? -128 : n % 4 == 1 ? 127 : static_cast<std::int32_t>(n >> 8 & 255) - 128);
+    return static_cast<std::int8_t>(n % 4 == 0   ? -128
+                                    : n % 4 == 1 ? 127
+                                                 : static_cast<std::int32_t>(n >> 8 & 255) - 128);
   }
 
  private:
@@ -81,8 +83,10 @@ TEST_CASE("every instruction set scans the same ranges as the definition, for al
     sets += name_of(set) + " ";
   }
   MESSAGE("instruction sets: ", sets);
-  for (const std::size_t count : std::initializer_list<std::size_t>{1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 200, 511, 576, 1000}) {
-    for (const std::size_t tile : std::initializer_list<std::size_t>{1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 128, 130, 256, 257, 1000}) {
+  for (const std::size_t count : std::initializer_list<std::size_t>{1,  2,  3,  7,  8,   9,   15,  16,  17,  31,  32,
+                                                                    33, 63, 64, 65, 127, 128, 200, 511, 576, 1000}) {
+    for (const std::size_t tile : std::initializer_list<std::size_t>{
+             1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 128, 130, 256, 257, 1000}) {
       const std::size_t begin = (count * 7 + tile) % 67;  // any alignment
       // A copy of its own size: a sanitizer sees every read beyond it.
       const std::vector<std::int8_t> row(weights.begin() + static_cast<std::ptrdiff_t>(begin),
@@ -113,7 +117,8 @@ TEST_CASE("every instruction set scans the same ranges as the definition, for al
         CAPTURE(name_of(set));
         std::vector<std::uint64_t> scratch(runs, ~std::uint64_t{0});
         std::vector<std::int64_t> scanned_lower(runs, -1), scanned_upper(runs, -1);
-        scan_uniform(set, row.data(), count, tile, alpha, beta, scratch.data(), scanned_lower.data(), scanned_upper.data());
+        scan_uniform(set, row.data(), count, tile, alpha, beta, scratch.data(), scanned_lower.data(),
+                     scanned_upper.data());
         REQUIRE(scanned_lower == lower);
         REQUIRE(scanned_upper == upper);
         scan_channels(set, row.data(), l.data(), h.data(), count, tile, scanned_lower.data(), scanned_upper.data());
@@ -143,7 +148,8 @@ TEST_CASE("every instruction set is exact for the longest run of the extreme wei
 TEST_CASE("on every preset and boxes of every kind, ranges agree with the definition and witnesses attain them") {
   Numbers numbers;
   std::vector<std::string> names = preset_names();
-  names.insert(names.end(), {"axe:P=16,T=64,act=s8", "axe:P=16,T=100,act=box", "axe:P=20,T=7,outer=float", "axe:P=16,T=1"});
+  names.insert(names.end(),
+               {"axe:P=16,T=64,act=s8", "axe:P=16,T=100,act=box", "axe:P=20,T=7,outer=float", "axe:P=16,T=1"});
   std::int64_t nodes = 0;
   for (const std::string& name : names) {
     CAPTURE(name);
@@ -168,12 +174,14 @@ TEST_CASE("on every preset and boxes of every kind, ranges agree with the defini
                 continue;  // witnesses of some nodes, the last one included
               }
               for (const Side side : {Side::lower, Side::upper}) {
-                const auto trace = run(topology, std::span(layer.row(r), static_cast<std::size_t>(cols)),
-                                       witness(layer, topology, {r, s, node}, side), constants[static_cast<std::size_t>(r)],
-                                       side == Side::upper ? Order::positive_first : Order::negative_first)
-                                       [s][static_cast<std::size_t>(node)];
+                const auto trace =
+                    run(topology, std::span(layer.row(r), static_cast<std::size_t>(cols)),
+                        witness(layer, topology, {r, s, node}, side), constants[static_cast<std::size_t>(r)],
+                        side == Side::upper ? Order::positive_first
+                                            : Order::negative_first)[s][static_cast<std::size_t>(node)];
                 REQUIRE_FALSE(trace.overflowed);
-                REQUIRE((side == Side::upper ? trace.highest : trace.lowest) == (side == Side::upper ? range.upper : range.lower));
+                REQUIRE((side == Side::upper ? trace.highest : trace.lowest) ==
+                        (side == Side::upper ? range.upper : range.lower));
                 ++nodes;
               }
             }
@@ -263,7 +271,7 @@ __attribute__((target("avx2"))) bool instruction_is_exact(std::int8_t w0, std::i
       const __m256i first = _mm256_add_epi32(_mm256_set1_epi32(x0), steps);  // x0 in bits 0–7 of each 32-bit lane
       const __m256i bytes = _mm256_or_si256(first, _mm256_set1_epi32(x1 << 8));
       const __m256i words = _mm256_or_si256(first, _mm256_set1_epi32(x1 << 16));
-      const __m256i narrow = _mm256_maddubs_epi16(bytes, weights);           // int16 in the low half, 0 above
+      const __m256i narrow = _mm256_maddubs_epi16(bytes, weights);  // int16 in the low half, 0 above
       const __m256i widened = _mm256_srai_epi32(_mm256_slli_epi32(narrow, 16), 16);
       const __m256i exact = _mm256_madd_epi16(words, wide_weights);
       different = _mm256_or_si256(different, _mm256_xor_si256(widened, exact));
@@ -316,7 +324,8 @@ TEST_CASE("vpmaddubsw: the claim and the machine agree with the instruction on a
       for (int w1 = -128; w1 < 128; ++w1) {
         const auto a = static_cast<std::int8_t>(w0);
         const auto b = static_cast<std::int8_t>(w1);
-        disagreements += instruction_is_exact(a, b) != (safe[static_cast<std::size_t>((w0 + 128) * 256 + w1 + 128)] != 0);
+        disagreements +=
+            instruction_is_exact(a, b) != (safe[static_cast<std::size_t>((w0 + 128) * 256 + w1 + 128)] != 0);
         for (const auto& [x0, x1] : std::vector<std::pair<int, int>>{{0, 255}, {255, 0}, {255, 255}, {129, 200}}) {
           const auto traces = run(topology, std::vector<std::int8_t>{a, b}, std::vector<std::int32_t>{x0, x1}, 0);
           disagreements += traces[0][0].value != instruction(a, b, x0, x1);
@@ -356,7 +365,8 @@ TEST_CASE("NEON smull and smlal: only two -128 in a lane, met by two -128, leave
 }
 
 TEST_CASE("published limits of depth: int32, Gemmini's 20 bits, FBGEMM's 16-bit segments") {
-  const auto safe = [](const std::string& name, std::int64_t cols, std::int8_t weight, std::int32_t lower, std::int32_t upper) {
+  const auto safe = [](const std::string& name, std::int64_t cols, std::int8_t weight, std::int32_t lower,
+                       std::int32_t upper) {
     IntegerLayer layer;
     layer.name = "row";
     layer.rows = 1;

@@ -1,6 +1,6 @@
-// Brute force over all tiny cases: every weight vector, every box, every input in it, every order of addition. The set of
-// partial sums that is seen must be exactly the range that is claimed, and a datapath whose ranges fit must compute the
-// integers, whatever its registers do on overflow.
+// Brute force over all tiny cases: every weight vector, every box, every input in it, every order of addition. The set
+// of partial sums that is seen must be exactly the range that is claimed, and a datapath whose ranges fit must compute
+// the integers, whatever its registers do on overflow.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -18,7 +18,8 @@ namespace {
 
 /// Calls `visit` with every vector of `length` entries out of `choices`.
 template <class Choice>
-void for_all(std::size_t length, const std::vector<Choice>& choices, const std::function<void(const std::vector<Choice>&)>& visit) {
+void for_all(std::size_t length, const std::vector<Choice>& choices,
+             const std::function<void(const std::vector<Choice>&)>& visit) {
   std::vector<std::size_t> at(length, 0);
   std::vector<Choice> current(length, choices[0]);
   for (;;) {
@@ -190,9 +191,9 @@ void compare(const IntegerLayer& layer, const Datapath& datapath, Counts& counts
           text += std::to_string(layer.row(0)[k]) + "·[" + std::to_string(layer.lower(k)) + "," +
                   std::to_string(layer.upper(k)) + "] ";
         }
-        FAIL_CHECK("first mistake: " << text << describe(datapath) << " stage " << s << " node " << node << ": claimed ["
-                                     << range.lower << ", " << range.upper << "], seen [" << expected.lower << ", "
-                                     << expected.upper << "]");
+        FAIL_CHECK("first mistake: " << text << describe(datapath) << " stage " << s << " node " << node
+                                     << ": claimed [" << range.lower << ", " << range.upper << "], seen ["
+                                     << expected.lower << ", " << expected.upper << "]");
       }
     }
   }
@@ -283,7 +284,9 @@ TEST_CASE("a whole layer is its rows one by one") {
 
 namespace {
 
-bool fits(IntegerRange range, const Stage& stage) { return margin(range, register_limits(stage)) >= 0; }
+bool fits(IntegerRange range, const Stage& stage) {
+  return margin(range, register_limits(stage)) >= 0;
+}
 
 struct Verdicts {
   std::int64_t safe = 0;
@@ -316,7 +319,8 @@ void hold_against_machine(const IntegerLayer& layer, const Datapath& datapath, V
       safe = false;
       const Side side = range.upper > register_limits(stage).upper ? Side::upper : Side::lower;
       const Order order = side == Side::upper ? Order::positive_first : Order::negative_first;
-      const RegisterTrace trace = run(topology, layer.weights, witness(layer, topology, {0, s, node}, side), layer.bias[0], order)[s][n];
+      const RegisterTrace trace =
+          run(topology, layer.weights, witness(layer, topology, {0, s, node}, side), layer.bias[0], order)[s][n];
       right = right && trace.overflowed;
       ++verdicts.overflows;
     }
@@ -359,7 +363,8 @@ TEST_CASE("ranges that fit make every machine exact; a range that does not fit i
   Verdicts verdicts;
   for (const Behaviour& behaviour : behaviours) {
     for (const Limits limits : {Limits::symmetric, Limits::full}) {
-      for (const auto& [inner, outer] : std::vector<std::pair<int, int>>{{1, 3}, {2, 2}, {2, 4}, {3, 3}, {3, 4}, {4, 4}, {3, 64}}) {
+      for (const auto& [inner, outer] :
+           std::vector<std::pair<int, int>>{{1, 3}, {2, 2}, {2, 4}, {3, 3}, {3, 4}, {4, 4}, {3, 64}}) {
         for (const std::vector<Stage>& shape : shapes) {
           std::vector<Stage> stages = shape;
           for (std::size_t s = 0; s < stages.size(); ++s) {

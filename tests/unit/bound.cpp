@@ -41,7 +41,9 @@ std::string refusal(const std::function<void()>& action) {
   return "accepted";
 }
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 }  // namespace
 
@@ -119,7 +121,8 @@ TEST_CASE("one term, a tile larger than the row, a ragged last tile, a ragged bl
   layer.box_lower = {-128};
   layer.box_upper = {127};
   CHECK(ranges_on(layer, "neon-mull-mlal")[0].upper == Values{254, 254, 254, 254, 254, 254, 254, 254, 127, 127, 127});
-  CHECK(ranges_on(layer, "neon-mull-mlal")[0].lower == Values{-256, -256, -256, -256, -256, -256, -256, -256, -128, -128, -128});
+  CHECK(ranges_on(layer, "neon-mull-mlal")[0].lower ==
+        Values{-256, -256, -256, -256, -256, -256, -256, -256, -128, -128, -128});
 }
 
 TEST_CASE("the largest layer allowed: sums are exact where 32 bits would wrap") {
@@ -171,19 +174,20 @@ TEST_CASE("the data-type bound, as published and exact") {
   };
   const Known cases[] = {
       {128, 4, 4, false, 16, 15},  // the Brevitas AXE README's example; 128·8·15 = 15,360 < 2^14
-      {128, 4, 8, false, 20, 19}, {64, 4, 8, false, 19, 18},  {32, 4, 8, false, 18, 17}, {576, 4, 8, false, 22, 22},
-      {1536, 4, 8, false, 23, 23}, {576, 4, 4, false, 18, 18}, {1536, 4, 4, false, 19, 19},
-      {1, 8, 8, false, 17, 16},   // 128·255 = 32,640 fits 16 bits
-      {1, 8, 8, true, 16, 16},    // −128·−128 = 16,384 = 2^14 needs 16 symmetric bits
+      {128, 4, 8, false, 20, 19},   {64, 4, 8, false, 19, 18},
+      {32, 4, 8, false, 18, 17},    {576, 4, 8, false, 22, 22},
+      {1536, 4, 8, false, 23, 23},  {576, 4, 4, false, 18, 18},
+      {1536, 4, 4, false, 19, 19},  {1, 8, 8, false, 17, 16},  // 128·255 = 32,640 fits 16 bits
+      {1, 8, 8, true, 16, 16},                                 // −128·−128 = 16,384 = 2^14 needs 16 symmetric bits
       {131071, 8, 8, true, 32, 32}, {131072, 8, 8, true, 33, 33},  // int32 holds 131,071 products of s8·s8
       {65793, 8, 8, false, 33, 32}, {65794, 8, 8, false, 33, 33},  // and 65,793 of u8·s8
-      {1, 1, 1, true, 2, 2},
-      {INT64_MAX, 32, 32, false, 127, 127},
+      {1, 1, 1, true, 2, 2},        {INT64_MAX, 32, 32, false, 127, 127},
   };
   for (const Known& known : cases) {
     CAPTURE(known.length);
     CAPTURE(known.weight_bits);
-    const DataTypeBound bound = data_type_bound(known.length, known.weight_bits, known.activation_bits, known.is_signed);
+    const DataTypeBound bound =
+        data_type_bound(known.length, known.weight_bits, known.activation_bits, known.is_signed);
     CHECK(bound.paper == known.paper);
     CHECK(bound.exact == known.exact);
   }
@@ -205,19 +209,46 @@ TEST_CASE("bad layers are refused, and the message names what is wrong") {
       {"5 weights", [](IntegerLayer& l) { l.weights.pop_back(); }},
       {"6 weights", [](IntegerLayer& l) { l.rows = INT64_MAX; }},
       {"box_lower has 0", [](IntegerLayer& l) { l.box_lower.clear(); }},
-      {"box_lower has 2", [](IntegerLayer& l) { l.box_lower = {0, 0}; }},
-      {"box_upper has 2", [](IntegerLayer& l) { l.box_upper = {0, 0}; }},
-      {"differ in size", [](IntegerLayer& l) { l.box_upper = {9, 9, 9}; }},
+      {"box_lower has 2",
+       [](IntegerLayer& l) {
+         l.box_lower = {0, 0};
+       }},
+      {"box_upper has 2",
+       [](IntegerLayer& l) {
+         l.box_upper = {0, 0};
+       }},
+      {"differ in size",
+       [](IntegerLayer& l) {
+         l.box_upper = {9, 9, 9};
+       }},
       {"box [3, 2] of channel 0", [](IntegerLayer& l) { l.box_lower = {3}, l.box_upper = {2}; }},
-      {"box [0, -1] of channel 2", [](IntegerLayer& l) { l.box_lower = {0, 0, 0}, l.box_upper = {1, 1, -1}; }},
+      {"box [0, -1] of channel 2",
+       [](IntegerLayer& l) {
+         l.box_lower = {0, 0, 0}, l.box_upper = {1, 1, -1};
+       }},
       {"box [0, 16777217]", [](IntegerLayer& l) { l.box_upper = {(1 << 24) + 1}; }},
       {"box [-2147483648, 0]", [](IntegerLayer& l) { l.box_lower = {INT32_MIN}, l.box_upper = {0}; }},
-      {"offset has 2", [](IntegerLayer& l) { l.offset = {0, 0}; }},
+      {"offset has 2",
+       [](IntegerLayer& l) {
+         l.offset = {0, 0};
+       }},
       {"offset -2147483648", [](IntegerLayer& l) { l.offset = {INT32_MIN}; }},
-      {"offset 16777217 of channel 1", [](IntegerLayer& l) { l.offset = {0, (1 << 24) + 1, 0}; }},
-      {"3 biases", [](IntegerLayer& l) { l.bias = {0, 0, 0}; }},
-      {"of row 1", [](IntegerLayer& l) { l.bias = {0, (std::int64_t{1} << 62) + 1}; }},
-      {"of row 0", [](IntegerLayer& l) { l.bias = {INT64_MIN, 0}; }},
+      {"offset 16777217 of channel 1",
+       [](IntegerLayer& l) {
+         l.offset = {0, (1 << 24) + 1, 0};
+       }},
+      {"3 biases",
+       [](IntegerLayer& l) {
+         l.bias = {0, 0, 0};
+       }},
+      {"of row 1",
+       [](IntegerLayer& l) {
+         l.bias = {0, (std::int64_t{1} << 62) + 1};
+       }},
+      {"of row 0",
+       [](IntegerLayer& l) {
+         l.bias = {INT64_MIN, 0};
+       }},
   };
   const Datapath datapath = parse_datapath("axe:P=16");
   const Topology topology(datapath, 3);
@@ -226,9 +257,14 @@ TEST_CASE("bad layers are refused, and the message names what is wrong") {
     CHECK_NOTHROW(validate(layer, datapath));
     wrong.change(layer);
     CAPTURE(wrong.message);
-    const std::vector<std::function<void()>> actions{
-        [&] { validate(layer, datapath); }, [&] { row_constants(layer); }, [&] { layer_ranges(layer, topology); },
-        [&] { node_range(layer, topology, {0, 0, 0}); }, [&] { witness(layer, topology, {0, 0, 0}, Side::upper); }};
+    const std::vector<std::function<void()>> actions{[&] { validate(layer, datapath); }, [&] { row_constants(layer); },
+                                                     [&] { layer_ranges(layer, topology); },
+                                                     [&] {
+                                                       node_range(layer, topology, {0, 0, 0});
+                                                     },
+                                                     [&] {
+                                                       witness(layer, topology, {0, 0, 0}, Side::upper);
+                                                     }};
     for (const auto& action : actions) {
       const std::string message = refusal(action);
       CAPTURE(message);
@@ -261,7 +297,8 @@ TEST_CASE("operands that the multiplier does not take are refused at their place
 TEST_CASE("nodes that do not exist and topologies of another length are refused") {
   const IntegerLayer layer = layer_of(2, 100);
   const Topology topology(parse_datapath("axe:P=16,T=64"), 100);
-  for (const NodeId id : {NodeId{-1, 0, 0}, NodeId{2, 0, 0}, NodeId{0, 2, 0}, NodeId{0, 0, 2}, NodeId{0, 0, -1}, NodeId{0, 1, 1}}) {
+  for (const NodeId id :
+       {NodeId{-1, 0, 0}, NodeId{2, 0, 0}, NodeId{0, 2, 0}, NodeId{0, 0, 2}, NodeId{0, 0, -1}, NodeId{0, 1, 1}}) {
     CHECK_THROWS_AS(node_range(layer, topology, id), InputError);
     CHECK_THROWS_AS(witness(layer, topology, id, Side::lower), InputError);
   }

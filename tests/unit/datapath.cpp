@@ -1,5 +1,5 @@
-// Claims about datapaths: what the shorthand, the presets and TOML files say, what is refused and where, register limits
-// and widths, and which products meet in which register.
+// Claims about datapaths: what the shorthand, the presets and TOML files say, what is refused and where, register
+// limits and widths, and which products meet in which register.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <set>
 #include <string>
 #include <vector>
@@ -36,7 +37,9 @@ std::string toml_refusal(const std::string& toml) {
   return "accepted";
 }
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 const std::string head = "name = \"x\"\nweights = [-128, 127]\nactivations = [0, 255]\n";
 const std::string one_stage = "[[stage]]\nname = \"row\"\nwidth = 16\ngroup = \"all\"\n";
@@ -80,8 +83,10 @@ TEST_CASE("the shorthand says: T products in P bits, tiles and the constant in t
   CHECK(datapath.activations == IntegerRange{0, 255});
   CHECK(datapath.form == ActivationForm::raw);
   REQUIRE(datapath.stages.size() == 2);
-  CHECK(datapath.stages[0] == Stage{"tile", 16, 64, 1, Overflow::wrap, Limits::symmetric, Initial::zero, Claim::every_partial_sum});
-  CHECK(datapath.stages[1] == Stage{"outer", 32, 0, 1, Overflow::wrap, Limits::symmetric, Initial::constant, Claim::every_partial_sum});
+  CHECK(datapath.stages[0] ==
+        Stage{"tile", 16, 64, 1, Overflow::wrap, Limits::symmetric, Initial::zero, Claim::every_partial_sum});
+  CHECK(datapath.stages[1] ==
+        Stage{"outer", 32, 0, 1, Overflow::wrap, Limits::symmetric, Initial::constant, Claim::every_partial_sum});
   CHECK(describe(datapath) == "64 products → 16 bits (wrap) → all values + constant → 32 bits (wrap)");
 }
 
@@ -206,7 +211,8 @@ TEST_CASE("a TOML file of a datapath, with every key") {
       "name = \"mine\"\ntitle = \"A title\"\nsources = [\"a\", \"b\"]\nnotes = [\"n\"]\nweights = [-7, 7]\n"
       "activations = [-128, 127]\nform = \"recentred\"\n"
       "[[stage]]\nname = \"a\"\nwidth = 12\ngroup = 4\nstride = 8\noverflow = \"saturate\"\nlimits = \"full\"\n"
-      "[[stage]]\nname = \"b\"\nwidth = 64\ngroup = 0\noverflow = \"wrap\"\ninitial = \"constant\"\nclaim = \"final-value\"\n",
+      "[[stage]]\nname = \"b\"\nwidth = 64\ngroup = 0\noverflow = \"wrap\"\ninitial = \"constant\"\nclaim = "
+      "\"final-value\"\n",
       "file.toml");
   CHECK(datapath.name == "mine");
   CHECK(datapath.title == "A title");
@@ -216,8 +222,10 @@ TEST_CASE("a TOML file of a datapath, with every key") {
   CHECK(datapath.activations == IntegerRange{-128, 127});
   CHECK(datapath.form == ActivationForm::recentred);
   REQUIRE(datapath.stages.size() == 2);
-  CHECK(datapath.stages[0] == Stage{"a", 12, 4, 8, Overflow::saturate, Limits::full, Initial::zero, Claim::every_partial_sum});
-  CHECK(datapath.stages[1] == Stage{"b", 64, 0, 1, Overflow::wrap, Limits::symmetric, Initial::constant, Claim::final_value});
+  CHECK(datapath.stages[0] ==
+        Stage{"a", 12, 4, 8, Overflow::saturate, Limits::full, Initial::zero, Claim::every_partial_sum});
+  CHECK(datapath.stages[1] ==
+        Stage{"b", 64, 0, 1, Overflow::wrap, Limits::symmetric, Initial::constant, Claim::final_value});
 }
 
 TEST_CASE("a wrong TOML file is refused with file, line and column") {
@@ -252,9 +260,11 @@ TEST_CASE("a wrong TOML file is refused with file, line and column") {
       {head + "[[stage]]\nname = \"row\"\nwidth = 16\ngroup = 99999999999999999999\n", "file.toml:7:", ""},
       {head + one_stage + "stride = 0\n", "file.toml:8:10", "'stride' is 0"},
       {head + one_stage + "overflow = \"clip\"\n", "file.toml:8:12", "'overflow' is 'clip'"},
-      {head + one_stage + "overflow = \"saturate\"\nclaim = \"final-value\"\n", "file.toml", "claims only the final value"},
+      {head + one_stage + "overflow = \"saturate\"\nclaim = \"final-value\"\n", "file.toml",
+       "claims only the final value"},
       {head + one_stage + one_stage, "file.toml", "has the same name"},
-      {head + one_stage + "initial = \"constant\"\n[[stage]]\nname = \"b\"\nwidth = 8\ngroup = 1\ninitial = \"constant\"\n",
+      {head + one_stage +
+           "initial = \"constant\"\n[[stage]]\nname = \"b\"\nwidth = 8\ngroup = 1\ninitial = \"constant\"\n",
        "file.toml", "a second stage starts from the constant"},
       {head + "[[stage]]\nname = \"Row\"\nwidth = 16\ngroup = 1\n", "file.toml", "not a word"},
   };
@@ -403,4 +413,16 @@ TEST_CASE("the constant is added once: a stage of several registers may not star
   datapath.stages[0].initial = Initial::constant;
   CHECK_NOTHROW(Topology(datapath, 2));
   CHECK_THROWS_AS(Topology(datapath, 3), InputError);
+}
+
+TEST_CASE("docs/datapaths.md draws every preset as describe does, and its TOML example reads") {
+  std::ifstream file(std::string(AXECERT_SOURCE_DIR) + "/docs/datapaths.md");
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  for (const std::string& name : preset_names()) {
+    CAPTURE(name);
+    CHECK(contains(text, "| `" + name + "` | " + describe(parse_datapath(name)) + " |"));
+  }
+  const std::size_t begin = text.find("```toml\n") + 8;
+  const Datapath example = datapath_from_toml(text.substr(begin, text.find("```", begin) - begin), "docs/datapaths.md");
+  CHECK(example.stages == parse_datapath("x86-avx2-maddubs").stages);
 }
