@@ -269,7 +269,7 @@ inline void add_malformed(std::map<std::string, Pair>& files) {
   text("layout.overlap", "\"data_offsets\":[4,8]", "\"data_offsets\":[0,4]");
   text("layout.offset-bomb", "\"data_offsets\":[4,8]", "\"data_offsets\":[4,9223372036854775807]");
   text("layout.wrong-name", "0.box.upper", "0.box.uppr");
-  text("truncated.more-rows-than-bytes", "shape\":\"2 5", "shape\":\"2147483648 5");
+  text("layout.more-rows-than-arrays", "shape\":\"2 5", "shape\":\"2147483648 5");
   Pair two = pair_of({small_layer("a"), small_layer("b")}, two_stages());
   two.certificate = edit_header(two.certificate, "1.name\":\"b", "1.name\":\"a");
   files["malformed/order.same-name-twice"] = two;

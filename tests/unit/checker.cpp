@@ -1,0 +1,109 @@
+// The checker's own edges: scratch memory, several layers, foreign weights files, the report, its SHA-256. Main functions: the
+// test cases. No side effects.
+#include "axecert/checker/checker.h"
+
+#include <doctest/doctest.h>
+
+#include "../golden/golden_files.hpp"
+
+using namespace axe;
+
+namespace {
+
+axc_verdict check(const tiny::Pair& pair, axc_report& report) {
+  return axc_check(pair.certificate.data(), pair.certificate.size(), pair.weights.data(), pair.weights.size(), &report);
+}
+
+std::string hash_of(const std::string& text, std::size_t piece) {
+  axc_sha256 hash;
+  unsigned char digest[32];
+  axc_sha256_start(&hash);
+  for (std::size_t i = 0; i < text.size(); i += piece) {
+    axc_sha256_add(&hash, reinterpret_cast<const unsigned char*>(text.data()) + i, std::min(piece, text.size() - i));
+  }
+  axc_sha256_finish(&hash, digest);
+  Sha256 result;
+  std::copy(digest, digest + 32, result.begin());
+  return to_hex(result);
+}
+
+}  // namespace
+
+TEST_CASE("with one byte of scratch less than it needs the checker says incomplete, never safe") {
+  const tiny::Pair pair = tiny::pair_of({tiny::small_layer()}, tiny::two_stages());
+  const std::size_t needed = axc_scratch_size(pair.certificate.data(), pair.certificate.size());
+  CHECK(needed == 2 * 2 * sizeof(axc_range));  // two tiles
+  CHECK(needed <= 4 * pair.certificate.size());
+  std::vector<std::int64_t> scratch(needed / 8);
+  axc_report report;
+  const auto with = [&](void* memory, std::size_t size) {
+    return axc_check_with(pair.certificate.data(), pair.certificate.size(), pair.weights.data(), pair.weights.size(), memory, size, &report);
+  };
+  CHECK(with(scratch.data(), needed) == AXC_SAFE);
+  CHECK(with(scratch.data(), needed - 1) == AXC_INCOMPLETE);
+  CHECK(report.reason == AXC_NO_SCRATCH);
+  CHECK(with(nullptr, needed) == AXC_INCOMPLETE);
+}
+
+TEST_CASE("of two layers the unsafe one is reported, and a wrong claim behind it still refuses the whole") {
+  Certificate certificate{"test", {}};
+  tiny::Arrays arrays;
+  for (const char* name : {"a", "b", "c"}) {
+    const IntegerLayer layer = tiny::small_layer(name);
+    certificate.layers.push_back(make_claims(layer, tiny::two_stages(*name == 'b' ? 8 : 11), InputSource::clamped));
+    tiny::add_layer(arrays, layer);
+  }
+  axc_report report;
+  CHECK(check({certificate_bytes(certificate), tiny::weights_file(arrays)}, report) == AXC_UNSAFE);
+  CHECK(std::string(report.layer) == "b");
+  CHECK(report.layers == 3);
+  CHECK(report.nodes_checked == report.nodes_total);
+  ++certificate.layers[2].ranges[0].upper[1];
+  CHECK(check({certificate_bytes(certificate), tiny::weights_file(arrays)}, report) == AXC_REFUSED);
+  CHECK(std::string(report.layer) == "c");
+  CHECK(report.reason == AXC_UPPER);
+}
+
+TEST_CASE("a certificate that does not claim a clamp does not need the quantizer's arrays") {
+  const IntegerLayer layer = tiny::small_layer();
+  for (const InputSource source : {InputSource::given, InputSource::calibrated}) {
+    tiny::Pair pair = tiny::pair_of({layer}, tiny::two_stages(), source);
+    tiny::Arrays arrays;
+    tiny::add_layer(arrays, layer);
+    std::erase_if(arrays, [](const auto& entry) { return entry.first.find("input_") != std::string::npos; });
+    pair.weights = tiny::weights_file(arrays);
+    axc_report report;
+    CHECK(check(pair, report) == AXC_SAFE);
+  }
+}
+
+TEST_CASE("a margin that only 65 bits hold is compared, not overflowed") {
+  Datapath datapath = tiny::two_stages();
+  datapath.stages = {tiny::stage("all", 64, 0)};
+  datapath.stages[0].limits = Limits::full;
+  IntegerLayer layer = tiny::small_layer();
+  for (const int weight : {0, 1, -1}) {
+    std::fill(layer.weights.begin(), layer.weights.end(), static_cast<std::int8_t>(weight));
+    for (const std::int32_t input : {-1, 0, 1}) {
+      layer.box_lower = layer.box_upper = {input};
+      axc_report report;
+      CHECK(check(tiny::pair_of({layer}, datapath), report) == AXC_SAFE);
+    }
+  }
+}
+
+TEST_CASE("every reason and verdict has a name and a sentence, and a number outside has none") {
+  for (int reason = 0; reason < AXC_REASON_COUNT; ++reason) {
+    CHECK(std::string(axc_reason_name(static_cast<axc_reason>(reason))) != "unknown");
+    CHECK(std::string(axc_reason_sentence(static_cast<axc_reason>(reason))).size() > 10);
+  }
+  CHECK(std::string(axc_reason_name(AXC_REASON_COUNT)) == "unknown");
+}
+
+TEST_CASE("the checker's SHA-256 equals lib/certificate's at every length around a block, in pieces of any size") {
+  for (std::size_t length : {0u, 1u, 54u, 55u, 56u, 57u, 63u, 64u, 65u, 119u, 120u, 128u, 1000u}) {
+    const std::string text(length, 'q');
+    for (std::size_t piece : {1u, 7u, 63u, 64u, 65u, 5000u}) CHECK(hash_of(text, piece) == to_hex(sha256(text.data(), length)));
+  }
+  CHECK(hash_of("abc", 3) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
