@@ -1,0 +1,130 @@
+// axecert datapaths: the presets, and one datapath drawn, with its operand ranges, sources and notes.
+#include <algorithm>
+#include <cstdio>
+
+#include "axecert/report/words.hpp"
+#include "datapath_argument.hpp"
+#include "verb.hpp"
+
+namespace axe::cli {
+namespace {
+
+struct Arguments {
+  std::string name;
+  std::shared_ptr<Common> common = std::make_shared<Common>();
+};
+
+std::size_t columns(const std::string& text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
+
+Json range_json(IntegerRange range) { return Json::array({range.lower, range.upper}); }
+
+Json datapath_json(const Datapath& d) {
+  Json stages = Json::array();
+  for (const Stage& s : d.stages) {
+    stages.push_back({{"name", s.name}, {"width", s.width}, {"group", s.group}, {"stride", s.stride}, {"overflow", to_text(s.overflow)},
+                      {"limits_kind", to_text(s.limits)}, {"limits", range_json(register_limits(s))}, {"initial", to_text(s.initial)}, {"claim", to_text(s.claim)}});
+  }
+  return {{"name", d.name},       {"title", d.title},   {"description", describe(d)}, {"weights", range_json(d.weights)}, {"activations", range_json(d.activations)},
+          {"form", to_text(d.form)}, {"stages", stages}, {"sources", d.sources},       {"notes", d.notes}};
+}
+
+int list(const Arguments& a) {
+  Json all = Json::array();
+  std::string text;
+  for (const std::string& name : preset_names()) {
+    const Datapath datapath = parse_datapath(name);
+    all.push_back({{"name", name}, {"title", datapath.title}, {"description", describe(datapath)}});
+    text += name + std::string(name.size() < 22 ? 22 - name.size() : 1, ' ') + datapath.title + "\n";
+  }
+  if (a.common->json) {
+    print(Json{{"datapaths", all}});
+  } else {
+    print(text + "\nShorthand: axe:P=16[,T=64][,outer=32|float][,act=u8|s8|box]. A .toml file works too; `axecert datapaths NAME` prints one.\n");
+  }
+  return 0;
+}
+
+int show(const Arguments& a) {
+  const Datapath d = datapath_argument(a.name);
+  const std::vector<std::string> presets = preset_names();
+  const bool preset = std::find(presets.begin(), presets.end(), a.name) != presets.end();
+  if (a.common->json) {
+    Json document = datapath_json(d);
+    document["toml"] = preset ? Json(preset_toml(a.name)) : Json(nullptr);
+    print(document);
+    return 0;
+  }
+  std::string text = d.name + "\n" + (d.title.empty() ? "" : d.title + "\n") + "\n" + drawing(d) + "\n";
+  const char* form = d.form == ActivationForm::raw         ? "codes as they are"
+                     : d.form == ActivationForm::recentred ? "codes minus half their range, exactly"
+                                                           : "codes clamped to each channel's range, minus an offset of the channel, exactly";
+  text += "weights     " + in_words(d.weights) + "\nactivations " + in_words(d.activations) + ", " + to_text(d.form) + ": " + form + "\n";
+  for (const std::string& source : d.sources) {
+    text += "source      " + source + "\n";
+  }
+  for (const std::string& note : d.notes) {
+    text += "note        " + note + "\n";
+  }
+  if (preset) {
+    text += "\n" + preset_toml(a.name);
+  }
+  print(text);
+  return 0;
+}
+
+}  // namespace
+
+Datapath datapath_argument(const std::string& text) {
+  if (text.ends_with(".toml")) {
+    require_input(text);
+  }
+  try {
+    return parse_datapath(text);
+  } catch (const InputError& error) {
+    const bool word = text.find(':') == std::string::npos && text.find(".toml") == std::string::npos;
+    throw Failure(exit_usage, "datapath", error.what(), word ? suggestion(text, preset_names()) : "");
+  }
+}
+
+std::string drawing(const Datapath& d) {
+  std::string text = "  weight × activation\n";
+  for (std::size_t s = 0; s < d.stages.size(); ++s) {
+    const Stage& stage = d.stages[s];
+    const std::string unit = s == 0 ? "products" : "registers";
+    const std::string in = (stage.group == 0 ? "all " + unit : stage.group == 1 ? "1 " + unit.substr(0, unit.size() - 1) : in_words(stage.group) + " " + unit) +
+                           (stage.stride == 1 ? "" : ", every " + in_words(stage.stride) + "th") +
+                           (stage.initial == Initial::constant ? ", from the row's constant" : "");
+    const std::vector<std::string> lines{stage.name + ": " + std::to_string(stage.width) + (stage.width == 1 ? " bit" : " bits"),
+                                         in_words(register_limits(stage)),
+                                         to_text(stage.overflow) + (stage.claim == Claim::final_value ? ", final value proved" : ", every partial sum proved")};
+    std::size_t width = 0;
+    for (const std::string& line : lines) {
+      width = std::max(width, columns(line));
+    }
+    std::string rule;
+    for (std::size_t i = 0; i < width + 2; ++i) {
+      rule += "─";
+    }
+    text += "    │ " + in + "\n    ▼\n  ┌" + rule + "┐\n";
+    for (const std::string& line : lines) {
+      text += "  │ " + line + std::string(width - columns(line), ' ') + " │\n";
+    }
+    text += "  └" + rule + "┘\n";
+  }
+  if (!d.stages.empty() && (d.stages.back().group != 0 || d.stages.back().stride != 1)) {
+    text += "    │ several registers\n    ▼\n  floating-point sum (not certified)\n";
+  }
+  return text;
+}
+
+Verb datapaths_verb(CLI::App& app) {
+  auto a = std::make_shared<Arguments>();
+  CLI::App* command = app.add_subcommand("datapaths", "list the datapaths, or show one");
+  command->add_option("NAME", a->name, "a preset, a shorthand or a .toml file");
+  add_common(command, a->common, false);
+  return {command, [a] { return a->name.empty() ? list(*a) : show(*a); }};
+}
+
+}  // namespace axe::cli

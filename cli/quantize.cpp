@@ -1,0 +1,232 @@
+// axecert quantize: float layers in, integer weights and their certificate out, and the checker's word on both.
+#include <algorithm>
+#include <cstdio>
+#include <set>
+#include <thread>
+
+#include "axecert/model/layers.hpp"
+#include "axecert/report/report.hpp"
+#include "axecert/report/summary.hpp"
+#include "axecert/report/votes.hpp"
+#include "axecert/report/words.hpp"
+#include "datapath_argument.hpp"
+#include "verb.hpp"
+
+namespace axe::cli {
+namespace {
+
+struct Arguments {
+  std::vector<std::string> files;
+  std::string datapath, folder, layer, scales;
+  std::string corrector = "optq", constraint = "axe";
+  int weight_bits = 4, threads = 0, refine = -1;
+  bool asymmetric = false, group_scales = false, no_search = false, published = false;
+  std::shared_ptr<Common> common = std::make_shared<Common>();
+};
+
+Corrector corrector_of(const std::string& name) {
+  for (const Corrector c : {Corrector::none, Corrector::optq, Corrector::gpfq, Corrector::qronos}) {
+    if (name == to_text(c)) {
+      return c;
+    }
+  }
+  throw Failure(exit_usage, "--corrector", "unknown: " + name, "optq, gpfq, qronos or none");
+}
+
+Constraint constraint_of(const std::string& name) {
+  for (const Constraint c : {Constraint::none, Constraint::datatype, Constraint::ep_init, Constraint::axe}) {
+    if (name == to_text(c)) {
+      return c;
+    }
+  }
+  throw Failure(exit_usage, "--constraint", "unknown: " + name, "axe, datatype, ep-init or none");
+}
+
+QuantizeOptions options_of(const Arguments& a) {
+  QuantizeOptions options = a.published ? QuantizeOptions::published() : QuantizeOptions{};
+  options.corrector = corrector_of(a.corrector);
+  options.constraint = constraint_of(a.constraint);
+  options.weight_bits = a.weight_bits;
+  options.asymmetric_weights = a.asymmetric;
+  options.granularity = a.group_scales ? ScaleGranularity::tile : ScaleGranularity::row;
+  options.threads = a.threads > 0 ? a.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  if (a.no_search) {
+    options.search_scales = false;
+  }
+  if (a.refine >= 0) {
+    options.refinement_passes = a.refine;
+  }
+  return options;
+}
+
+// A layer to quantize, and its own fixed scales if they were asked for.
+struct Task {
+  LayerProblem problem;
+  std::vector<float> scales;
+};
+
+std::vector<Task> read_tasks(const Arguments& a) {
+  std::vector<Task> tasks;
+  std::set<std::string> names;
+  std::vector<std::string> all_names;
+  std::vector<TensorFile> files;
+  for (const std::string& path : a.files) {
+    files.push_back(read_input(path));
+    for (const std::string& name : layer_names(files.back())) {
+      all_names.push_back(name);
+    }
+  }
+  if (!a.layer.empty() && std::find(all_names.begin(), all_names.end(), a.layer) == all_names.end()) {
+    throw Failure(exit_usage, a.files.size() == 1 ? a.files[0] : "the files", "no layer '" + a.layer + "'", suggestion(a.layer, all_names));
+  }
+  for (TensorFile& file : files) {
+    const std::vector<std::string> here = layer_names(file);
+    if (!a.layer.empty()) {
+      if (std::find(here.begin(), here.end(), a.layer) == here.end()) {
+        continue;
+      }
+      keep_layer(file, a.layer);
+    }
+    for (LayerProblem& problem : read_problems(file)) {
+      if (!names.insert(problem.name).second) {
+        throw InputError(file.path, "layer '" + problem.name + "' stands in another file too", "give every layer its own name");
+      }
+      Task task;
+      if (a.scales == "given") {
+        const std::string key = problem.name + ".weight_scale";
+        const Tensor& scale = file.at(key);
+        if (scale.elements() != problem.rows) {
+          throw InputError(file.path + ": " + key, "must have one scale for each of " + std::to_string(problem.rows) + " rows", "");
+        }
+        task.scales = scale.as_f32(file.path + ": " + key);
+      }
+      task.problem = std::move(problem);
+      tasks.push_back(std::move(task));
+    }
+    file.tensors.clear();
+  }
+  std::sort(tasks.begin(), tasks.end(), [](const Task& x, const Task& y) { return x.problem.name < y.problem.name; });
+  return tasks;
+}
+
+Json quantization_json(const QuantizedLayer& q) {
+  const QuantizeStatistics& s = q.statistics;
+  return {{"weight_bits", q.weight_bits},
+          {"input_bits", q.input.bits},
+          {"groups", q.groups},
+          {"relative_error", q.relative_error < 0 ? Json(nullptr) : Json(q.relative_error)},
+          {"seconds", s.seconds},
+          {"decisions", s.decisions},
+          {"settled_exactly", s.settled_exactly},
+          {"thresholded", s.thresholded},
+          {"clipped", s.clipped},
+          {"refinement_moves", s.refinement_moves},
+          {"dampening_raised", s.dampening_raised},
+          {"dampening_used", s.dampening_used},
+          {"dead_inputs", s.dead_inputs},
+          {"warnings", q.warnings}};
+}
+
+std::string layer_lines(const QuantizedLayer& q, const LayerClaims& claims, const Arguments& a) {
+  const LayerSummary summary = summarize(claims);
+  const QuantizeStatistics& s = q.statistics;
+  char error[64] = "error unknown (no output_energy)";
+  if (q.relative_error >= 0) {
+    std::snprintf(error, sizeof error, "error %.4f", q.relative_error);
+  }
+  std::string text = claims.layer.name + "  " + in_words(claims.layer.rows) + " × " + in_words(claims.layer.cols) + "  W" + std::to_string(q.weight_bits) + "A" +
+                     std::to_string(q.input.bits) + "  " + upper_case(a.corrector) + " + " + upper_case(a.constraint) + (a.published ? " as published" : "") +
+                     "   " + describe(claims.datapath) + "\n";
+  text += "  " + std::string(error) + "   " + seconds_in_words(s.seconds) + "\n";
+  for (const StageSummary& stage : summary.stages) {
+    text += "  " + in_words(stage.nodes) + " " + stage.stage.name + " nodes of " + std::to_string(stage.stage.width) + " bits: budget used " +
+            percent(stage.budget_used) + " (median), smallest margin " + in_words(stage.smallest_margin) + " of " + in_words(stage.limits.upper) +
+            (stage.unsafe_nodes != 0 ? ", " + in_words(stage.unsafe_nodes) + " can overflow" : "") + "\n";
+  }
+  text += "  " + in_words(s.decisions) + " decisions, " + in_words(s.settled_exactly) + " settled exactly, " + in_words(s.clipped) + " clipped by the budget, " +
+          in_words(s.refinement_moves) + " refinement moves" + (s.dead_inputs != 0 ? ", " + in_words(s.dead_inputs) + " dead inputs" : "") + "\n";
+  for (const std::string& warning : q.warnings) {
+    text += "  note: " + warning + "\n";
+  }
+  return text;
+}
+
+int run(const Arguments& a) {
+  const Datapath datapath = datapath_argument(a.datapath);
+  if (!a.scales.empty() && a.scales != "given") {
+    throw Failure(exit_usage, "--scales", "unknown: " + a.scales, "'given' takes NAME.weight_scale of the input");
+  }
+  QuantizeOptions options = options_of(a);
+  std::vector<Task> tasks = read_tasks(a);
+  const std::filesystem::path folder = a.folder;
+  make_folder(folder);
+
+  std::vector<QuantizedLayer> layers;
+  Certificate certificate;
+  certificate.tool = "axecert " AXECERT_VERSION;
+  for (Task& task : tasks) {
+    options.scales = task.scales;
+    layers.push_back(quantize(task.problem, datapath, options, progress_line(*a.common, task.problem.name)));
+    certificate.layers.push_back(make_claims(layers.back().layer, datapath, InputSource::clamped));
+    task = {};
+  }
+  const Output weights{folder / "weights.safetensors", quantized_bytes(layers)};
+  const Output claims{folder / "certificate.axec", certificate_bytes(certificate)};
+  write_all_or_none({weights, claims});
+
+  // What is printed is what the checker says of the files as they now are.
+  const std::vector<Vote> votes{checker_vote(claims.path, weights.path)};
+  const Verdict verdict = combine(votes);
+  if (a.common->json) {
+    Json document{{"verdict", to_text(verdict)},
+                  {"weights", weights.path.string()},
+                  {"certificate", claims.path.string()},
+                  {"options",
+                   {{"datapath", a.datapath}, {"corrector", a.corrector}, {"constraint", a.constraint}, {"published", a.published},
+                    {"weight_bits", options.weight_bits}, {"asymmetric", options.asymmetric_weights}, {"group_scales", a.group_scales},
+                    {"search", options.search_scales}, {"refine", options.refinement_passes}, {"threads", options.threads}}},
+                  {"votes", Json::array({parsed(vote_json(votes[0]))})},
+                  {"assumptions", parsed(assumptions_json(certificate))},
+                  {"layers", Json::array()}};
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+      Json layer = parsed(layer_json(certificate.layers[i]));
+      layer["quantization"] = quantization_json(layers[i]);
+      document["layers"].push_back(layer);
+    }
+    print(document);
+    return exit_code(verdict);
+  }
+  std::string text;
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    text += layer_lines(layers[i], certificate.layers[i], a);
+  }
+  text += "wrote " + weights.path.string() + " (" + size_in_words(weights.bytes.size()) + ")  " + claims.path.string() + " (" +
+          size_in_words(claims.bytes.size()) + ")\n" + votes_text(votes) + upper_case(to_text(verdict)) + "\n";
+  print(text);
+  return exit_code(verdict);
+}
+
+}  // namespace
+
+Verb quantize_verb(CLI::App& app) {
+  auto a = std::make_shared<Arguments>();
+  CLI::App* command = app.add_subcommand("quantize", "quantize float layers for a datapath; write weights and certificate");
+  command->add_option("FILE", a->files, ".npz or .safetensors with weights and calibration data (docs/layers.md)")->required();
+  command->add_option("-d,--datapath", a->datapath, "axe:P=16,T=64[,outer=32][,act=u8|s8|box], a preset, or a .toml file")->required();
+  command->add_option("-o,--output", a->folder, "folder for weights.safetensors and certificate.axec")->required();
+  command->add_option("--corrector", a->corrector, "optq, gpfq, qronos or none")->capture_default_str();
+  command->add_option("--constraint", a->constraint, "axe, datatype, ep-init or none")->capture_default_str();
+  command->add_option("--weight-bits", a->weight_bits, "bits of a weight")->capture_default_str()->check(CLI::Range(2, 8));
+  command->add_flag("--asymmetric", a->asymmetric, "weights with a zero point");
+  command->add_flag("--group-scales", a->group_scales, "a scale per row and tile (datapaths with outer=float)");
+  command->add_option("--threads", a->threads, "threads; 0: one per core")->check(CLI::Range(0, 4096));
+  command->add_flag("--no-search", a->no_search, "scales from the largest weight, not searched");
+  command->add_option("--refine", a->refine, "refinement passes at most")->check(CLI::Range(0, 1000));
+  command->add_flag("--published", a->published, "AXE exactly as in the paper");
+  command->add_option("--scales", a->scales, "given: NAME.weight_scale of the input, fixed");
+  command->add_option("--layer", a->layer, "this layer only");
+  add_common(command, a->common, true);
+  return {command, [a] { return run(*a); }};
+}
+
+}  // namespace axe::cli

@@ -1,0 +1,45 @@
+// axecert verify: every voter on a certificate and its weights, and the verdict that follows.
+#include "axecert/report/report.hpp"
+#include "voters.hpp"
+
+namespace axe::cli {
+namespace {
+
+struct Arguments {
+  VoterArguments voters;
+  std::shared_ptr<Common> common = std::make_shared<Common>();
+};
+
+int run(const Arguments& a) {
+  const Election election = hold_election(a.voters, *a.common);
+  if (a.common->json) {
+    Json document{{"verdict", to_text(election.verdict)},
+                  {"certificate", a.voters.certificate},
+                  {"weights", a.voters.weights},
+                  {"votes", Json::array()},
+                  {"assumptions", parsed(assumptions_json(election.certificate))}};
+    for (const Vote& vote : election.votes) {
+      document["votes"].push_back(parsed(vote_json(vote)));
+    }
+    print(document);
+    return exit_code(election.verdict);
+  }
+  std::string text = votes_text(election.votes);
+  for (const Assumption assumption : assumptions(election.certificate)) {
+    text += "assumes    " + sentence_of(assumption) + "\n";
+  }
+  print(text + upper_case(to_text(election.verdict)) + "\n");
+  return exit_code(election.verdict);
+}
+
+}  // namespace
+
+Verb verify_verb(CLI::App& app) {
+  auto a = std::make_shared<Arguments>();
+  CLI::App* command = app.add_subcommand("verify", "check a certificate against its weights: checker, Z3, replay");
+  add_voters(command, a->voters);
+  add_common(command, a->common, true);
+  return {command, [a] { return run(*a); }};
+}
+
+}  // namespace axe::cli

@@ -1,0 +1,317 @@
+"""Runs the axecert program on small inputs and checks exit codes, JSON, error texts, atomicity and determinism.
+
+    python3 test_cli.py PATH_TO_AXECERT
+
+Only the Python standard library: arrays are written with struct and zipfile.
+"""
+
+import json
+import os
+import pathlib
+import random
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+import zipfile
+
+AXECERT = pathlib.Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else None
+SAFE, UNSAFE, INCOMPLETE, REFUSED, USAGE, DATA, NO_INPUT, CANNOT_CREATE = 0, 1, 2, 3, 64, 65, 66, 73
+CODES = {"<f4": "f", "<f8": "d", "|i1": "b", "|u1": "B", "<i4": "i", "<i8": "q"}
+
+
+def npy(descr, shape, values):
+    shape_text = "(" + "".join(f"{n}, " for n in shape) + ")"
+    header = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape_text}, }}"
+    header += " " * (63 - (10 + len(header)) % 64) + "\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + struct.pack(f"<{len(values)}{CODES[descr]}", *values)
+
+
+def write_npz(path, arrays, compression=zipfile.ZIP_DEFLATED):
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, array in arrays.items():
+            archive.writestr(name + ".npy", npy(*array))
+
+
+def write_safetensors(path, arrays):
+    names = {"b": "I8", "f": "F32", "i": "I32", "q": "I64", "d": "F64", "B": "U8"}
+    header, data = {}, b""
+    for name, (descr, shape, values) in arrays.items():
+        code = CODES[descr]
+        packed = struct.pack(f"<{len(values)}{code}", *values)
+        header[name] = {"dtype": names[code], "shape": list(shape), "data_offsets": [len(data), len(data) + len(packed)]}
+        data += packed
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
+
+
+def layer(name="blocks.0.up", rows=6, cols=24, tokens=64, seed=1):
+    """A float layer with calibration inputs."""
+    random.seed(seed)
+    return {
+        f"{name}.weight": ("<f4", (rows, cols), [random.gauss(0, 1) for _ in range(rows * cols)]),
+        f"{name}.inputs": ("<f4", (tokens, cols), [random.gauss(0.5, 1) for _ in range(tokens * cols)]),
+    }
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="axecert-cli-")
+        self.path = pathlib.Path(self.folder.name)
+        write_npz(self.path / "layers.npz", layer())
+
+    def tearDown(self):
+        self.folder.cleanup()
+
+    def run_axecert(self, *words, code=None):
+        done = subprocess.run([str(AXECERT), *map(str, words)], cwd=self.path, capture_output=True, text=True, timeout=120, check=False)
+        self.assertGreaterEqual(done.returncode, 0, f"died: {words}\n{done.stderr}")
+        if code is not None:
+            self.assertEqual(done.returncode, code, f"{words}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def json_of(self, *words, code):
+        return json.loads(self.run_axecert(*words, "--json", code=code).stdout)
+
+    def refused(self, words, code, *texts):
+        done = self.run_axecert(*words, code=code)
+        for text in texts:
+            self.assertIn(text, done.stderr)
+        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+        document = json.loads(self.run_axecert(*words, "--json", code=code).stdout)
+        self.assertEqual(document["exit_code"], code)
+        self.assertIn(texts[0], document["error"])
+
+    def quantize(self, out="out", *more, datapath="axe:P=14,T=8", code=SAFE):
+        return self.run_axecert("quantize", "layers.npz", "-d", datapath, "-o", out, *more, code=code)
+
+
+class Verbs(Case):
+    def test_quantize_then_verify_explain_report(self):
+        text = self.quantize().stdout
+        self.assertIn("blocks.0.up  6 × 24  W4A8  OPTQ + AXE", text)
+        self.assertIn("settled exactly", text)
+        self.assertTrue(text.endswith("SAFE\n"), text)
+        pair = ("out/certificate.axec", "out/weights.safetensors")
+
+        text = self.run_axecert("verify", *pair, code=SAFE).stdout
+        for word in ("checker", "z3", "replay", "assumes", "24 of 24 nodes"):
+            self.assertIn(word, text)
+        self.assertTrue(text.endswith("SAFE\n"), text)
+
+        for depth in ("ground", "box", "none"):
+            self.run_axecert("verify", *pair, "--z3", depth, "--no-replay", "--workers", "1", code=SAFE)
+        self.run_axecert("verify", *pair, "-d", "axe:P=14,T=8", "--z3", "none", code=SAFE)
+        text = self.run_axecert("verify", *pair, "-d", "axe:P=13,T=8", "--z3", "none", code=REFUSED).stdout
+        self.assertIn("certified for another datapath", text)
+
+        text = self.run_axecert("explain", *pair, code=SAFE).stdout
+        for word in ("14-bit register", "positive weights sum to", "upper =", "lower =", "witness", "replayed: reaches"):
+            self.assertIn(word, text)
+        self.assertIn("row 5", self.run_axecert("explain", *pair, "--layer", "blocks.0.up", "--row", 5, code=SAFE).stdout)
+        self.assertIn("32-bit register", self.run_axecert("explain", *pair, "--stage", 1, "--node", 0, code=SAFE).stdout)
+
+        text = self.run_axecert("report", *pair, "--z3", "ground", code=SAFE).stdout
+        self.assertIn("data types alone ask for", text)
+        self.run_axecert("report", *pair, "--z3", "ground", "--html", "r.html", code=SAFE)
+        page = (self.path / "r.html").read_text()
+        self.assertIn("<svg", page)
+        for forbidden in ("http://", "https://", "<script", "src="):
+            self.assertNotIn(forbidden, page)
+
+    def test_json_of_every_verb(self):
+        document = self.json_of("quantize", "layers.npz", "-d", "axe:P=14,T=8", "-o", "out", code=SAFE)
+        self.assertEqual(list(document), ["verdict", "weights", "certificate", "options", "votes", "assumptions", "layers"])
+        one = document["layers"][0]
+        self.assertGreater(one["quantization"]["relative_error"], 0)
+        self.assertEqual([s["nodes"] for s in one["stages"]], [18, 6])
+        self.assertEqual(one["stages"][0]["limits"], [-8191, 8191])
+        self.assertGreaterEqual(one["stages"][0]["smallest_margin"], 0)
+        self.assertEqual(sum(count for _, count in one["worst"]["witness_runs"]), 24)
+        pair = ("out/certificate.axec", "out/weights.safetensors")
+        document = self.json_of("verify", *pair, code=SAFE)
+        self.assertEqual(list(document), ["verdict", "certificate", "weights", "votes", "assumptions"])
+        self.assertEqual([v["voter"] for v in document["votes"]], ["checker", "z3 ground", "z3 box", "replay"])
+        self.assertTrue(all(v["nodes_checked"] == v["nodes_total"] == 24 for v in document["votes"]))
+        self.assertIn("input-clamped", [a["name"] for a in document["assumptions"]])
+        document = self.json_of("explain", *pair, code=SAFE)
+        self.assertEqual(document["replay"]["overflowed"], False)
+        self.assertEqual(document["replay"]["reached"], document["range"][1 if document["side"] == "upper" else 0])
+        document = self.json_of("report", *pair, "--z3", "none", code=SAFE)
+        self.assertEqual(list(document), ["verdict", "certificate", "weights", "tool", "votes", "assumptions", "layers"])
+        self.assertEqual(self.json_of("datapaths", "x86-avx2-maddubs", code=0)["stages"][0]["limits"], [-32768, 32767])
+        self.assertIn("x86-vnni", [d["name"] for d in self.json_of("datapaths", code=0)["datapaths"]])
+        document = self.json_of("selftest", code=0)
+        self.assertEqual((document["verdict"], document["failed"]), ("pass", 0))
+        self.assertGreater(document["done"], 1000)
+
+    def test_datapaths(self):
+        text = self.run_axecert("datapaths", "axe:P=16,T=64", code=0).stdout
+        self.assertIn("tile: 16 bits", text)
+        self.assertIn("[-32,767, 32,767]", text)
+        self.assertIn("[[stage]]", self.run_axecert("datapaths", "x86-vnni", code=0).stdout)
+
+    def test_options_of_quantize(self):
+        for words in (["--corrector", "gpfq"], ["--corrector", "qronos"], ["--corrector", "none"], ["--constraint", "ep-init"], ["--published"],
+                      ["--asymmetric"], ["--weight-bits", 3], ["--threads", 2, "--no-search", "--refine", 0]):
+            with self.subTest(words=words):
+                self.quantize("o", *words)
+        self.quantize("o", "--group-scales", datapath="axe:P=14,T=8,outer=float")
+        self.quantize("o", datapath="axe:P=14,T=8,act=box")
+        self.run_axecert("verify", "o/certificate.axec", "o/weights.safetensors", code=SAFE)
+        self.quantize("o", datapath="axe:P=14,T=8,act=s8")
+
+    def test_no_constraint_may_be_unsafe_and_is_written(self):
+        text = self.quantize("out", "--constraint", "none", datapath="axe:P=9", code=UNSAFE).stdout
+        self.assertTrue(text.endswith("UNSAFE\n"), text)
+        pair = ("out/certificate.axec", "out/weights.safetensors")
+        self.run_axecert("verify", *pair, code=UNSAFE)
+        text = self.run_axecert("explain", *pair, code=UNSAFE).stdout
+        self.assertIn("exceeds the register by", text)
+        self.assertIn("overflows, and the register holds", text)
+
+    def test_given_scales(self):
+        arrays = layer()
+        arrays["blocks.0.up.weight_scale"] = ("<f4", (6,), [0.25] * 6)
+        write_npz(self.path / "layers.npz", arrays)
+        self.quantize("out", "--scales", "given")
+        data = (self.path / "out/weights.safetensors").read_bytes()
+        size = struct.unpack("<Q", data[:8])[0]
+        begin, end = json.loads(data[8:8 + size])["blocks.0.up.scale"]["data_offsets"]
+        self.assertEqual(struct.unpack("<6f", data[8 + size + begin:8 + size + end]), (0.25,) * 6)
+
+    def test_certify(self):
+        weights = [127, 127, -128, 0] + [1, -1, 1, -1]
+        for name, write in (("m.safetensors", write_safetensors), ("m.npz", write_npz)):
+            write(self.path / name, {"fc.weight": ("|i1", (2, 4), weights)})
+            text = self.run_axecert("certify", name, "-d", "x86-avx2-maddubs", "-o", "m.axec", code=UNSAFE).stdout
+            self.assertIn("1 of 2 rows are safe", text)
+            self.assertIn("exceeds the register by", text)
+            self.run_axecert("verify", "m.axec", name, code=UNSAFE)
+            document = self.json_of("certify", name, "-d", "x86-avx2-maddubs", "--input-range", "0,64", code=SAFE)
+            self.assertEqual(document["layers"][0]["input_source"], "given")
+            self.assertEqual(document["layers"][0]["input_range"], [0, 64])
+        self.run_axecert("certify", "m.npz", "-d", "axe:P=32", "--input-range", "-1,0", code=DATA)  # outside the datapath's operands
+
+    def test_two_files_and_one_layer(self):
+        write_npz(self.path / "second.npz", layer("blocks.1.down", seed=2))
+        self.run_axecert("quantize", "layers.npz", "second.npz", "-d", "axe:P=14,T=8", "-o", "both", code=SAFE)
+        document = self.json_of("report", "both/certificate.axec", "both/weights.safetensors", "--z3", "none", code=SAFE)
+        self.assertEqual([one["name"] for one in document["layers"]], ["blocks.0.up", "blocks.1.down"])
+        self.run_axecert("quantize", "layers.npz", "second.npz", "-d", "axe:P=14,T=8", "-o", "one", "--layer", "blocks.1.down", code=SAFE)
+        # A certificate that leaves a layer of the weights file out is incomplete.
+        self.run_axecert("verify", "one/certificate.axec", "both/weights.safetensors", "--z3", "none", "--no-replay", code=INCOMPLETE)
+        self.refused(("quantize", "layers.npz", "layers.npz", "-d", "axe:P=14", "-o", "x"), DATA, "stands in another file too")
+
+
+class Files(Case):
+    def test_equal_inputs_give_equal_bytes(self):
+        for datapath in ("axe:P=14,T=8", "axe:P=12,T=8,act=box"):
+            self.quantize("a", "--threads", 1, datapath=datapath)
+            self.quantize("b", "--threads", 2, datapath=datapath)
+            for name in ("weights.safetensors", "certificate.axec"):
+                self.assertEqual((self.path / "a" / name).read_bytes(), (self.path / "b" / name).read_bytes(), name)
+
+    def test_nothing_is_half_written(self):
+        (self.path / "file").write_text("in the way")
+        self.refused(("quantize", "layers.npz", "-d", "axe:P=14,T=8", "-o", "file"), CANNOT_CREATE, "file")
+        self.assertEqual((self.path / "file").read_text(), "in the way")
+        # One of the two files cannot be made: the other is not there either.
+        (self.path / "out" / "certificate.axec").mkdir(parents=True)
+        self.refused(("quantize", "layers.npz", "-d", "axe:P=14,T=8", "-o", "out"), CANNOT_CREATE, "certificate.axec")
+        self.assertEqual(os.listdir(self.path / "out"), ["certificate.axec"])
+        if os.geteuid() != 0:
+            (self.path / "locked").mkdir()
+            (self.path / "locked").chmod(0o555)
+            self.refused(("quantize", "layers.npz", "-d", "axe:P=14,T=8", "-o", "locked"), CANNOT_CREATE, "locked")
+            self.assertEqual(os.listdir(self.path / "locked"), [])
+        self.quantize("good")
+        self.refused(("report", "good/certificate.axec", "good/weights.safetensors", "--z3", "none", "--html", "no/such/folder/r.html"), CANNOT_CREATE, "r.html")
+
+    def test_a_tampered_file_is_refused(self):
+        self.quantize()
+        certificate, weights = self.path / "out/certificate.axec", self.path / "out/weights.safetensors"
+        for victim in (certificate, weights):
+            whole = victim.read_bytes()
+            random.seed(3)
+            # The weights file's metadata, scales and alike are not what the certificate speaks about: take the int8 weights.
+            places = [len(whole) - 1 - i for i in range(6 * 24)] if victim == weights else range(len(whole))
+            for at in random.sample(list(places), 12):
+                victim.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1:])
+                done = self.run_axecert("verify", certificate, weights, "--z3", "none", "--no-replay")
+                self.assertEqual(done.returncode, REFUSED, f"{victim.name} byte {at}\n{done.stdout}{done.stderr}")
+            for size in (0, 7, 8, 100, len(whole) - 1):
+                victim.write_bytes(whole[:size])
+                self.run_axecert("verify", certificate, weights, "--z3", "none", "--no-replay", code=REFUSED)
+                self.run_axecert("explain", certificate, weights, code=REFUSED)
+            victim.write_bytes(whole)
+        self.run_axecert("verify", certificate, weights, "--z3", "none", "--no-replay", code=SAFE)
+
+    def test_refused_as_json(self):
+        self.quantize()
+        whole = (self.path / "out/certificate.axec").read_bytes()
+        (self.path / "out/certificate.axec").write_bytes(whole[:-1])
+        document = self.json_of("verify", "out/certificate.axec", "out/weights.safetensors", code=REFUSED)
+        self.assertEqual(document["verdict"], "refused")
+        self.assertEqual(len(document["votes"][0]["findings"]), 1)
+
+
+class Errors(Case):
+    def test_usage(self):
+        self.refused(("quantise", "x"), USAGE, "did you mean 'quantize'?")
+        self.refused(("quantize", "layers.npz", "-d", "axe:P=14"), USAGE, "--output")
+        self.refused(("quantize", "layers.npz", "-d", "axe:P=0", "-o", "out"), USAGE, "P")
+        self.refused(("quantize", "layers.npz", "-d", "x86-avx2-madubs", "-o", "out"), USAGE, "x86-avx2-maddubs")
+        self.refused(("quantize", "layers.npz", "-d", "axe:P=14", "-o", "out", "--corrector", "optk"), USAGE, "--corrector")
+        self.refused(("quantize", "layers.npz", "-d", "axe:P=14", "-o", "out", "--weight-bits", 9), USAGE, "--weight-bits")
+        self.refused(("quantize", "layers.npz", "-d", "axe:P=14", "-o", "out", "--layer", "blocks.0.upp"), USAGE, "did you mean 'blocks.0.up'?")
+        self.refused(("verify", "a", "b", "--z3", "fast"), USAGE, "--z3")
+        self.assertFalse((self.path / "out").exists())
+        self.run_axecert("--help", code=0)
+        self.assertRegex(self.run_axecert("--version", code=0).stdout, r"^axecert \d+\.\d+\.\d+\n$")
+        self.run_axecert(code=USAGE)
+
+    def test_missing_files(self):
+        self.refused(("quantize", "none.npz", "-d", "axe:P=14", "-o", "out"), NO_INPUT, "none.npz: no such file")
+        self.refused(("quantize", ".", "-d", "axe:P=14", "-o", "out"), NO_INPUT, "is a folder")
+        self.refused(("quantize", "layers.npz", "-d", "none.toml", "-o", "out"), NO_INPUT, "none.toml: no such file")
+        self.refused(("verify", "none.axec", "layers.npz"), NO_INPUT, "none.axec")
+
+    def test_bad_data(self):
+        def refused(change, *texts):
+            arrays = layer()
+            change(arrays)
+            write_npz(self.path / "bad.npz", arrays)
+            self.refused(("quantize", "bad.npz", "-d", "axe:P=14,T=8", "-o", "out"), DATA, *texts, "bad.npz")
+            self.assertFalse((self.path / "out" / "weights.safetensors").exists())
+
+        name = "blocks.0.up"
+        refused(lambda a: a.update({f"{name}.wieght": a[f"{name}.weight"]}), "wieght", "known keys")
+        refused(lambda a: a.pop(f"{name}.inputs"), "blocks.0.up.H", "is missing")
+        refused(lambda a: a.pop(f"{name}.weight"), "holds no layer")
+        refused(lambda a: a.update({f"{name}.weight": ("<f4", (1, 24), [float("nan")] * 24)}), "not a number")
+        refused(lambda a: a.update({f"{name}.weight": ("<f4", (0, 24), [])}), "empty layer")
+        refused(lambda a: a.update({f"{name}.weight": ("|i1", (1, 24), [1] * 24)}), "axecert certify")
+        refused(lambda a: a.update({f"{name}.inputs": ("<f4", (1, 23), [1] * 23)}), "[tokens, 24]")
+        (self.path / "text.npz").write_text("this is no archive")
+        self.refused(("quantize", "text.npz", "-d", "axe:P=14", "-o", "out"), DATA, "neither an .npz nor a .safetensors")
+        self.refused(("certify", "layers.npz", "-d", "axe:P=14"), DATA, "inputs")
+
+    def test_unknown_nodes(self):
+        self.quantize()
+        pair = ("out/certificate.axec", "out/weights.safetensors")
+        self.refused(("explain", *pair, "--layer", "blocks.0.pu"), USAGE, "did you mean 'blocks.0.up'?")
+        self.refused(("explain", *pair, "--row", 6), USAGE, "rows are 0 to 5")
+        self.refused(("explain", *pair, "--stage", 2), USAGE, "stages are 0 to 1")
+        self.refused(("explain", *pair, "--node", 9), USAGE, "registers are 0 to 2")
+
+    def test_progress_is_silent_unless_asked_for(self):
+        self.assertEqual(self.quantize().stderr, "")
+        self.assertIn("blocks.0.up 100 %", self.quantize("out", "--progress").stderr)
+
+
+if __name__ == "__main__":
+    if AXECERT is None:
+        sys.exit(__doc__)
+    unittest.main(argv=[sys.argv[0], *sys.argv[2:]])

@@ -1,0 +1,108 @@
+// See summary.hpp. Floating point is used for shares and bits that people read; whether a node fits is decided by integers.
+#include "axecert/report/summary.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace axe {
+
+double budget_used(IntegerRange range, IntegerRange limits) {
+  const auto share = [](std::int64_t value, std::int64_t limit) {
+    const double v = static_cast<double>(value), l = static_cast<double>(limit);
+    return v * (l < 0 ? -1 : 1) <= 0 ? 0.0 : limit == 0 ? std::numeric_limits<double>::infinity() : v / l;
+  };
+  const double upper = range.upper > 0 && limits.upper == 0 ? std::numeric_limits<double>::infinity() : share(range.upper, limits.upper);
+  const double lower = range.lower < 0 && limits.lower == 0 ? std::numeric_limits<double>::infinity() : share(range.lower, limits.lower);
+  return std::max(upper, lower);
+}
+
+namespace {
+
+StageSummary summarize_stage(const LayerClaims& claims, const Topology& topology, std::size_t s) {
+  const StageRanges& ranges = claims.ranges[s];
+  StageSummary summary;
+  summary.stage = topology.stage(s);
+  summary.limits = register_limits(summary.stage);
+  summary.registers = topology.nodes(s);
+  summary.nodes = static_cast<std::int64_t>(ranges.lower.size());
+  summary.smallest_margin = std::numeric_limits<std::int64_t>::max();
+  std::vector<double> used;
+  used.reserve(ranges.lower.size());
+  IntegerRange hull{0, 0};
+  for (std::size_t i = 0; i < ranges.lower.size(); ++i) {
+    const IntegerRange range{ranges.lower[i], ranges.upper[i]};
+    const std::int64_t steps = margin(range, summary.limits);
+    summary.smallest_margin = std::min(summary.smallest_margin, steps);
+    summary.unsafe_nodes += steps < 0 ? 1 : 0;
+    hull = i == 0 ? range : IntegerRange{std::min(hull.lower, range.lower), std::max(hull.upper, range.upper)};
+    used.push_back(budget_used(range, summary.limits));
+  }
+  if (!used.empty()) {
+    summary.smallest_margin_bits = -std::log2(std::max(*std::max_element(used.begin(), used.end()), 1e-300));
+    const auto middle = used.begin() + static_cast<std::ptrdiff_t>(used.size() / 2);
+    std::nth_element(used.begin(), middle, used.end());
+    summary.budget_used = *middle;
+  }
+  summary.smallest_safe_width = minimum_width(hull, summary.stage.limits);
+  for (std::int64_t node = 0; node < std::min<std::int64_t>(summary.registers, 1); ++node) {
+    summary.products = static_cast<std::int64_t>(topology.products_of(s, node).size());
+  }
+  return summary;
+}
+
+}  // namespace
+
+LayerSummary summarize(const LayerClaims& claims) {
+  const Topology topology(claims.datapath, claims.layer.cols);
+  LayerSummary summary;
+  const IntegerRange operand = claims.datapath.activations;
+  summary.activations_signed = operand.lower < 0;
+  summary.activation_bits = minimum_width(operand, Limits::full) - (summary.activations_signed ? 0 : 1);
+  summary.weight_bits = minimum_width(claims.weight_range, Limits::full);
+  for (std::size_t s = 0; s < topology.stages(); ++s) {
+    StageSummary stage = summarize_stage(claims, topology, s);
+    stage.data_type = data_type_bound(stage.products, std::clamp(summary.weight_bits, 1, 32), std::clamp(summary.activation_bits, 1, 32),
+                                      summary.activations_signed);
+    summary.nodes += stage.nodes;
+    summary.stages.push_back(stage);
+  }
+  for (std::int64_t row = 0; row < claims.layer.rows; ++row) {
+    bool unsafe = false;
+    for (std::size_t s = 0; s < topology.stages() && !unsafe; ++s) {
+      for (std::int64_t node = 0; node < topology.nodes(s) && !unsafe; ++node) {
+        const auto i = static_cast<std::size_t>(row * topology.nodes(s) + node);
+        unsafe = margin({claims.ranges[s].lower[i], claims.ranges[s].upper[i]}, summary.stages[s].limits) < 0;
+      }
+    }
+    summary.unsafe_rows += unsafe ? 1 : 0;
+  }
+  const IntegerLayer& layer = claims.layer;
+  summary.box = {*std::min_element(layer.box_lower.begin(), layer.box_lower.end()), *std::max_element(layer.box_upper.begin(), layer.box_upper.end())};
+  const NodeId worst = claims.worst;
+  const auto i = static_cast<std::size_t>(worst.row * topology.nodes(worst.stage) + worst.node);
+  summary.worst_range = {claims.ranges[worst.stage].lower[i], claims.ranges[worst.stage].upper[i]};
+  summary.worst_margin = margin(summary.worst_range, summary.stages[worst.stage].limits);
+  return summary;
+}
+
+BudgetMap budget_map(const LayerClaims& claims, std::size_t stage, std::int64_t most_rows, std::int64_t most_columns) {
+  const Topology topology(claims.datapath, claims.layer.cols);
+  const IntegerRange limits = register_limits(topology.stage(stage));
+  const std::int64_t rows = claims.layer.rows, registers = topology.nodes(stage);
+  const std::int64_t rows_per_cell = (rows + most_rows - 1) / most_rows, columns_per_cell = (registers + most_columns - 1) / most_columns;
+  BudgetMap map;
+  map.rows = (rows + rows_per_cell - 1) / rows_per_cell;
+  map.columns = (registers + columns_per_cell - 1) / columns_per_cell;
+  map.used.assign(static_cast<std::size_t>(map.rows * map.columns), 0.0);
+  for (std::int64_t row = 0; row < rows; ++row) {
+    for (std::int64_t node = 0; node < registers; ++node) {
+      const auto i = static_cast<std::size_t>(row * registers + node);
+      double& cell = map.used[static_cast<std::size_t>(row / rows_per_cell * map.columns + node / columns_per_cell)];
+      cell = std::max(cell, budget_used({claims.ranges[stage].lower[i], claims.ranges[stage].upper[i]}, limits));
+    }
+  }
+  return map;
+}
+
+}  // namespace axe
