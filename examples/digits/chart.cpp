@@ -16,8 +16,8 @@ std::string format(const char* pattern, Values... values) {
 }
 
 std::string title_of(const Panel& panel) {
-  return panel.tile == 0 ? "one accumulator for the whole row"
-                         : "one accumulator per " + std::to_string(panel.tile) + " products, 32-bit sum of these";
+  return panel.tile == 0 ? "One accumulator for the whole row"
+                         : "One accumulator per " + std::to_string(panel.tile) + " products";
 }
 
 struct Series {
@@ -39,38 +39,42 @@ const std::vector<Series>& all_series() {
   return series;
 }
 
-// Geometry, in pixels.
-constexpr double panel_width = 400, plot_left = 52, plot_width = 330, plot_top = 64, plot_height = 220;
+/// Where one plot stands, in pixels, and the accuracy at its lower edge.
+struct Frame {
+  double left, top, width, height;
+  double lowest;
 
-double y_of(double accuracy) { return plot_top + (1 - accuracy) * plot_height; }
+  double x(const Panel& panel, std::size_t i) const {
+    return left + width * static_cast<double>(i) / static_cast<double>(panel.rows.size() - 1);
+  }
+  double y(double accuracy) const { return top + (1 - accuracy) / (1 - lowest) * height; }
+};
 
-double x_of(const Panel& panel, std::size_t panel_index, std::size_t i) {
-  return static_cast<double>(panel_index) * panel_width + plot_left +
-         plot_width * static_cast<double>(i) / static_cast<double>(panel.rows.size() - 1);
-}
+constexpr double panel_width = 430, plot_left = 52;
+constexpr Frame overview{plot_left, 64, 350, 200, 0};
+constexpr Frame detail{plot_left, 300, 350, 120, 0.94};
+constexpr double legend_top = 484, picture_height = 524;
 
-std::string panel_svg(const Study& study, std::size_t panel_index) {
-  const Panel& panel = study.panels[panel_index];
-  const double left = x_of(panel, panel_index, 0), right = left + plot_width;
-  std::string svg = format("<text class='title' x='%.0f' y='%.0f'>%s</text>\n", left, plot_top - 14, title_of(panel).c_str());
-  for (int percent = 0; percent <= 100; percent += 20) {
-    const double y = y_of(percent / 100.0);
+std::string plot_svg(const Study& study, const Panel& panel, const Frame& frame) {
+  const double right = frame.left + frame.width, bottom = frame.top + frame.height;
+  std::string svg;
+  for (int line = 0; line <= (frame.lowest > 0 ? 3 : 5); ++line) {
+    const double accuracy = 1 - (frame.lowest > 0 ? 0.02 : 0.2) * line, y = frame.y(accuracy);
     svg += format("<line class='grid' x1='%.0f' x2='%.0f' y1='%.1f' y2='%.1f'/><text class='tick' x='%.0f' y='%.1f' "
-                  "text-anchor='end'>%d %%</text>\n", left, right, y, y, left - 8, y + 4, percent);
+                  "text-anchor='end'>%.0f %%</text>\n", frame.left, right, y, y, frame.left - 8, y + 4, 100 * accuracy);
   }
   for (std::size_t i = 0; i < panel.rows.size(); i += 2) {
-    svg += format("<text class='tick' x='%.1f' y='%.0f' text-anchor='middle'>%d</text>\n", x_of(panel, panel_index, i),
-                  plot_top + plot_height + 20, panel.rows[i].width);
+    svg += format("<text class='tick' x='%.1f' y='%.0f' text-anchor='middle'>%d</text>\n", frame.x(panel, i), bottom + 20,
+                  panel.rows[i].width);
   }
-  svg += format("<text class='tick' x='%.0f' y='%.0f' text-anchor='middle'>accumulator width, bits</text>\n",
-                (left + right) / 2, plot_top + plot_height + 40);
-  svg += format("<line class='float' x1='%.0f' x2='%.0f' y1='%.1f' y2='%.1f'/>\n", left, right, y_of(study.float_accuracy),
-                y_of(study.float_accuracy));
+  svg += format("<line class='float' x1='%.0f' x2='%.0f' y1='%.1f' y2='%.1f'/>\n", frame.left, right,
+                frame.y(study.float_accuracy), frame.y(study.float_accuracy));
   for (const Series& series : all_series()) {
     std::string points, marks;
     for (std::size_t i = 0; i < panel.rows.size(); ++i) {
-      if (const Cell* cell = series.cell(panel.rows[i])) {
-        const double x = x_of(panel, panel_index, i), y = y_of(cell->accuracy);
+      const Cell* cell = series.cell(panel.rows[i]);
+      if (cell != nullptr && cell->accuracy >= frame.lowest) {
+        const double x = frame.x(panel, i), y = frame.y(cell->accuracy);
         points += format("%.1f,%.1f ", x, y);
         marks += format("<circle class='%s' cx='%.1f' cy='%.1f' r='2.5'><title>%d bits, %s: %.1f %%</title></circle>\n",
                         series.style, x, y, panel.rows[i].width, series.name, 100 * cell->accuracy);
@@ -78,6 +82,16 @@ std::string panel_svg(const Study& study, std::size_t panel_index) {
     }
     svg += format("<polyline class='%s' points='", series.style) + points + "'/>\n" + marks;
   }
+  return svg;
+}
+
+std::string panel_svg(const Study& study, std::size_t index) {
+  const Panel& panel = study.panels[index];
+  std::string svg = format("<g transform='translate(%.0f)'>\n<text class='title' x='%.0f' y='%.0f'>%s</text>\n",
+                           panel_width * static_cast<double>(index), plot_left, overview.top - 14, title_of(panel).c_str());
+  svg += plot_svg(study, panel, overview) + plot_svg(study, panel, detail);
+  svg += format("<text class='tick' x='%.0f' y='%.0f' text-anchor='middle'>accumulator width, bits</text>\n</g>\n",
+                detail.left + detail.width / 2, detail.top + detail.height + 40);
   return svg;
 }
 
@@ -89,8 +103,7 @@ std::string in_words(const Cell* cell) {
 
 std::string chart_svg(const Study& study) {
   const double width = panel_width * static_cast<double>(study.panels.size());
-  const double legend_top = plot_top + plot_height + 66;
-  std::string svg = format("<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 %.0f %.0f' role='img'>\n", width, legend_top + 48);
+  std::string svg = format("<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 %.0f %.0f' role='img'>\n", width, picture_height);
   svg += "<title>Accuracy on the digits test images against accumulator width</title>\n"
          "<style>\n"
          "text{font:13px system-ui,sans-serif;fill:#1f2328}.title{font-weight:600}.tick{font-size:12px;fill:#59636e}\n"
@@ -111,7 +124,7 @@ std::string chart_svg(const Study& study) {
   }
   std::size_t place = 0;
   const auto key = [&](const char* style, const std::string& name) {
-    const double x = plot_left + 250.0 * static_cast<double>(place % 3), y = legend_top + 22.0 * static_cast<double>(place / 3);
+    const double x = plot_left + 270.0 * static_cast<double>(place % 3), y = legend_top + 22.0 * static_cast<double>(place / 3);
     svg += format("<line class='key %s' x1='%.0f' x2='%.0f' y1='%.0f' y2='%.0f'/><text x='%.0f' y='%.0f'>%s</text>\n", style, x,
                   x + 26, y, y, x + 34, y + 4, name.c_str());
     ++place;
