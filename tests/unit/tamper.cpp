@@ -27,17 +27,35 @@ tiny::Pair sample() {
   return tiny::pair_of({boxed, tiny::small_layer()}, tiny::two_stages(16));
 }
 
+/// True when lib/bound, too, says that these inputs drive the worst register to the end that is claimed of it. Any witness that
+/// does is a true claim; make_claims chooses one of them.
+bool attains(const LayerClaims& claims, const std::vector<std::int32_t>& inputs) {
+  IntegerLayer pinned = claims.layer;
+  pinned.box_lower = pinned.box_upper = inputs;
+  const Topology topology(claims.datapath, pinned.cols);
+  const IntegerRange reached = node_range(pinned, topology, claims.worst);
+  const IntegerRange claimed = node_range(claims.layer, topology, claims.worst);
+  return claims.worst_side == Side::upper ? reached.upper == claimed.upper : reached.lower == claimed.lower;
+}
+
 /// True when lib/certificate, from these claims' datapath, box and source, computes the very same certificate.
 bool is_what_the_library_claims(const tiny::Bytes& bytes) {
   Certificate certificate = parse_certificate(bytes, "tampered");
   for (LayerClaims& claims : certificate.layers) {
     const IntegerLayer original = claims.layer.name == "boxed" ? tiny::boxed_layer() : tiny::small_layer();
     attach_weights(claims, original.weights, original.bias);
+    const std::vector<std::int32_t> inputs = claims.worst_witness;
     const IntegerRange range = claims.weight_range;  // any range around the weights is a true claim
     if (claims.layer.box_lower != original.box_lower || claims.layer.box_upper != original.box_upper || claims.layer.offset != original.offset) return false;
     claims = make_claims(claims.layer, claims.datapath, claims.input_source);
     if (range.lower > claims.weight_range.lower || range.upper < claims.weight_range.upper) return false;
     claims.weight_range = range;
+    for (std::int64_t k = 0; k < claims.layer.cols; ++k) {
+      const std::int32_t x = inputs[static_cast<std::size_t>(k)];
+      if (x < claims.layer.lower(k) || x > claims.layer.upper(k)) return false;
+    }
+    if (!attains(claims, inputs)) return false;
+    claims.worst_witness = inputs;
   }
   return certificate_bytes(certificate) == bytes && certificate.verdict() == Verdict::safe;
 }
