@@ -56,14 +56,14 @@ typedef struct {
 /* Of `count` ≤ 128 adjacent weights. Both sums are within 128 · 128 = 2^14, so 16 bits hold them. */
 static inline void add_chunk(const signed char* w, int64_t count, sign_sums* sums) {
   int16_t total = 0;
-  int16_t magnitude = 0;
+  int16_t positive = 0;
   for (int64_t i = 0; i < count; ++i) {
-    const int16_t weight = w[i];
-    total = (int16_t)(total + weight);
-    magnitude = (int16_t)(magnitude + (weight < 0 ? -weight : weight));
+    const signed char above = w[i] > 0 ? w[i] : 0;
+    total = (int16_t)(total + w[i]);
+    positive = (int16_t)(positive + above);
   }
-  sums->positive += (magnitude + total) / 2; /* |w| + w = 2 max(w, 0) */
-  sums->negative -= (magnitude - total) / 2;
+  sums->positive += positive;
+  sums->negative += total - positive; /* min(w, 0) = w − max(w, 0) */
 }
 
 static inline sign_sums adjacent_sums(const signed char* w, int64_t count) {
