@@ -78,7 +78,7 @@ enum class Answer { unknown, proved, refuted };
 
 class BitPrecise {
  public:
-  BitPrecise(const Nodes& nodes, const SmtOptions& options) : nodes_(nodes), options_(options), solver_(options.rlimit) {}
+  BitPrecise(const Nodes& nodes, const SmtOptions& options) : nodes_(nodes), options_(options), solver_(options.rlimit, Solver::Theory::bit_vectors) {}
 
   void work(Slice slice, Reporter& reporter) {
     std::int64_t checked = 0;
@@ -255,13 +255,52 @@ class BitPrecise {
 /// One stage's proofs.
 class StageCheck {
  public:
-  StageCheck(const Stage& stage, const SmtOptions& options) : stage_(stage), solver_(options.rlimit) {}
+  StageCheck(const Stage& stage, const SmtOptions& options) : stage_(stage), solver_(options.rlimit, Solver::Theory::bit_vectors) {}
 
-  /// Throws std::runtime_error with what was not proved. Returns the number of additions compared with axe::step.
-  std::int64_t prove() {
+  /// Each throws std::runtime_error with what was not proved. `compare` returns the number of additions compared.
+  void prove() {
     induct();
-    unroll(std::min(stage_.width, stage_.group == 1 ? 4 : 6));
-    return compare();
+    const int values = stage_.group == 0 ? 4 : static_cast<int>(std::min<std::int64_t>(stage_.group, 4));
+    unroll(values, false);
+    unroll(std::min(values, 2), true);
+  }
+  // axe::step against the bit vectors, on limits, their neighbours and random contents and values.
+  std::int64_t compare() {
+    const unsigned bits = 68;  // any content plus any 64-bit value
+    const BitStage stage(solver_, stage_, bits);
+    const IntegerRange limits = register_limits(stage_);
+    std::mt19937_64 random(20260101);
+    std::vector<std::int64_t> contents{limits.lower, limits.upper, 0, limits.lower / 2, limits.upper / 2};
+    for (int i = 0; i < 5; ++i) {
+      contents.push_back(static_cast<std::int64_t>(random()) >> (64 - stage_.width));
+    }
+    std::int64_t compared = 0;
+    for (std::int64_t content : contents) {
+      content = std::clamp(content, limits.lower, limits.upper);
+      std::vector<std::int64_t> values{0, 1, -1, limits.upper, limits.lower, INT64_MAX, INT64_MIN,
+                                       static_cast<std::int64_t>(random()), static_cast<std::int64_t>(random()) >> 40};
+      for (const int128 edge : {int128{limits.upper} - content, int128{limits.lower} - content}) {  // lands on a limit, or just beyond
+        for (const int128 value : {edge - 1, edge, edge + 1}) {
+          if (value >= INT64_MIN && value <= INT64_MAX) {
+            values.push_back(static_cast<std::int64_t>(value));
+          }
+        }
+      }
+      for (const std::int64_t value : values) {
+        bool overflowed = false;
+        const std::int64_t held = step(stage_, content, value, overflowed);
+        const Register result = stage.step({solver_.bits(content, bits), solver_.context().bool_val(false)},
+                                           solver_.bits(value, bits));
+        const int128 bit_held = Solver::value_of(result.content.simplify());
+        const bool bit_overflowed = result.overflowed.simplify().is_true();
+        if (bit_held != held || bit_overflowed != overflowed) {
+          throw std::runtime_error("step(" + std::to_string(content) + ", " + std::to_string(value) + ") holds " +
+                                   std::to_string(held) + ", as bit vectors " + to_string(bit_held));
+        }
+        ++compared;
+      }
+    }
+    return compared;
   }
 
  private:
@@ -305,78 +344,51 @@ class StageCheck {
     }
   }
 
-  // Four products w_i x_i of 3-bit operands, symbolic weights and one symbolic box, at a width small enough to overflow.
-  void unroll(int width) {
+  // A whole run, at a width small enough to overflow: n values v_i of 5 bits in symbolic ranges [a_i, b_i], or n products of symbolic
+  // weights and one symbolic box of 3 bits. The range fits ⇒ no step leaves the limits (final value: at the end) and the
+  // content is the integer sum; and some range that does not fit goes wrong, or the statement would be empty.
+  void unroll(int values, bool products) {
     z3::context& c = solver_.context();
     Stage small = stage_;
-    small.width = width;
-    constexpr unsigned bits = 12;
+    small.width = std::min(stage_.width, values == 1 ? 4 : 6);
+    constexpr unsigned bits = 11;
     const BitStage stage(solver_, small, bits);
-    const auto operand = [&](const std::string& name) { return z3::sext(c.bv_const(name.c_str(), 3), bits - 3); };
+    const auto operand = [&](const std::string& name, unsigned width) {
+      return z3::sext(c.bv_const((name + "_" + std::to_string(width)).c_str(), width), bits - width);
+    };
+    const bool partial = stage_.claim == Claim::every_partial_sum;
     const z3::expr zero = solver_.bits(0, bits);
-    const z3::expr l = operand("box_l"), h = operand("box_h");
+    const z3::expr l = operand("box_l", 3), h = operand("box_h", 3);
     z3::expr holds = z3::sle(l, h);
-    const z3::expr initial = operand("initial");
+    const z3::expr initial = operand("initial", 3);
     z3::expr lower = initial, upper = initial, exact = initial;
     Register content = stage.start(initial);
-    const int products = stage_.group == 0 ? 4 : static_cast<int>(std::min<std::int64_t>(stage_.group, 4));
-    for (int i = 0; i < products; ++i) {
-      const z3::expr w = operand("w" + std::to_string(i)), x = operand("x" + std::to_string(i));
-      holds = holds && z3::sle(l, x) && z3::sle(x, h);
-      const z3::expr wl = w * l, wh = w * h, wx = w * x;
-      const z3::expr least = z3::ite(z3::slt(wl, wh), wl, wh), most = z3::ite(z3::slt(wl, wh), wh, wl);
-      const bool partial = stage_.claim == Claim::every_partial_sum;
+    for (int i = 0; i < values; ++i) {
+      const std::string number = std::to_string(i);
+      z3::expr value = operand("v" + number, 5), least = operand("a" + number, 5), most = operand("b" + number, 5);
+      if (products) {
+        const z3::expr w = operand("w" + number, 3), x = operand("x" + number, 3);
+        const z3::expr low = w * l, high = w * h;
+        holds = holds && z3::sle(l, x) && z3::sle(x, h);
+        value = w * x;
+        least = z3::ite(z3::slt(low, high), low, high);
+        most = z3::ite(z3::slt(low, high), high, low);
+      } else {
+        holds = holds && z3::sle(least, value) && z3::sle(value, most);
+      }
       lower = lower + (partial ? z3::ite(z3::slt(least, zero), least, zero) : least);
       upper = upper + (partial ? z3::ite(z3::sgt(most, zero), most, zero) : most);
-      exact = exact + wx;
-      content = stage.step(content, wx);
+      exact = exact + value;
+      content = stage.step(content, value);
     }
     const z3::expr fits = !stage.outside(lower) && !stage.outside(upper);
-    const z3::expr wrong = stage_.claim == Claim::every_partial_sum ? content.overflowed || content.content != exact
-                                                                     : content.content != exact;
-    expect(holds && fits && wrong, std::to_string(products) + " products at " + std::to_string(width) + " bits");
-    if (width > 1 && solver_.check(holds && !fits && wrong) == z3::unsat) {
-      throw std::runtime_error("no overflow exists at " + std::to_string(width) + " bits: the formula says nothing");
+    const z3::expr wrong = partial ? content.overflowed || content.content != exact : content.content != exact;
+    const std::string what = std::to_string(values) + (products ? " products at " : " values at ") +
+                             std::to_string(small.width) + " bits";
+    expect(holds && fits && wrong, what);
+    if (solver_.check(holds && !fits && wrong) != z3::sat) {
+      throw std::runtime_error(what + ": nothing goes wrong even outside the limits, so nothing was proved");
     }
-  }
-
-  // axe::step against the bit vectors, on limits, their neighbours and random contents and values.
-  std::int64_t compare() {
-    const unsigned bits = 68;  // any content plus any 64-bit value
-    const BitStage stage(solver_, stage_, bits);
-    const IntegerRange limits = register_limits(stage_);
-    std::mt19937_64 random(20260101);
-    std::vector<std::int64_t> contents{limits.lower, limits.upper, 0, limits.lower / 2, limits.upper / 2};
-    for (int i = 0; i < 5; ++i) {
-      contents.push_back(static_cast<std::int64_t>(random()) >> (64 - stage_.width));
-    }
-    std::int64_t compared = 0;
-    for (std::int64_t content : contents) {
-      content = std::clamp(content, limits.lower, limits.upper);
-      std::vector<std::int64_t> values{0, 1, -1, limits.upper, limits.lower, INT64_MAX, INT64_MIN,
-                                       static_cast<std::int64_t>(random()), static_cast<std::int64_t>(random()) >> 40};
-      for (const int128 edge : {int128{limits.upper} - content, int128{limits.lower} - content}) {  // lands on a limit, or just beyond
-        for (const int128 value : {edge - 1, edge, edge + 1}) {
-          if (value >= INT64_MIN && value <= INT64_MAX) {
-            values.push_back(static_cast<std::int64_t>(value));
-          }
-        }
-      }
-      for (const std::int64_t value : values) {
-        bool overflowed = false;
-        const std::int64_t held = step(stage_, content, value, overflowed);
-        const Register result = stage.step({solver_.bits(content, bits), solver_.context().bool_val(false)},
-                                           solver_.bits(value, bits));
-        const int128 bit_held = Solver::value_of(result.content.simplify());
-        const bool bit_overflowed = result.overflowed.simplify().is_true();
-        if (bit_held != held || bit_overflowed != overflowed) {
-          throw std::runtime_error("step(" + std::to_string(content) + ", " + std::to_string(value) + ") holds " +
-                                   std::to_string(held) + ", as bit vectors " + to_string(bit_held));
-        }
-        ++compared;
-      }
-    }
-    return compared;
   }
 
   Stage stage_;
@@ -386,9 +398,14 @@ class StageCheck {
 }  // namespace
 
 SliceWork bit_precise_work(const Nodes& nodes, const SmtOptions& options) {
+  // The bit vectors mean what the machine does, before they judge anything.
+  std::vector<Stage> compared;
   for (std::size_t i = 0; i < nodes.layers(); ++i) {
     for (const Stage& stage : nodes.layer(i).claims().datapath.stages) {
-      StageCheck(stage, options).prove();
+      if (std::find(compared.begin(), compared.end(), stage) == compared.end()) {
+        StageCheck(stage, options).compare();
+        compared.push_back(stage);
+      }
     }
   }
   auto bit_precise = std::make_shared<BitPrecise>(nodes, options);
@@ -399,7 +416,9 @@ SliceWork stage_work(const Datapath& datapath, const SmtOptions& options) {
   return [&datapath, &options](Slice slice, Reporter& reporter) {
     for (std::int64_t i = slice.begin; i < slice.end; ++i) {
       try {
-        const std::int64_t compared = StageCheck(datapath.stages[static_cast<std::size_t>(i)], options).prove();
+        StageCheck check(datapath.stages[static_cast<std::size_t>(i)], options);
+        check.prove();
+        const std::int64_t compared = check.compare();
         reporter.finding(i, FindingKind::note, std::to_string(compared));
       } catch (const std::runtime_error& problem) {
         reporter.finding(i, FindingKind::false_claim, problem.what());

@@ -48,8 +48,8 @@ struct StageProof {
 };
 
 /// For every stage of `datapath`: a register whose range fits never leaves its limits and holds the integer sum, by
-/// induction at the full width and unrolled over four products of symbolic weights at 6 bits or fewer; and the bit-vector
-/// step equals axe::step on extreme and random operands.
+/// induction at the full width, and unrolled at 6 bits or fewer over four values of symbolic ranges and over two products of
+/// symbolic weights in a symbolic box; and the bit-vector step equals axe::step on extreme and random operands.
 std::vector<StageProof> prove_datapath(const Datapath& datapath, const SmtOptions& options);
 
 }  // namespace axe

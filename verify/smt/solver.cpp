@@ -25,7 +25,8 @@ int128 parse(const std::string& text) {
 
 }  // namespace
 
-Solver::Solver(std::uint64_t rlimit) : solver_(context_, z3::solver::simple()) {
+Solver::Solver(std::uint64_t rlimit, Theory theory)
+    : solver_(theory == Theory::integers ? z3::solver(context_, z3::solver::simple()) : z3::solver(context_, "QF_BV")) {
   if (rlimit < 1 || rlimit > UINT32_MAX) {
     throw std::invalid_argument("rlimit must be 1 to 4294967295");
   }

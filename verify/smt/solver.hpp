@@ -1,6 +1,7 @@
 // The one way into Z3: a context with one plain solver, integer numerals that are read back, queries under a resource limit.
 // `Solver` is the main class. Only worker processes create one. Z3's traps that it avoids: `x > 5000000000LL` truncates
-// silently, the default solver costs 10 ms a query, soft timeouts are not honoured.
+// silently, the default solver costs 10 ms a query (bit vectors
+// need Z3's SAT-based one all the same: the plain one is lost on products), soft timeouts are not honoured.
 #pragma once
 
 #include <z3++.h>
@@ -15,7 +16,8 @@ namespace axe::smt {
 
 class Solver {
  public:
-  explicit Solver(std::uint64_t rlimit);
+  enum class Theory { integers, bit_vectors };
+  explicit Solver(std::uint64_t rlimit, Theory theory = Theory::integers);
   Solver(const Solver&) = delete;
   Solver& operator=(const Solver&) = delete;
 
