@@ -157,9 +157,12 @@ int run(const Arguments& a) {
     throw Failure(exit_usage, "--scales", "unknown: " + a.scales, "'given' takes NAME.weight_scale of the input");
   }
   QuantizeOptions options = options_of(a);
+  if (a.scales == "given") {
+    options.search_scales = false;  // also keeps the scales as they are after the sweep
+  }
   std::vector<Task> tasks = read_tasks(a);
   const std::filesystem::path folder = a.folder;
-  make_folder(folder);
+  const OutputFolder output(folder);
 
   std::vector<QuantizedLayer> layers;
   Certificate certificate;

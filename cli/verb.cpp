@@ -49,12 +49,24 @@ TensorFile read_input(const std::filesystem::path& path) {
   return read_tensors(path);
 }
 
-void make_folder(const std::filesystem::path& folder) {
+OutputFolder::OutputFolder(const std::filesystem::path& folder) {
   std::error_code error;
+  for (std::filesystem::path missing = std::filesystem::absolute(folder, error).lexically_normal();
+       !missing.empty() && !std::filesystem::exists(missing, error) && missing != missing.parent_path(); missing = missing.parent_path()) {
+    made_.push_back(missing);
+  }
+  error.clear();
   std::filesystem::create_directories(folder, error);
   if (error || !std::filesystem::is_directory(folder)) {
     throw Failure(exit_cannot_create, folder.string(), "cannot be made: " + (error ? error.message() : std::string("a file of that name is in the way")),
                   "choose another folder with -o");
+  }
+}
+
+OutputFolder::~OutputFolder() {
+  std::error_code ignored;
+  for (const std::filesystem::path& path : made_) {
+    std::filesystem::remove(path, ignored);  // only when it is empty
   }
 }
 

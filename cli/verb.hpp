@@ -69,10 +69,21 @@ void add_common(CLI::App* command, const std::shared_ptr<Common>& common, bool l
 void require_input(const std::filesystem::path& path);
 TensorFile read_input(const std::filesystem::path& path);
 
-/// Makes the folder that `file` goes to. Failure 73.
-void make_folder(const std::filesystem::path& folder);
+/// A folder for output. Made at once, so that a place that cannot be written is an error before the work, not after it (Failure
+/// 73); what it made and nobody filled is removed again.
+class OutputFolder {
+ public:
+  explicit OutputFolder(const std::filesystem::path& folder);
+  OutputFolder(const OutputFolder&) = delete;
+  OutputFolder& operator=(const OutputFolder&) = delete;
+  ~OutputFolder();
 
-/// Writes all files or none: each beside its place first, then renamed. Failure 73 when one cannot be made.
+ private:
+  std::vector<std::filesystem::path> made_;  // innermost first
+};
+
+/// Writes all files or none: each beside its place first, then all are renamed, which only a concurrent change of the folder can
+/// make fail. Failure 73 when one cannot be made.
 struct Output {
   std::filesystem::path path;
   std::vector<std::uint8_t> bytes;

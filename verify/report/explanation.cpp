@@ -139,8 +139,14 @@ std::vector<std::string> in_words(const Explanation& e) {
   } else {
     const std::string of = e.node.stage == 0 ? "products, each over its channel's range" : "registers below, each over its own range";
     lines.push_back("  adds " + in_words(static_cast<std::int64_t>(e.values.size())) + " " + of);
-    lines.push_back("  upper = " + start + in_words(e.positive_sum) + " = " + in_words(e.range.upper) + relation(true));
-    lines.push_back("  lower = " + start + in_words(e.negative_sum) + " = " + in_words(e.range.lower) + relation(false));
+    const std::string zero = e.stage.claim == Claim::every_partial_sum ? "0, " : "";
+    const std::string most = e.node.stage == 0 ? "Σ max(" + zero + "w·low, w·high)" : zero.empty() ? "Σ upper" : "Σ max(0, upper)";
+    const std::string least = e.node.stage == 0 ? "Σ min(" + zero + "w·low, w·high)" : zero.empty() ? "Σ lower" : "Σ min(0, lower)";
+    const auto sum = [&](const std::string& formula, std::int64_t value) {
+      return e.initial == 0 ? formula : start + formula + " = " + start + in_words(value);
+    };
+    lines.push_back("  upper = " + sum(most, e.positive_sum) + " = " + in_words(e.range.upper) + relation(true));
+    lines.push_back("  lower = " + sum(least, e.negative_sum) + " = " + in_words(e.range.lower) + relation(false));
   }
   lines.push_back(e.margin >= 0 ? "  margin " + in_words(e.margin) + " of " + in_words(e.limits.upper) : "  exceeds the register by " + in_words(-e.margin));
   std::string story;

@@ -11,6 +11,8 @@
 namespace axe {
 namespace {
 
+constexpr std::size_t most_findings = 3;  // of one voter
+
 constexpr const char* style = R"(
 :root{color-scheme:light dark;--page:#fff;--text:#1c2024;--quiet:#60646c;--line:#d9d9e0;--card:#f9f9fb;--safe:#18794e;--unsafe:#c62a2f;
 --incomplete:#8a5a00;--b0:#eef4fb;--b1:#c9dff5;--b2:#93c0ea;--b3:#4d96d6;--b4:#1f6fb5;--b5:#0b4a86;--over:#d6333a}
@@ -24,8 +26,8 @@ p{margin:.4rem 0}.quiet{color:var(--quiet)}.verdict{font-weight:700;letter-spaci
 .banner{display:flex;flex-wrap:wrap;gap:.4rem 1.6rem;align-items:baseline}.banner .verdict{font-size:1.5rem}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}th,td{text-align:left;padding:.35rem .9rem .35rem 0;
 border-bottom:1px solid var(--line);vertical-align:top}th{font-weight:600;color:var(--quiet);font-size:.85rem}td.n,th.n{text-align:right}
-code{font:13px/1.5 ui-monospace,"DejaVu Sans Mono",monospace;overflow-wrap:anywhere}svg{display:block;max-width:100%;height:auto}
-svg text{fill:var(--quiet);font:12px system-ui,"Liberation Sans",sans-serif}.path{display:flex;flex-wrap:wrap;align-items:center;gap:.5rem}
+code{font:13px/1.5 ui-monospace,"DejaVu Sans Mono",monospace;overflow-wrap:anywhere}svg{display:block;max-width:100%;height:auto}rect{shape-rendering:crispEdges}td:first-child,td.n{white-space:nowrap}td:last-child,th:last-child{padding-right:0}
+svg text{fill:var(--quiet);font:12px system-ui,"Liberation Sans",sans-serif}.path{margin:.8rem 0 1rem;display:flex;flex-wrap:wrap;align-items:center;gap:.5rem}
 .box{border:1px solid var(--line);border-radius:8px;padding:.35rem .7rem;background:var(--page)}.box small{display:block;color:var(--quiet)}
 .b0{fill:var(--b0)}.b1{fill:var(--b1)}.b2{fill:var(--b2)}.b3{fill:var(--b3)}.b4{fill:var(--b4)}.b5{fill:var(--b5)}.over{fill:var(--over)}.frame{fill:none;stroke:var(--line)}
 )";
@@ -75,7 +77,7 @@ std::string heat_map(const LayerClaims& claims, std::size_t s, const StageSummar
   const BudgetMap map = budget_map(claims, s, most_rows, most_columns);
   const double width = 640, left = 64, top = 22;
   const double cell_width = width / static_cast<double>(map.columns);
-  const double cell_height = std::clamp(320 / static_cast<double>(map.rows), 2.0, 18.0);
+  const double cell_height = std::floor(std::clamp(320 / static_cast<double>(map.rows), 2.0, 18.0));
   const double height = cell_height * static_cast<double>(map.rows);
   std::string svg = "<svg role=\"img\" aria-label=\"budget used by every register of stage " + escaped(stage.stage.name) + "\" viewBox=\"0 0 " + number(left + width + 8) + " " +
                     number(top + height + 40) + "\" width=\"" + number(left + width + 8) + "\">";
@@ -87,7 +89,7 @@ std::string heat_map(const LayerClaims& claims, std::size_t s, const StageSummar
         ++end;
       }
       svg += "<rect class=\"" + kind + "\" x=\"" + number(left + cell_width * static_cast<double>(column)) + "\" y=\"" + number(top + cell_height * static_cast<double>(row)) +
-             "\" width=\"" + number(cell_width * static_cast<double>(end - column) + 0.3) + "\" height=\"" + number(cell_height + 0.3) + "\"/>";
+             "\" width=\"" + number(cell_width * static_cast<double>(end - column)) + "\" height=\"" + number(cell_height) + "\"/>";
       column = end;
     }
   }
@@ -160,7 +162,10 @@ std::string layer_html(const LayerClaims& claims) {
   html += "<h3>Budget used by every register</h3>";
   for (std::size_t s = 0; s < summary.stages.size(); ++s) {
     html += "<p class=\"quiet\">" + escaped(summary.stages[s].stage.name) + ", " + std::to_string(summary.stages[s].stage.width) +
-            " bits: the larger of upper ÷ limit and lower ÷ limit; where registers share a cell, the fullest counts.</p>" + heat_map(claims, s, summary.stages[s]);
+            " bits: ";
+    html += summary.stages[s].budget_fullest < class_ends[0]
+                ? "no register uses more than " + percent(summary.stages[s].budget_fullest) + ".</p>"
+                : "the larger of upper ÷ limit and lower ÷ limit; where registers share a cell, the fullest counts.</p>" + heat_map(claims, s, summary.stages[s]);
   }
   return html;
 }
@@ -189,12 +194,15 @@ std::string html_report(const ReportSubject& subject) {
   for (const Vote& vote : subject.votes) {
     html += "<tr><td>" + escaped(vote.voter + (vote.version.empty() ? "" : " " + vote.version)) + "</td><td>" + verdict_span(vote.verdict) + "</td><td class=\"n\">" +
             in_words(vote.nodes_checked) + " of " + in_words(vote.nodes_total) + "</td><td class=\"n\">" + seconds_in_words(vote.seconds) + "</td><td>" + escaped(vote.detail);
-    for (std::size_t i = 0; i < vote.findings.size() && i < 10; ++i) {
+    for (std::size_t i = 0; i < vote.findings.size() && i < most_findings; ++i) {
       const Finding& f = vote.findings[i];
       const std::string where = f.layer.empty() || f.node.row < 0 ? f.layer
                                                                    : f.layer + ", row " + in_words(f.node.row) + ", stage " + std::to_string(f.node.stage) + ", register " +
                                                                          in_words(f.node.node);
       html += "<br><span class=\"quiet\">" + escaped(where + (where.empty() ? "" : ": ") + f.message) + "</span>";
+    }
+    if (vote.findings_total > static_cast<std::int64_t>(most_findings)) {
+      html += "<br><span class=\"quiet\">… " + in_words(vote.findings_total - static_cast<std::int64_t>(most_findings)) + " more</span>";
     }
     html += "</td></tr>";
   }

@@ -39,7 +39,8 @@ StageSummary summarize_stage(const LayerClaims& claims, const Topology& topology
     used.push_back(budget_used(range, summary.limits));
   }
   if (!used.empty()) {
-    summary.smallest_margin_bits = -std::log2(std::max(*std::max_element(used.begin(), used.end()), 1e-300));
+    summary.budget_fullest = *std::max_element(used.begin(), used.end());
+    summary.smallest_margin_bits = -std::log2(std::max(summary.budget_fullest, 1e-300));
     const auto middle = used.begin() + static_cast<std::ptrdiff_t>(used.size() / 2);
     std::nth_element(used.begin(), middle, used.end());
     summary.budget_used = *middle;

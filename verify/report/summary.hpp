@@ -17,6 +17,7 @@ struct StageSummary {
   std::int64_t nodes = 0;             ///< in the layer: rows × registers
   std::int64_t unsafe_nodes = 0;
   double budget_used = 0;             ///< median over the nodes of max(upper / limit, lower / limit); above 1: overflow
+  double budget_fullest = 0;          ///< the largest of them
   std::int64_t smallest_margin = 0;   ///< steps; negative: overflow
   double smallest_margin_bits = 0;    ///< log2(limit / reach) of the node with the least of it; negative: overflow
   int smallest_safe_width = 0;        ///< bits that hold every node of this stage; 65: more than 64

@@ -31,6 +31,9 @@ std::string seconds_in_words(double seconds) {
 }
 
 std::string percent(double fraction) {
+  if (fraction > 0 && fraction < 0.001) {
+    return "< 0.1 %";
+  }
   char text[32];
   std::snprintf(text, sizeof text, std::fabs(fraction) < 0.1 ? "%.1f %%" : "%.0f %%", fraction * 100);
   return text;

@@ -17,7 +17,7 @@ std::string in_words(std::int64_t value);
 std::string in_words(IntegerRange range);
 /// "0.4 ms", "3.1 s", "2.0 min".
 std::string seconds_in_words(double seconds);
-/// "79 %"; `fraction` 0.79. One digit more below 10 %.
+/// "79 %"; `fraction` 0.79. One digit more below 10 %; "< 0.1 %" for less.
 std::string percent(double fraction);
 
 /// A run of equal values at consecutive positions.
