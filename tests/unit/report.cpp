@@ -18,8 +18,7 @@ using namespace axe;
 
 namespace {
 
-LayerClaims claims_of(const std::string& datapath, std::vector<std::int8_t> weights, std::int64_t rows, std::int32_t low, std::int32_t high,
-                      const std::string& name = "fc<1>") {
+LayerClaims claims_of(const std::string& datapath, std::vector<std::int8_t> weights, std::int64_t rows, std::int32_t low, std::int32_t high) {
   IntegerLayer layer;
   layer.name = "fc.1";
   layer.rows = rows;
