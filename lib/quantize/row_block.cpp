@@ -115,7 +115,8 @@ class RowBlock {
   };
 
   std::vector<RowGrid> grids(const std::vector<double>& factors) const;
-  void try_candidate(const std::vector<double>& factors, double threshold_factor, int passes);
+  /// Sweeps the block at these multiples of the max-based scales; returns how many rows got better than before.
+  std::int64_t try_candidate(const std::vector<double>& factors, int passes);
   void search();
   std::int64_t integer_bias(std::int64_t row, float scale) const;
 
@@ -184,7 +185,7 @@ std::vector<RowGrid> RowBlock::grids(const std::vector<double>& factors) const {
   return result;
 }
 
-void RowBlock::try_candidate(const std::vector<double>& factors, double threshold_factor, int passes) {
+std::int64_t RowBlock::try_candidate(const std::vector<double>& factors, int passes) {
   const auto n = static_cast<std::size_t>(count_);
   const std::vector<RowGrid> grid = grids(factors);
   std::vector<float> scales(grid.size());
@@ -223,13 +224,13 @@ void RowBlock::try_candidate(const std::vector<double>& factors, double threshol
   input.diffusion = options_.diffusion;
   input.rounding = options_.constraint == Constraint::ep_init ? Rounding::toward_zero : Rounding::half_even;
   std::vector<double> lambda, lambda_error;
-  if (!thresholds_.empty() && threshold_factor > 0) {
-    thresholds_[0].at_scales(scales, setting_.groups() > 1, threshold_factor, lambda, lambda_error);
+  if (!thresholds_.empty()) {
+    thresholds_[0].at_scales(scales, setting_.groups() > 1, lambda, lambda_error);
     input.lambda = &lambda;
     input.lambda_error = &lambda_error;
     input.threshold_cost = thresholds_[0].costs();
     input.exact_threshold = [&](std::int64_t column, std::int64_t row) {
-      return thresholds_[0].exact(column, row, scales[static_cast<std::size_t>(setting_.group(column) * count_ + row)], threshold_factor);
+      return thresholds_[0].exact(column, row, scales[static_cast<std::size_t>(setting_.group(column) * count_ + row)]);
     };
   }
   std::vector<float> integers;
@@ -250,6 +251,7 @@ void RowBlock::try_candidate(const std::vector<double>& factors, double threshol
   }
   multiply_add(count_, K_, K_, {dequantized.data(), K_}, {problem_.gram.data(), K_}, gradient.data(), K_);
 
+  std::int64_t improved = 0;
   RowRefiner refiner(setting_.refinement());
   for (std::int64_t r = 0; r < count_; ++r) {
     const auto i = static_cast<std::size_t>(r);
@@ -283,23 +285,31 @@ void RowBlock::try_candidate(const std::vector<double>& factors, double threshol
     const double error = refiner.error();
     if (error < best_[i].error) {
       best_[i] = {error, std::move(state), std::move(zero_points), factors[i]};
+      ++improved;
     }
   }
+  return improved;
 }
 
 void RowBlock::search() {
+  // Upward from just below the max-based scale: a coarser grid spends less of the budget and rounds worse. Once two factors in
+  // a row were best for no row of the block, none beyond will be.
   const auto n = static_cast<std::size_t>(count_);
   const int quick = options_.refinement_passes > 0 ? 2 : 0;
-  static const double coarse[] = {1.0, 0.8, 0.9, 1.15, 1.35, 1.6, 1.9, 2.3, 2.8, 3.4, 4.2, 5.2, 6.5, 8.0};
-  for (double factor : coarse) {
-    try_candidate(std::vector<double>(n, factor), 1, quick);
+  int fruitless = 0;
+  for (double factor : {0.8, 0.9, 1.0, 1.15, 1.35, 1.6, 1.9, 2.3, 2.8, 3.4, 4.2, 5.2, 6.5, 8.0, 10.0, 13.0}) {
+    const std::int64_t improved = try_candidate(std::vector<double>(n, factor), quick);
+    fruitless = improved == 0 ? fruitless + 1 : 0;
+    if (fruitless == 2) {
+      break;
+    }
   }
   for (double nudge : {0.94, 1.06}) {
     std::vector<double> factors;
     for (const Best& best : best_) {
       factors.push_back(best.factor * nudge);
     }
-    try_candidate(factors, 1, quick);
+    try_candidate(factors, quick);
   }
 }
 
@@ -308,7 +318,7 @@ RowBlockResult RowBlock::run() {
   if (options_.search_scales && options_.scales.empty()) {
     search();
   } else {
-    try_candidate(std::vector<double>(n, 1.0), 1, 0);
+    try_candidate(std::vector<double>(n, 1.0), 0);
   }
   RowBlockResult result;
   RowRefiner refiner(setting_.refinement());

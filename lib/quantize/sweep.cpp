@@ -6,15 +6,10 @@
 #include <cmath>
 
 #include "axecert/constraint/decision.hpp"
+#include "axecert/numeric/target_clones.hpp"
 #include "axecert/quantize/linear_algebra.hpp"
 
 namespace axe {
-
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
-#define AXECERT_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define AXECERT_CLONES
-#endif
 
 namespace {
 

@@ -37,24 +37,24 @@ std::vector<double> ThresholdTable::weights_of(std::int64_t node, std::int64_t r
   return weights;
 }
 
-void ThresholdTable::at_scales(const std::vector<float>& scales, bool scale_per_node, double factor,
-                               std::vector<double>& lambda, std::vector<double>& error) const {
+void ThresholdTable::at_scales(const std::vector<float>& scales, bool scale_per_node, std::vector<double>& lambda,
+                               std::vector<double>& error) const {
   lambda.resize(table_.size());
   error.resize(table_.size());
   for (std::int64_t node = 0; node < stage_.nodes; ++node) {
     for (std::int64_t r = 0; r < rows_; ++r) {
       const auto i = static_cast<std::size_t>(node * rows_ + r);
       const Threshold threshold = table_[i].at(scales[scale_per_node ? i : static_cast<std::size_t>(r)], radius_);
-      lambda[i] = factor * threshold.value;
-      error[i] = factor * threshold.error;
+      lambda[i] = threshold.value;
+      error[i] = threshold.error;
     }
   }
 }
 
-Rational ThresholdTable::exact(std::int64_t column, std::int64_t row, float scale, double factor) const {
+Rational ThresholdTable::exact(std::int64_t column, std::int64_t row, float scale) const {
   const std::int64_t node = stage_.node_of_column[static_cast<std::size_t>(column)];
   const Rational lambda = exact_soft_threshold(weights_of(node, row), scale, cost_[static_cast<std::size_t>(node)], radius_, centring_);
-  return lambda * axe::exact(factor) * axe::exact(cost_as_double_[static_cast<std::size_t>(column)]);
+  return lambda * ::axe::exact(cost_as_double_[static_cast<std::size_t>(column)]);
 }
 
 }  // namespace axe

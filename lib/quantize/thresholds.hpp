@@ -19,16 +19,16 @@ class ThresholdTable {
   /// Everything of one budget stage over a block: `target` [K, rows] in column order, kept by reference.
   ThresholdTable(const BudgetStage& stage, std::int64_t rows, const std::vector<float>& target, Ball ball);
 
-  /// λ in grid units of every (node, row) for the rows' scales, times `factor` (a power of two), and a bound on its error;
-  /// both [nodes, rows]. `group_of_node` gives the row of `scales` [groups, rows] that a node uses.
-  void at_scales(const std::vector<float>& scales, bool scale_per_node, double factor, std::vector<double>& lambda,
+  /// λ in grid units of every (node, row), and a bound on its error; both [nodes, rows]. `scales` is [rows], or [nodes, rows]
+  /// when `scale_per_node`.
+  void at_scales(const std::vector<float>& scales, bool scale_per_node, std::vector<double>& lambda,
                  std::vector<double>& error) const;
 
   /// What a column pays per unit of λ, [K].
   const double* costs() const { return cost_as_double_.data(); }
 
   /// λ·cost of one column and row for scale s, exactly, from the same floats.
-  Rational exact(std::int64_t column, std::int64_t row, float scale, double factor) const;
+  Rational exact(std::int64_t column, std::int64_t row, float scale) const;
 
  private:
   std::vector<double> weights_of(std::int64_t node, std::int64_t row) const;
