@@ -148,7 +148,7 @@ class Box {
     return names[i];
   }
 
-  /// Asserts the box and returns the node's sum.
+  /// Asserts the box, and a variable that equals the node's sum; returns the variable.
   z3::expr enter(const Model& model) {
     z3::solver& solver = solver_.solver();
     std::vector<z3::expr> terms;
@@ -183,7 +183,10 @@ class Box {
     if (model.initial != 0 || terms.empty()) {
       terms.push_back(solver_.number(model.initial));
     }
-    return solver_.sum(terms);
+    // One row for all queries of the node: each of them then only moves a bound of `sum`.
+    const z3::expr total = solver_.context().int_const("sum");
+    solver.add(total == solver_.sum(terms));
+    return total;
   }
 
   /// Whether every node's claim was decided.
