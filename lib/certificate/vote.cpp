@@ -5,20 +5,31 @@
 
 namespace axe {
 
+namespace {
+
+/// What a vote is worth: safe only with every node looked at.
+Verdict worth(const Vote& vote) {
+  const bool whole = vote.nodes_total > 0 && vote.nodes_checked == vote.nodes_total;
+  return vote.verdict == Verdict::safe && !whole ? Verdict::incomplete : vote.verdict;
+}
+
+}  // namespace
+
 Verdict combine(const std::vector<Vote>& votes) {
   const auto says = [&](Verdict verdict) {
-    return std::any_of(votes.begin(), votes.end(), [&](const Vote& vote) { return vote.verdict == verdict; });
+    return std::any_of(votes.begin(), votes.end(), [&](const Vote& vote) { return worth(vote) == verdict; });
   };
   if (says(Verdict::refused)) {
     return Verdict::refused;
   }
-  const bool partial = std::any_of(votes.begin(), votes.end(), [](const Vote& vote) {
-    return vote.verdict == Verdict::safe && (vote.nodes_checked != vote.nodes_total || vote.nodes_total <= 0);
-  });
-  if (votes.empty() || partial || says(Verdict::incomplete) || (says(Verdict::safe) && says(Verdict::unsafe))) {
+  const bool disagree = says(Verdict::safe) && says(Verdict::unsafe);
+  if (votes.empty() || disagree) {
     return Verdict::incomplete;
   }
-  return says(Verdict::unsafe) ? Verdict::unsafe : Verdict::safe;
+  if (says(Verdict::unsafe)) {
+    return Verdict::unsafe;
+  }
+  return says(Verdict::incomplete) ? Verdict::incomplete : Verdict::safe;
 }
 
 }  // namespace axe

@@ -29,8 +29,9 @@ struct Vote {
   std::int64_t findings_total = 0;
 };
 
-/// refused if any vote is; else incomplete if any vote is incomplete, there is no vote, voters disagree (safe against
-/// unsafe), or a vote that says safe did not check every node; else unsafe if they all say so; else safe.
+/// A vote that says safe without having checked every node counts as incomplete. Then: refused if any vote is; incomplete if
+/// there is no vote, or voters disagree (one says safe, another unsafe); unsafe if any says so, because one overflow that was
+/// replayed stands whatever else is missing; incomplete if any vote is; else safe.
 Verdict combine(const std::vector<Vote>& votes);
 
 /// Called from time to time by long work with (done, total); may be empty.

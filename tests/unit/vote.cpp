@@ -27,12 +27,12 @@ TEST_CASE("one vote stands for itself") {
   }
 }
 
-TEST_CASE("two votes: refused beats incomplete beats disagreement") {
+TEST_CASE("two votes: refused beats disagreement beats unsafe beats incomplete") {
   struct Row {
     Verdict a, b, both;
   };
   for (const Row& row : {Row{safe, safe, safe}, Row{safe, unsafe, incomplete}, Row{safe, incomplete, incomplete},
-                         Row{safe, refused, refused}, Row{unsafe, unsafe, unsafe}, Row{unsafe, incomplete, incomplete},
+                         Row{safe, refused, refused}, Row{unsafe, unsafe, unsafe}, Row{unsafe, incomplete, unsafe},
                          Row{unsafe, refused, refused}, Row{incomplete, incomplete, incomplete},
                          Row{incomplete, refused, refused}, Row{refused, refused, refused}}) {
     CHECK(combine({vote(row.a), vote(row.b)}) == row.both);
@@ -44,6 +44,8 @@ TEST_CASE("three votes: one dissent is enough") {
   CHECK(combine({vote(safe), vote(safe), vote(safe)}) == safe);
   CHECK(combine({vote(safe), vote(unsafe), vote(safe)}) == incomplete);
   CHECK(combine({vote(safe), vote(unsafe), vote(refused)}) == refused);
+  CHECK(combine({vote(unsafe), vote(incomplete), vote(unsafe)}) == unsafe);  // an overflow stands, whatever else is missing
+  CHECK(combine({vote(safe), vote(unsafe), vote(incomplete)}) == incomplete);
 }
 
 TEST_CASE("safe without every node is not safe") {
@@ -52,5 +54,6 @@ TEST_CASE("safe without every node is not safe") {
   CHECK(combine({vote(safe, 6, 5)}) == incomplete);
   CHECK(combine({vote(safe, 0, 0)}) == incomplete);  // nothing was looked at
   CHECK(combine({vote(unsafe, 4, 5)}) == unsafe);    // one overflow is enough
+  CHECK(combine({vote(safe, 4, 5), vote(unsafe)}) == unsafe);  // no disagreement: it did not look everywhere
   CHECK(combine({vote(safe, 4, 5), vote(refused)}) == refused);
 }
