@@ -139,7 +139,7 @@ void print(const std::string& text) {
   std::cout << text;
 }
 
-void print(const Json& document) { print(document.dump(2) + "\n"); }
+void print(const Json& document) { print(document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"); }
 
 std::string size_in_words(std::size_t bytes) {
   char text[32];

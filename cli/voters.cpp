@@ -1,4 +1,4 @@
-// See voters.hpp.
+// Asks the voters in order, the checker first, and combines what they say. See voters.hpp; `hold_election` is the main function.
 #include "voters.hpp"
 
 #include <algorithm>

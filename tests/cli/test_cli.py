@@ -301,6 +301,17 @@ class Errors(Case):
         self.refused(("quantize", "text.npz", "-d", "axe:P=14", "-o", "out"), DATA, "neither an .npz nor a .safetensors")
         self.refused(("certify", "layers.npz", "-d", "axe:P=14"), DATA, "inputs")
 
+    def test_names_that_are_no_utf8_still_give_json(self):
+        done = subprocess.run([str(AXECERT).encode(), b"certify", b"n\xff.npz", b"-d", b"axe:P=14", b"--json"], cwd=self.path, capture_output=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, NO_INPUT)
+        self.assertEqual(json.loads(done.stdout.decode())["exit_code"], NO_INPUT)
+        self.quantize()
+        os.rename(os.fsencode(self.path / "out/certificate.axec"), os.fsencode(self.path) + b"/c\xff.axec")
+        done = subprocess.run([str(AXECERT).encode(), b"verify", b"c\xff.axec", b"out/weights.safetensors", b"--z3", b"none", b"--json"], cwd=self.path,
+                              capture_output=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, SAFE)
+        self.assertEqual(json.loads(done.stdout.decode())["verdict"], "safe")
+
     def test_unknown_nodes(self):
         self.quantize()
         pair = ("out/certificate.axec", "out/weights.safetensors")

@@ -87,11 +87,14 @@ Json assumption_array(const Certificate& certificate) {
   return list;
 }
 
+// Paths and names of damaged files need not be UTF-8: what is not is replaced.
+std::string text_of(const Json& value, int indent = -1) { return value.dump(indent, ' ', false, Json::error_handler_t::replace); }
+
 }  // namespace
 
-std::string vote_json(const Vote& vote) { return vote_object(vote).dump(); }
-std::string layer_json(const LayerClaims& claims) { return layer_object(claims).dump(); }
-std::string assumptions_json(const Certificate& certificate) { return assumption_array(certificate).dump(); }
+std::string vote_json(const Vote& vote) { return text_of(vote_object(vote)); }
+std::string layer_json(const LayerClaims& claims) { return text_of(layer_object(claims)); }
+std::string assumptions_json(const Certificate& certificate) { return text_of(assumption_array(certificate)); }
 
 std::string json_report(const ReportSubject& subject) {
   Json votes = Json::array(), layers = Json::array();
@@ -108,7 +111,7 @@ std::string json_report(const ReportSubject& subject) {
                       {"votes", votes},
                       {"assumptions", assumption_array(subject.certificate)},
                       {"layers", layers}};
-  return document.dump(2) + "\n";
+  return text_of(document, 2) + "\n";
 }
 
 }  // namespace axe

@@ -1,4 +1,4 @@
-// See words.hpp.
+// How numbers, times, shares and runs of equal inputs are spelled in reports. See words.hpp. No side effects.
 #include "axecert/report/words.hpp"
 
 #include <cmath>
