@@ -1,6 +1,7 @@
 // axecert quantize: float layers in, integer weights and their certificate out, and the checker's word on both.
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 #include <set>
 #include <thread>
 
@@ -20,7 +21,8 @@ struct Arguments {
   std::string datapath, folder, layer, scales;
   std::string corrector = "optq", constraint = "axe";
   int weight_bits = 4, threads = 0, refine = -1;
-  bool asymmetric = false, group_scales = false, no_search = false, published = false;
+  double dampening = 0;
+  bool asymmetric = false, group_scales = false, no_search = false, no_order = false, published = false, compare = false;
   std::shared_ptr<Common> common = std::make_shared<Common>();
 };
 
@@ -53,6 +55,10 @@ QuantizeOptions options_of(const Arguments& a) {
   if (a.no_search) {
     options.search_scales = false;
   }
+  if (a.dampening > 0) {
+    options.dampening = a.dampening;
+  }
+  options.activation_order = !a.no_order;
   if (a.refine >= 0) {
     options.refinement_passes = a.refine;
   }
@@ -127,7 +133,47 @@ Json quantization_json(const QuantizedLayer& q) {
           {"warnings", q.warnings}};
 }
 
-std::string layer_lines(const QuantizedLayer& q, const LayerClaims& claims, const Arguments& a) {
+/// The relative errors of the two things that people do instead: no constraint at all (which can overflow), and data types so
+/// narrow that nothing can. Absent where it cannot be computed or no weight width fits.
+struct Comparison {
+  std::optional<double> unconstrained;
+  std::optional<double> data_types;
+  int data_type_bits = 0;
+};
+
+Comparison compare(const LayerProblem& problem, const Datapath& datapath, QuantizeOptions options) {
+  Comparison result;
+  if (problem.output_energy <= 0) {
+    return result;
+  }
+  options.constraint = Constraint::none;
+  result.unconstrained = quantize(problem, datapath, options).relative_error;
+  options.constraint = Constraint::datatype;
+  try {
+    const QuantizedLayer naive = quantize(problem, datapath, options);
+    result.data_types = naive.relative_error;
+    result.data_type_bits = naive.weight_bits;
+  } catch (const InputError&) {
+    // No weight width fits these inputs: said by the absence of the figure.
+  }
+  return result;
+}
+
+std::string compared_in_words(const Comparison& comparison, int input_bits) {
+  if (!comparison.unconstrained) {
+    return "";
+  }
+  char text[128];
+  std::snprintf(text, sizeof text, "   (no constraint %.4f, ", *comparison.unconstrained);
+  std::string words = text;
+  if (comparison.data_types) {
+    std::snprintf(text, sizeof text, "data types alone W%dA%d %.4f)", comparison.data_type_bits, input_bits, *comparison.data_types);
+    return words + text;
+  }
+  return words + "data types alone: no weight width fits A" + std::to_string(input_bits) + ")";
+}
+
+std::string layer_lines(const QuantizedLayer& q, const LayerClaims& claims, const Comparison& comparison, const Arguments& a) {
   const LayerSummary summary = summarize(claims);
   const QuantizeStatistics& s = q.statistics;
   char error[64] = "error unknown (no output_energy)";
@@ -137,7 +183,7 @@ std::string layer_lines(const QuantizedLayer& q, const LayerClaims& claims, cons
   std::string text = claims.layer.name + "  " + in_words(claims.layer.rows) + " × " + in_words(claims.layer.cols) + "  W" + std::to_string(q.weight_bits) + "A" +
                      std::to_string(q.input.bits) + "  " + upper_case(a.corrector) + " + " + upper_case(a.constraint) + (a.published ? " as published" : "") +
                      "   " + describe(claims.datapath) + "\n";
-  text += "  " + std::string(error) + "   " + seconds_in_words(s.seconds) + "\n";
+  text += "  " + std::string(error) + compared_in_words(comparison, q.input.bits) + "   " + seconds_in_words(s.seconds) + "\n";
   for (const StageSummary& stage : summary.stages) {
     text += "  " + in_words(stage.nodes) + " " + stage.stage.name + " nodes of " + std::to_string(stage.stage.width) + " bits: budget used " +
             percent(stage.budget_used) + " (median), smallest margin " + in_words(stage.smallest_margin) + " of " + in_words(stage.limits.upper) +
@@ -165,12 +211,14 @@ int run(const Arguments& a) {
   const OutputFolder output(folder);
 
   std::vector<QuantizedLayer> layers;
+  std::vector<Comparison> comparisons;
   Certificate certificate;
   certificate.tool = "axecert " AXECERT_VERSION;
   for (Task& task : tasks) {
     options.scales = task.scales;
     layers.push_back(quantize(task.problem, datapath, options, progress_line(*a.common, task.problem.name)));
     certificate.layers.push_back(make_claims(layers.back().layer, datapath, InputSource::clamped));
+    comparisons.push_back(a.compare ? compare(task.problem, datapath, options) : Comparison{});
     task = {};
   }
   const Output weights{folder / "weights.safetensors", quantized_bytes(layers)};
@@ -194,6 +242,12 @@ int run(const Arguments& a) {
     for (std::size_t i = 0; i < layers.size(); ++i) {
       Json layer = parsed(layer_json(certificate.layers[i]));
       layer["quantization"] = quantization_json(layers[i]);
+      if (a.compare) {
+        const Comparison& c = comparisons[i];
+        layer["comparison"] = {{"unconstrained", c.unconstrained ? Json(*c.unconstrained) : Json(nullptr)},
+                               {"data_types", c.data_types ? Json(*c.data_types) : Json(nullptr)},
+                               {"data_type_weight_bits", c.data_type_bits}};
+      }
       document["layers"].push_back(layer);
     }
     print(document);
@@ -201,7 +255,7 @@ int run(const Arguments& a) {
   }
   std::string text;
   for (std::size_t i = 0; i < layers.size(); ++i) {
-    text += layer_lines(layers[i], certificate.layers[i], a);
+    text += layer_lines(layers[i], certificate.layers[i], comparisons[i], a);
   }
   text += "wrote " + weights.path.string() + " (" + size_in_words(weights.bytes.size()) + ")  " + claims.path.string() + " (" +
           size_in_words(claims.bytes.size()) + ")\n" + votes_text(votes) + upper_case(to_text(verdict)) + "\n";
@@ -225,7 +279,11 @@ Verb quantize_verb(CLI::App& app) {
   command->add_option("--threads", a->threads, "threads; 0: one per core")->check(CLI::Range(0, 4096));
   command->add_flag("--no-search", a->no_search, "scales from the largest weight, not searched");
   command->add_option("--refine", a->refine, "refinement passes at most")->check(CLI::Range(0, 1000));
+  command->add_option("--dampening", a->dampening, "dampening of OPTQ and Qronos, a fraction of H's mean diagonal; default 0.01")
+      ->check(CLI::PositiveNumber);
+  command->add_flag("--no-order", a->no_order, "columns as they stand, not by activation");
   command->add_flag("--published", a->published, "AXE exactly as in the paper");
+  command->add_flag("--compare", a->compare, "also quantize without a constraint and by data types alone, and print their errors");
   command->add_option("--scales", a->scales, "given: NAME.weight_scale of the input, fixed");
   command->add_option("--layer", a->layer, "this layer only");
   add_common(command, a->common, true);

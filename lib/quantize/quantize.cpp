@@ -118,6 +118,7 @@ QuantizedLayer quantize(const LayerProblem& problem, const Datapath& datapath, c
 
   const LayerSetting setting(problem, datapath, options, box);
   result.groups = setting.groups();
+  result.weight_bits = setting.weight_bits();  // fewer than asked for when data types alone must fit
   result.statistics.dampening_raised = setting.correction().dampening_raised;
   result.statistics.dampening_used = setting.correction().dampening;
   if (setting.correction().dampening_raised > 0) {

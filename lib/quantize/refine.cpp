@@ -239,7 +239,8 @@ bool RowRefiner::refit_scale() {
     return false;
   }
   const auto fitted = static_cast<float>(s * s * linear / (s * quadratic));
-  if (fitted == state_->scale[0] || !std::isfinite(fitted) || fitted < std::numeric_limits<float>::min()) {
+  if (fitted == state_->scale[0] || !std::isfinite(fitted) || fitted < std::numeric_limits<float>::min() ||
+      static_cast<double>(fitted) < state_->least_scale) {
     return false;
   }
   const float ratio = static_cast<float>(static_cast<double>(fitted) / s);

@@ -33,6 +33,7 @@ struct RowState {
   std::vector<float> scale;      ///< [groups]
   std::vector<double> lowest, highest;  ///< [groups] the grid's ends
   std::int64_t bias = 0;
+  double least_scale = 0;        ///< below it the integer bias would not fit
 };
 
 struct UnitMoves;

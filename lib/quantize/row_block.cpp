@@ -128,13 +128,17 @@ class RowBlock {
   std::vector<float> least_, most_;  // [groups, count] smallest and largest weight
   std::vector<ThresholdTable> thresholds_;
   std::vector<Best> best_;
+  std::vector<std::uint8_t> bias_fits_;  // at some scale
+  bool refits_;  // a row's scale may follow its integers: it is nobody's given, and no register's account depends on it
   SweepCounts counts_;
   std::int64_t moves_ = 0;
 };
 
 RowBlock::RowBlock(const LayerSetting& setting, std::int64_t first, std::int64_t count)
     : setting_(setting), problem_(setting.problem()), options_(setting.options()), first_(first), count_(count),
-      K_(setting.problem().cols), best_(static_cast<std::size_t>(count)) {
+      K_(setting.problem().cols), best_(static_cast<std::size_t>(count)),
+      bias_fits_(static_cast<std::size_t>(count)),
+      refits_(setting.options().search_scales && setting.options().scales.empty() && !setting.bias_in_plan()) {
   const ErrorCorrection& correction = setting.correction();
   target_ = sweep_target(problem_, correction, aims_at_corrected_target(options_), first, count);
   base_ = sweep_base(problem_, correction, options_.corrector, target_, first, count);
@@ -258,11 +262,16 @@ std::int64_t RowBlock::try_candidate(const std::vector<double>& factors, int pas
     if (!usable[i]) {
       continue;
     }
+    bias_fits_[i] = 1;
     RowState state;
     state.q.assign(integers.begin() + r * K_, integers.begin() + (r + 1) * K_);
     state.gradient.assign(gradient.begin() + r * K_, gradient.begin() + (r + 1) * K_);
     state.linear = linear_.data() + r * K_;
     state.bias = bias[i];
+    if (has_bias && setting_.bias_limit() > 0) {  // a smaller scale means a larger integer bias: keep half a step of room
+      state.least_scale = std::fabs(problem_.bias[static_cast<std::size_t>(first_ + r)]) /
+                          (static_cast<double>(setting_.bias_limit()) - 1) / problem_.input.scale;
+    }
     std::vector<std::int32_t> zero_points;
     for (std::int64_t g = 0; g < setting_.groups(); ++g) {
       const auto at = static_cast<std::size_t>(g * count_ + r);
@@ -275,7 +284,7 @@ std::int64_t RowBlock::try_candidate(const std::vector<double>& factors, int pas
     for (int pass = 0; pass < passes; ++pass) {
       const std::int64_t moved = refiner.descend();
       moves_ += moved;
-      if (options_.search_scales && !setting_.bias_in_plan()) {
+      if (refits_) {
         refiner.refit_scale();
       }
       if (moved == 0) {
@@ -325,8 +334,11 @@ RowBlockResult RowBlock::run() {
   for (std::int64_t r = 0; r < count_; ++r) {
     Best& best = best_[static_cast<std::size_t>(r)];
     if (best.state.q.empty()) {
-      throw InputError("layer " + problem_.name + ", row " + std::to_string(first_ + r),
-                       "the bias alone leaves the register that takes it, at every scale that was tried",
+      const std::string place = "layer " + problem_.name + ", row " + std::to_string(first_ + r);
+      if (bias_fits_[static_cast<std::size_t>(r)]) {
+        throw InputError(place, "the calibration error is not finite", "the weights, H or G are too large for single precision: rescale them");
+      }
+      throw InputError(place, "the bias alone leaves the register that takes it, at every scale that was tried",
                        "widen that stage, or add the bias outside the datapath");
     }
     if (options_.refinement_passes > 0) {
@@ -334,7 +346,7 @@ RowBlockResult RowBlock::run() {
       for (int pass = 0; pass < options_.refinement_passes; ++pass) {
         std::int64_t moved = refiner.descend();
         moved += refiner.descend_pairs();
-        if (options_.search_scales && !setting_.bias_in_plan()) {
+        if (refits_) {
           refiner.refit_scale();
         }
         moves_ += moved;
