@@ -71,8 +71,8 @@ ErrorCorrection make_correction(const LayerProblem& problem, const QuantizeOptio
     factor = factorize(problem, result.order, mean, result.dampening, result.dampening_raised);
   }
   if (aims_at_corrected_target(options)) {
-    double dampening = options.target_dampening;
-    result.target_factor = factorize(problem, result.order, mean, dampening, result.dampening_raised);
+    result.target_dampening = options.target_dampening;
+    result.target_factor = factorize(problem, result.order, mean, result.target_dampening, result.dampening_raised);
   }
   if (diffuses) {
     std::vector<double> inverse = factor;  // (M Mᵀ)⁻¹ = (M⁻¹)ᵀ M⁻¹, so U = M⁻¹

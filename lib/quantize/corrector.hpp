@@ -35,6 +35,7 @@ struct ErrorCorrection {
   std::vector<double> target_factor;  ///< M with H + ηI = M Mᵀ in sweep order [K, K], for W*; empty when not aimed at
   int dampening_raised = 0;         ///< times that η was raised tenfold, both factorizations together
   double dampening = 0;             ///< what the diffusion used
+  double target_dampening = 0;      ///< what the corrected target used
 };
 
 /// Whether the sweep aims at W* (GPFQ has the mismatch of its inputs in its base already).

@@ -18,10 +18,16 @@ InputBox boxed(const LayerProblem& problem, double headroom) {
   InputBox box;
   for (std::size_t k = 0; k < K; ++k) {
     const std::int32_t least = problem.code_min[k], most = problem.code_max[k];
+    if (least > most || least < problem.input.code_lower() || most > problem.input.code_upper()) {
+      throw InputError("layer " + problem.name,
+                       "input " + std::to_string(k) + " has calibrated codes [" + std::to_string(least) + ", " + std::to_string(most) + "]",
+                       "smallest ≤ largest, within [" + std::to_string(problem.input.code_lower()) + ", " +
+                           std::to_string(problem.input.code_upper()) + "]");
+    }
     const auto room = static_cast<std::int32_t>(std::ceil(headroom * (most - least))) + 1;
     const std::int32_t low = std::max(problem.input.code_lower(), least - room);
     const std::int32_t high = std::min(problem.input.code_upper(), most + room);
-    // (low + high) / 2 rounded down: |lower| ≤ upper ≤ |lower| + 1, and the widest box, 256 codes, is [−128, 127] or less.
+    // (low + high) / 2 rounded up: upper ≤ |lower| ≤ upper + 1, and the widest box, 256 codes, is [−128, 127].
     const std::int32_t middle = static_cast<std::int32_t>(floor_div(low + high + 1, 2));
     box.lower.push_back(low - middle);
     box.upper.push_back(high - middle);

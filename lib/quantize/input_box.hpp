@@ -22,7 +22,7 @@ struct InputBox {
 };
 
 /// The box of `problem` on `datapath`. Boxed: the calibrated code range of a channel, widened by `headroom` of its width and
-/// one code on each side, kept inside the code range, shifted so that its middle (rounded down) is 0. Throws InputError when
+/// one code on each side, kept inside the code range, shifted so that its middle (rounded up) is 0. Throws InputError when
 /// boxes are asked for without calibrated code ranges, or when the operands do not fit the datapath's multiplier.
 InputBox make_input_box(const LayerProblem& problem, const Datapath& datapath, double headroom);
 

@@ -55,6 +55,8 @@ void validate(const LayerProblem& problem, const Datapath& datapath, const Quant
           "input_zero_point " + std::to_string(problem.input.zero_point) + " is outside the code range", "recalibrate the inputs");
   require(options.weight_bits >= 2 && options.weight_bits <= 8, problem, "weight bits must be 2 to 8", "");
   require(options.dampening > 0 && std::isfinite(options.dampening) && options.target_dampening > 0 && std::isfinite(options.target_dampening), problem, "dampening must be positive", "the usual value is 0.01");
+  require(options.box_headroom >= 0 && options.box_headroom <= 1000, problem, "the headroom of boxes must be 0 to 1000", "the usual value is 0.05");
+  require(!std::isnan(problem.output_energy) && !std::isinf(problem.output_energy), problem, "the output energy is not finite", "it is ‖XWᵀ‖²_F, or below 0 when unknown");
   require(options.refinement_passes >= 0 && options.threads >= 1, problem, "passes must be ≥ 0 and threads ≥ 1", "");
   require(options.scales.empty() || options.scales.size() == static_cast<std::size_t>(R), problem, "fixed scales must be [rows]", "");
   for (float s : options.scales) {
@@ -105,7 +107,6 @@ QuantizedLayer quantize(const LayerProblem& problem, const Datapath& datapath, c
 
   QuantizedLayer result;
   result.input = problem.input;
-  result.weight_bits = options.weight_bits;
   result.shift = box.shift;
   result.layer.name = problem.name;
   result.layer.rows = R;
@@ -118,13 +119,18 @@ QuantizedLayer quantize(const LayerProblem& problem, const Datapath& datapath, c
 
   const LayerSetting setting(problem, datapath, options, box);
   result.groups = setting.groups();
+  result.weight_bits = setting.weight_bits();
   result.weight_bits = setting.weight_bits();  // fewer than asked for when data types alone must fit
   result.statistics.dampening_raised = setting.correction().dampening_raised;
   result.statistics.dampening_used = setting.correction().dampening;
-  if (setting.correction().dampening_raised > 0) {
-    result.warnings.push_back("H + ηI was not positive definite: dampening raised from " + std::to_string(options.dampening) +
-                              " to " + std::to_string(setting.correction().dampening) + " of the mean diagonal; the constraint holds as before");
-  }
+  const auto warn_of_dampening = [&](const char* what, double asked, double used) {
+    if (used > asked) {
+      result.warnings.push_back(std::string("H + ηI was not positive definite: dampening of the ") + what + " raised from " + std::to_string(asked) +
+                                " to " + std::to_string(used) + " of the mean diagonal; the constraint holds as before");
+    }
+  };
+  warn_of_dampening("diffusion", options.dampening, setting.correction().dampening);
+  warn_of_dampening("corrected target", options.target_dampening, setting.correction().target_dampening);
   for (std::uint8_t dead : setting.correction().dead) {
     result.statistics.dead_inputs += dead;
   }
@@ -133,7 +139,7 @@ QuantizedLayer quantize(const LayerProblem& problem, const Datapath& datapath, c
   if (options.asymmetric_weights) {
     result.weight_zero_points.resize(result.scales.size());
   }
-  if (!problem.bias.empty()) {
+  if (!problem.bias.empty() && setting.groups() == 1) {  // with scales per tile the sum, and its bias, are real
     result.layer.bias.resize(static_cast<std::size_t>(R));
   }
 
@@ -153,7 +159,7 @@ QuantizedLayer quantize(const LayerProblem& problem, const Datapath& datapath, c
         if (options.asymmetric_weights) {
           std::copy(rows.zero_points.begin(), rows.zero_points.end(), result.weight_zero_points.begin() + first * setting.groups());
         }
-        if (!problem.bias.empty()) {
+        if (!result.layer.bias.empty()) {
           std::copy(rows.bias.begin(), rows.bias.end(), result.layer.bias.begin() + first);
         }
         block_error[static_cast<std::size_t>(block)] = rows.error;

@@ -90,7 +90,8 @@ LayerSetting::LayerSetting(const LayerProblem& problem, const Datapath& datapath
     }
   }
   const std::int64_t most = (std::int64_t{1} << (weight_bits_ - (options.asymmetric_weights ? 0 : 1))) - 1;
-  if (most > datapath.weights.upper || -most < datapath.weights.lower) {
+  const std::int64_t least = options.asymmetric_weights ? -most : -most - 1;
+  if (most > datapath.weights.upper || least < datapath.weights.lower) {
     throw InputError("layer " + problem.name, std::to_string(weight_bits_) + "-bit weights do not fit the datapath's multiplier",
                      "use fewer weight bits, or symmetric weights");
   }
@@ -115,6 +116,7 @@ class RowBlock {
   };
 
   std::vector<RowGrid> grids(const std::vector<double>& factors) const;
+  RowGrid zero_row_grid(std::int64_t row, double factor) const;
   /// Sweeps the block at these multiples of the max-based scales; returns how many rows got better than before.
   std::int64_t try_candidate(const std::vector<double>& factors, int passes);
   void search();
@@ -172,6 +174,13 @@ std::int64_t RowBlock::integer_bias(std::int64_t row, float scale) const {
   return static_cast<std::int64_t>(std::clamp(steps, -limit, limit));
 }
 
+/// A row without weights still has a bias: a scale that gives it half of the register that takes it, at most 2^20 steps.
+RowGrid RowBlock::zero_row_grid(std::int64_t row, double factor) const {
+  const double steps = std::clamp(static_cast<double>(setting_.bias_limit()) / 2, 1.0, 0x1p20);
+  const double s = std::fabs(problem_.bias[static_cast<std::size_t>(first_ + row)]) / (steps * problem_.input.scale) * factor;
+  return {static_cast<float>(std::clamp(s, static_cast<double>(least_scale), 1e30)), static_cast<std::int32_t>(1 << (setting_.weight_bits() - 1))};
+}
+
 std::vector<RowGrid> RowBlock::grids(const std::vector<double>& factors) const {
   std::vector<RowGrid> result;
   for (std::int64_t g = 0; g < setting_.groups(); ++g) {
@@ -180,6 +189,8 @@ std::vector<RowGrid> RowBlock::grids(const std::vector<double>& factors) const {
       if (!options_.scales.empty()) {
         const auto half = static_cast<std::int32_t>(1 << (setting_.weight_bits() - 1));
         result.push_back({options_.scales[static_cast<std::size_t>(first_ + r)] * static_cast<float>(factors[static_cast<std::size_t>(r)]), half});
+      } else if (least_[i] == 0 && most_[i] == 0 && !problem_.bias.empty() && setting_.groups() == 1) {
+        result.push_back(zero_row_grid(r, factors[static_cast<std::size_t>(r)]));
       } else {
         result.push_back(max_based_grid(least_[i], most_[i], setting_.weight_bits(), options_.asymmetric_weights,
                                         factors[static_cast<std::size_t>(r)]));
@@ -206,7 +217,7 @@ std::int64_t RowBlock::try_candidate(const std::vector<double>& factors, int pas
   for (std::int64_t r = 0; has_bias && r < count_; ++r) {
     const auto i = static_cast<std::size_t>(r);
     bias[i] = integer_bias(r, scales[i]);
-    if (options_.constraint != Constraint::none && std::abs(bias[i]) > setting_.bias_limit() && setting_.bias_limit() > 0) {
+    if (options_.constraint != Constraint::none && std::abs(bias[i]) > setting_.bias_limit()) {
       usable[i] = 0;
       bias[i] = 0;
     }
@@ -224,7 +235,8 @@ std::int64_t RowBlock::try_candidate(const std::vector<double>& factors, int pas
   input.bias = bias.data();
   input.lowest = lowest.data();
   input.highest = highest.data();
-  input.strict = options_.strict;
+  // EP-init rounds toward zero inside its ball; the published limits are AXE's.
+  input.strict = options_.constraint == Constraint::ep_init ? StrictForm::exact : options_.strict;
   input.diffusion = options_.diffusion;
   input.rounding = options_.constraint == Constraint::ep_init ? Rounding::toward_zero : Rounding::half_even;
   std::vector<double> lambda, lambda_error;
@@ -308,7 +320,8 @@ void RowBlock::search() {
   int fruitless = 0;
   for (double factor : {0.8, 0.9, 1.0, 1.15, 1.35, 1.6, 1.9, 2.3, 2.8, 3.4, 4.2, 5.2, 6.5, 8.0, 10.0, 13.0}) {
     const std::int64_t improved = try_candidate(std::vector<double>(n, factor), quick);
-    fruitless = improved == 0 ? fruitless + 1 : 0;
+    const bool all_rows_found = std::all_of(best_.begin(), best_.end(), [](const Best& best) { return !best.state.q.empty(); });
+    fruitless = improved == 0 && all_rows_found ? fruitless + 1 : 0;
     if (fruitless == 2) {
       break;
     }
@@ -361,7 +374,7 @@ RowBlockResult RowBlock::run() {
     }
     result.scales.insert(result.scales.end(), best.state.scale.begin(), best.state.scale.end());
     result.zero_points.insert(result.zero_points.end(), best.zero_points.begin(), best.zero_points.end());
-    if (!problem_.bias.empty()) {
+    if (!problem_.bias.empty() && setting_.groups() == 1) {
       result.bias.push_back(integer_bias(r, best.state.scale[0]));
     }
     result.error += best.error;

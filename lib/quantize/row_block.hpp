@@ -28,7 +28,8 @@ class LayerSetting {
   std::int64_t group(std::int64_t k) const { return groups_ == 1 ? 0 : group_of_column_[static_cast<std::size_t>(k)]; }
   /// Weight bits in force: the option's, or fewer when data types alone must fit.
   int weight_bits() const { return weight_bits_; }
-  /// The largest |bias| that every register holds whatever the weights, given the accounts of the plan.
+  /// The largest |bias| that every register holds whatever the weights, given the accounts of the plan; no limit when no stage
+  /// takes the bias.
   std::int64_t bias_limit() const { return bias_limit_; }
   bool bias_in_plan() const { return bias_in_plan_; }
   bool uniform_box() const { return uniform_box_; }
@@ -43,7 +44,7 @@ class LayerSetting {
   std::vector<std::int64_t> group_of_column_;
   std::int64_t groups_ = 1;
   int weight_bits_ = 4;
-  std::int64_t bias_limit_ = 0;
+  std::int64_t bias_limit_ = INT64_MAX;
   bool bias_in_plan_ = false;
   bool uniform_box_ = true;
 };

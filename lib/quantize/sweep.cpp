@@ -49,10 +49,11 @@ AXECERT_CLONES std::int64_t decide_column(std::int64_t rows, const double* u, co
   return doubtful;
 }
 
-AXECERT_CLONES std::int64_t count_clipped(std::int64_t rows, const double* shrunk, const double* q) {
+/// How many decisions are further from what was wanted than rounding explains: ½ step to nearest, 1 toward zero.
+AXECERT_CLONES std::int64_t count_clipped(std::int64_t rows, double rounding, const double* wanted, const double* q) {
   std::int64_t count = 0;
   for (std::int64_t r = 0; r < rows; ++r) {
-    count += std::fabs(shrunk[r] - q[r]) > 0.5000001 ? 1 : 0;
+    count += std::fabs(wanted[r] - q[r]) > rounding + 1e-7 ? 1 : 0;
   }
   return count;
 }
@@ -69,7 +70,7 @@ SweepCounts sweep(const SweepInput& input, std::vector<float>& integers) {
   integers.assign(static_cast<std::size_t>(rows * K), 0);
   BudgetBlock budget(*input.plan, {input.bias, input.bias ? n : 0}, rows);
   SweepCounts counts;
-  std::vector<double> u(n), low(n), high(n), shrunk(n), q(n);
+  std::vector<double> u(n), low(n), high(n), shrunk(n), wanted(n), q(n);
   const std::vector<double> zero(n, 0);
 
   for (std::int64_t begin = 0; begin < K; begin += block_columns) {
@@ -106,6 +107,7 @@ SweepCounts sweep(const SweepInput& input, std::vector<float>& integers) {
         const std::int64_t doubtful =
             decide_column(rows, u.data(), lambda, error, weight, low.data(), high.data(), shrunk.data(), q.data());
         if (published) {
+          wanted = shrunk;
           for (std::int64_t r = 0; r < rows; ++r) {
             const auto i = static_cast<std::size_t>(r);
             shrunk[i] = std::clamp(shrunk[i], low[i], high[i]);
@@ -123,7 +125,8 @@ SweepCounts sweep(const SweepInput& input, std::vector<float>& integers) {
         }
         budget.take(k, q.data());
         counts.decisions += rows;
-        counts.clipped += count_clipped(rows, shrunk.data(), q.data());
+        counts.clipped += count_clipped(rows, input.rounding == Rounding::toward_zero ? 1 : 0.5,
+                                        published ? wanted.data() : shrunk.data(), q.data());
         for (std::int64_t r = 0; input.lambda && r < rows; ++r) {
           counts.thresholded += lambda[r] > 0 ? 1 : 0;
         }
