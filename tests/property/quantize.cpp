@@ -24,14 +24,15 @@ constexpr Corrector correctors[] = {Corrector::none, Corrector::optq, Corrector:
 constexpr Constraint constraints[] = {Constraint::none, Constraint::datatype, Constraint::ep_init, Constraint::axe};
 const char* const forms[] = {"u8", "s8", "box"};
 
-/// Saturating pairs in 16 bits under an outer register, for every operand form.
+/// Saturating pairs under an outer register, for every operand form; so narrow that both bind.
 Datapath pairs(ActivationForm form) {
   Datapath datapath = parse_datapath("x86-avx2-maddubs");
   datapath.form = form;
   if (form != ActivationForm::raw) {
     datapath.activations = {-128, 127};
   }
-  datapath.stages[1].width = 17;
+  datapath.stages[0].width = 12;
+  datapath.stages[1].width = 14;
   datapath.stages[1].limits = Limits::symmetric;
   return datapath;
 }
@@ -40,7 +41,7 @@ Datapath datapath_of(int shape, int form, bool float_outside) {
   const std::string tail = std::string(float_outside ? ",outer=float" : "") + ",act=" + forms[form];
   switch (shape) {
     case 0: return parse_datapath("axe:P=13" + tail);
-    case 1: return parse_datapath("axe:P=11,T=4" + tail);
+    case 1: return parse_datapath("axe:P=11,T=4" + std::string(float_outside ? "" : ",outer=13") + tail);
     case 2: return parse_datapath("axe:P=12,T=7" + tail);
     default: return pairs(static_cast<ActivationForm>(form));
   }
