@@ -20,6 +20,7 @@
 #include "axecert/constraint/strict_limits.hpp"
 #include "axecert/quantize/corrector.hpp"
 #include "axecert/quantize/quantize.hpp"
+#include "axecert/quantize/thresholds.hpp"
 
 using namespace axe;
 using axe::test::Recipe;
@@ -537,4 +538,62 @@ TEST_CASE("EP-init without a corrector is lib/constraint/ep_init, in either stri
       }
     }
   }
+}
+
+TEST_CASE("thresholds of a block: the rational λ is within the stated error, for every ball, cost, scale and kind of tile") {
+  std::mt19937_64 generator(99);
+  const auto uniform = [&](std::int64_t low, std::int64_t high) { return std::uniform_int_distribution<std::int64_t>(low, high)(generator); };
+  std::normal_distribution<double> gaussian;
+  int positive = 0, zero = 0, loose = 0;
+  for (int trial = 0; trial < 400; ++trial) {
+    const std::int64_t K = uniform(1, 30), rows = 5;
+    BudgetStage stage;
+    stage.nodes = uniform(1, std::min<std::int64_t>(K, 3));
+    stage.upper = static_cast<double>((std::int64_t{1} << uniform(0, 19)) - 1);
+    stage.lower = stage.upper + static_cast<double>(uniform(0, 1));
+    const std::int64_t costs = uniform(0, 3);
+    for (std::int64_t k = 0; k < K; ++k) {
+      stage.node_of_column.push_back(k < stage.nodes ? k : uniform(0, stage.nodes - 1));
+      stage.with_sign.push_back(costs == 0 ? 255 : costs == 1 ? 127 : static_cast<double>(uniform(0, costs == 2 ? 2 : 200)));
+      stage.against_sign.push_back(costs == 0 ? 0 : costs == 1 ? 128 : static_cast<double>(uniform(0, 3)));
+    }
+    std::vector<float> target, scales;
+    const std::int64_t kind = uniform(0, 5);
+    for (std::int64_t i = 0; i < K * rows; ++i) {
+      const double w = kind == 0   ? 3
+                       : kind == 1 ? static_cast<double>(uniform(-6, 6))
+                       : kind == 2 ? static_cast<double>(uniform(-12, 12)) / 2
+                       : kind == 3 ? std::ldexp(gaussian(generator), static_cast<int>(uniform(-40, 10)))
+                                   : gaussian(generator) * 5;
+      target.push_back(static_cast<float>(kind == 5 && uniform(0, 1) != 0 ? 0 : w));
+    }
+    for (std::int64_t i = 0; i < stage.nodes * rows; ++i) {
+      scales.push_back(kind <= 2 ? static_cast<float>(std::ldexp(1.0, static_cast<int>(uniform(-6, 3)))) : static_cast<float>(std::exp(gaussian(generator) * 4)));
+    }
+    for (const Ball ball : {Ball::axe_centred, Ball::axe, Ball::ep_init}) {
+      const ThresholdTable table(stage, rows, target, ball);
+      std::vector<double> lambda, error;
+      table.at_scales(scales, true, lambda, error);
+      for (std::int64_t k = 0; k < K; ++k) {
+        const double cost = table.costs()[k];
+        for (std::int64_t r = 0; cost > 0 && r < rows; ++r) {
+          const auto i = static_cast<std::size_t>(stage.node_of_column[static_cast<std::size_t>(k)] * rows + r);
+          REQUIRE(lambda[i] >= 0);
+          REQUIRE(error[i] >= 0);
+          if (!std::isfinite(error[i])) {
+            ++loose;
+            continue;
+          }
+          const Rational truth = table.exact(k, r, scales[i]) / exact(cost);
+          const Rational distance = exact(lambda[i]) > truth ? Rational(exact(lambda[i]) - truth) : Rational(truth - exact(lambda[i]));
+          REQUIRE(distance <= exact(error[i]));
+          (truth > 0 ? positive : zero) += 1;
+          loose += error[i] > 1e-9 * (1 + lambda[i] + std::fabs(static_cast<double>(target[static_cast<std::size_t>(k * rows + r)])) / static_cast<double>(scales[i])) ? 1 : 0;
+        }
+      }
+    }
+  }
+  CHECK(positive > 10000);
+  CHECK(zero > 2000);
+  CHECK(loose < (positive + zero) / 5);
 }
