@@ -1,4 +1,5 @@
-// Building correctors; see corrector.hpp for the table.
+// Building correctors: the order of columns, the factorizations, the coupling of later columns and what the sweep aims at; see
+// corrector.hpp for the table.
 #include "axecert/quantize/corrector.hpp"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Operand forms of activation codes; see input_box.hpp.
+// What the multiplier sees of an input channel: raw, re-centred and boxed activation codes; see input_box.hpp.
 #include "axecert/quantize/input_box.hpp"
 
 #include <algorithm>

@@ -29,9 +29,11 @@ void require(bool condition, const LayerProblem& problem, const std::string& wha
 }
 
 void require_finite(const std::vector<float>& values, const LayerProblem& problem, const char* key) {
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    require(std::isfinite(values[i]), problem, std::string(key) + " has a value that is not finite at element " + std::to_string(i),
-            "NaN and infinity cannot be quantized");
+  const auto bad = std::find_if(values.begin(), values.end(), [](float value) { return !std::isfinite(value); });
+  if (bad != values.end()) {
+    throw InputError("layer " + problem.name,
+                     std::string(key) + " has a value that is not finite at element " + std::to_string(bad - values.begin()),
+                     "NaN and infinity cannot be quantized");
   }
 }
 
@@ -47,7 +49,9 @@ void validate(const LayerProblem& problem, const Datapath& datapath, const Quant
   require_finite(problem.cross, problem, "G");
   require_finite(problem.bias, problem, "bias");
   for (std::int64_t k = 0; k < K; ++k) {
-    require(problem.gram[static_cast<std::size_t>(k * K + k)] >= 0, problem, "H has a negative diagonal at " + std::to_string(k), "H must be X̃ᵀX̃");
+    if (problem.gram[static_cast<std::size_t>(k * K + k)] < 0) {
+      throw InputError("layer " + problem.name, "H has a negative diagonal at " + std::to_string(k), "H must be X̃ᵀX̃");
+    }
   }
   require(std::isfinite(problem.input.scale) && problem.input.scale >= 1e-30, problem, "input_scale must be finite and at least 1e-30", "recalibrate the inputs");
   require(problem.input.bits >= 2 && problem.input.bits <= 8, problem, "input_bits must be 2 to 8", "");

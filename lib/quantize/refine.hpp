@@ -19,7 +19,7 @@ struct RefinementSetting {
   const std::int64_t* group_of_column = nullptr;  ///< [K], or null for one group
   std::int64_t groups = 1;
   std::vector<std::vector<std::int64_t>> neighbourhoods;  ///< columns that pair moves look at together: a tile's
-  std::vector<std::vector<float>> gram_blocks;    ///< per neighbourhood [n, n]
+  std::vector<std::vector<float>> gram_blocks;    ///< per neighbourhood [n, n rounded up to 8]
 };
 
 RefinementSetting make_refinement_setting(const LayerProblem& problem, const BudgetPlan& plan, const Topology& topology,
@@ -42,8 +42,8 @@ class RowRefiner {
  public:
   explicit RowRefiner(const RefinementSetting& setting) : setting_(setting), budget_(*setting.plan, 0) {}
 
-  /// Takes over `state` (which must fit the budget).
-  void load(RowState& state);
+  /// Takes over `state` (which must fit the budget). Without accounts only `error` and `refit_scale` may follow.
+  void load(RowState& state, bool with_accounts);
   /// One pass of single moves over all columns; returns the number of moves.
   std::int64_t descend();
   /// One pass of two-weight moves inside each neighbourhood; returns the number of moves.

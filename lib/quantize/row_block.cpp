@@ -292,7 +292,7 @@ std::int64_t RowBlock::try_candidate(const std::vector<double>& factors, int pas
       state.highest.push_back(highest[at]);
       zero_points.push_back(grid[at].zero_point);
     }
-    refiner.load(state);
+    refiner.load(state, passes > 0);
     for (int pass = 0; pass < passes; ++pass) {
       const std::int64_t moved = refiner.descend();
       moves_ += moved;
@@ -355,7 +355,7 @@ RowBlockResult RowBlock::run() {
                        "widen that stage, or add the bias outside the datapath");
     }
     if (options_.refinement_passes > 0) {
-      refiner.load(best.state);
+      refiner.load(best.state, true);
       for (int pass = 0; pass < options_.refinement_passes; ++pass) {
         std::int64_t moved = refiner.descend();
         moved += refiner.descend_pairs();

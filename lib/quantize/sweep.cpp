@@ -15,13 +15,13 @@ namespace {
 
 constexpr std::int64_t block_columns = 32;
 
-AXECERT_CLONES void add_scaled(std::int64_t rows, float factor, const float* x, float* y) {
+AXECERT_CLONES void add_scaled(std::int64_t rows, float factor, const float* x, float* __restrict y) {
   for (std::int64_t r = 0; r < rows; ++r) {
     y[r] += factor * x[r];
   }
 }
 
-AXECERT_CLONES void divide(std::int64_t rows, const float* x, const float* s, double* quotient) {
+AXECERT_CLONES void divide(std::int64_t rows, const float* x, const float* s, double* __restrict quotient) {
   for (std::int64_t r = 0; r < rows; ++r) {
     quotient[r] = static_cast<double>(x[r]) / static_cast<double>(s[r]);
   }
@@ -30,19 +30,20 @@ AXECERT_CLONES void divide(std::int64_t rows, const float* x, const float* s, do
 /// One column's decisions in double: t = max(|u| − threshold, 0), rounded and clipped. Returns how many of them double cannot
 /// settle (constraint/decision.hpp; `quotient_error` and `settles` inlined so that the loop vectorises).
 AXECERT_CLONES std::int64_t decide_column(std::int64_t rows, const double* u, const double* lambda, const double* error,
-                                          double weight, const double* low, const double* high, double* shrunk, double* q) {
+                                          double weight, const double* low, const double* high,
+                                          double* __restrict shrunk, double* __restrict q) {
   std::int64_t doubtful = 0;
   for (std::int64_t r = 0; r < rows; ++r) {
     const double threshold = lambda[r] * weight;
     const double size = std::fabs(u[r]);
-    const double t = size - threshold > 0 ? size - threshold : 0;
+    const double over = size - threshold;
+    const double t = over > 0 ? over : 0;
     const double nearest = nearest_even(t);
     const double bound = (size + threshold) * 0x1p-49 + error[r] * weight * (1 + 0x1p-49) + 0x1p-1000;
     const double distance = std::fabs(t - nearest);
-    doubtful += bound < 0.25 && bound < 0.5 - distance ? 0 : 1;
-    const double sign = u[r] < 0 ? -1 : 1;
-    shrunk[r] = sign * t;
-    const double signed_nearest = sign * nearest;
+    doubtful += (bound < 0.25) & (bound < 0.5 - distance) ? 0 : 1;
+    shrunk[r] = std::copysign(t, u[r]);
+    const double signed_nearest = std::copysign(nearest, u[r]);
     const double capped = signed_nearest < high[r] ? signed_nearest : high[r];
     q[r] = capped > low[r] ? capped : low[r];
   }

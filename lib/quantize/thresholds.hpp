@@ -1,5 +1,6 @@
-// The soft thresholds of a block of rows: λ of every (node, row) for any scale, without sorting again. `ThresholdTable` lays out
-// constraint/soft_threshold.hpp for the sweep's loops over rows. Source: AXE (arXiv 2409.17092) eqs. 14, 16; design §3.4, §3.8.
+// The soft thresholds of a block of rows: λ of every (node, row) for any scale. `ThresholdTable` finds them without sorting, by
+// Michelot's iteration, in loops over rows that vectorise; constraint/soft_threshold.hpp has the formula in its three readings
+// and the exact value. Sources: AXE (arXiv 2409.17092) eqs. 14, 16; Michelot, JOTA 1986; design §3.4, §3.8.
 #pragma once
 
 #include <cstdint>
@@ -25,23 +26,22 @@ class ThresholdTable {
                  std::vector<double>& error) const;
 
   /// What a column pays per unit of λ, [K].
-  const double* costs() const { return cost_as_double_.data(); }
+  const double* costs() const { return cost_.data(); }
 
   /// λ·cost of one column and row for scale s, exactly, from the same floats.
   Rational exact(std::int64_t column, std::int64_t row, float scale) const;
 
  private:
-  std::vector<double> weights_of(std::int64_t node, std::int64_t row) const;
-
   const BudgetStage& stage_;
   std::int64_t rows_;
   const std::vector<float>& target_;
   Centring centring_;
-  std::uint64_t radius_;
-  std::vector<double> cost_as_double_;                 // [K]
-  std::vector<std::vector<std::int64_t>> columns_;     // [nodes]
-  std::vector<std::vector<std::int64_t>> cost_;        // [nodes][columns]
-  std::vector<SoftThreshold> table_;                   // [nodes, rows]
+  double radius_;
+  std::vector<double> cost_;                        // [K] integers
+  std::vector<std::vector<std::int64_t>> columns_;  // [nodes]
+  std::vector<double> mean_;                        // [nodes, rows], 0 when not centred
+  std::vector<double> largest_;                     // [nodes, rows] max |w|
+  std::vector<double> spent_;                       // [nodes, rows] Σ c m over the node, m = |w − mean|
 };
 
 }  // namespace axe
