@@ -18,7 +18,7 @@ using namespace axe;
 struct Sample {
   tiny::Bytes certificate;
   tiny::Bytes weights;
-  std::vector<axc_range> scratch;
+  std::vector<std::int64_t> scratch;
   axc_layer layer;
 };
 
@@ -57,7 +57,7 @@ Sample make_sample(std::int64_t group, bool per_channel) {
   if (!axc_next_layer(&open, &sample.layer)) throw std::logic_error("refused");
   sample.layer.weights = reinterpret_cast<const signed char*>(sample.weights.data() + tiny::extent_of(sample.weights, "bench.weight").begin);
   sample.layer.bias = nullptr;
-  sample.scratch.resize(2 * static_cast<std::size_t>(open.most_nodes));
+  sample.scratch.resize(4 * static_cast<std::size_t>(open.most_nodes));
   return sample;
 }
 
@@ -94,7 +94,7 @@ void read_only(benchmark::State& state) {
 
 void core(benchmark::State& state) {
   const Sample& sample = sample_of(state.range(0), state.range(1) != 0);
-  std::vector<axc_range> scratch = sample.scratch;
+  std::vector<std::int64_t> scratch = sample.scratch;
   for (auto _ : state) {
     axc_finding finding;
     axc_prove_layer(&sample.layer, scratch.data(), &finding);

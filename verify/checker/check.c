@@ -213,7 +213,7 @@ static void look_for_uncovered(const job* j, const axc_certificate* all) {
   (void)conclude(j->report, AXC_INCOMPLETE, AXC_UNCOVERED, 1, 0);
 }
 
-static void check_layers(const job* j, axc_certificate* certificate, axc_range* scratch) {
+static void check_layers(const job* j, axc_certificate* certificate, int64_t* scratch) {
   axc_layer layer;
   axc_finding finding;
   const axc_certificate all = *certificate;
@@ -237,7 +237,7 @@ size_t axc_scratch_size(const unsigned char* bytes, size_t size) {
   axc_certificate certificate;
   size_t position = 0;
   if (axc_open(bytes, size, &certificate, &position) != AXC_PROVED) return 0;
-  return (size_t)certificate.most_nodes * 2 * sizeof(axc_range);
+  return (size_t)certificate.most_nodes * 4 * sizeof(int64_t);
 }
 
 /* With scratch NULL, allocates it. */
@@ -251,10 +251,10 @@ static axc_verdict check(const job* j, size_t certificate_size, void* scratch, s
     return j->report->verdict;
   }
   j->report->nodes_total = certificate.nodes_total;
-  const size_t needed = (size_t)certificate.most_nodes * 2 * sizeof(axc_range);
+  const size_t needed = (size_t)certificate.most_nodes * 4 * sizeof(int64_t);
   void* own = scratch == NULL ? malloc(needed) : NULL;
   if (scratch == NULL) scratch_size = needed;
-  axc_range* memory = scratch == NULL ? own : scratch;
+  int64_t* memory = scratch == NULL ? own : scratch;
   (void)conclude(j->report, AXC_SAFE, AXC_PROVED, 0, 0);
   if (memory == NULL || scratch_size < needed) {
     (void)conclude(j->report, AXC_INCOMPLETE, AXC_NO_SCRATCH, 0, 0);

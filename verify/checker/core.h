@@ -3,6 +3,8 @@
 #ifndef AXECERT_CHECKER_CORE_H
 #define AXECERT_CHECKER_CORE_H
 
+#include <string.h>
+
 #include "checker.h"
 
 /* Every limit of the format. With these, for every register of every dot product,
@@ -68,8 +70,27 @@ typedef struct {
 
 /* ---- range.c: the core ---- */
 
-int64_t axc_load32(const unsigned char* bytes);
-int64_t axc_load64(const unsigned char* bytes);
+/* Little-endian integers, at any address. Written out per byte they are not vectorised, so machines of that order copy them. */
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && !defined(AXC_ANY_BYTE_ORDER)
+static inline int64_t axc_load32(const unsigned char* b) {
+  int32_t value;
+  memcpy(&value, b, sizeof value);
+  return value;
+}
+static inline int64_t axc_load64(const unsigned char* b) {
+  int64_t value;
+  memcpy(&value, b, sizeof value);
+  return value;
+}
+#else
+static inline int64_t axc_load32(const unsigned char* b) {
+  const uint32_t u = (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
+  return u <= INT32_MAX ? (int64_t)u : (int64_t)u - ((int64_t)1 << 32);
+}
+static inline int64_t axc_load64(const unsigned char* b) {
+  return axc_load32(b + 4) * ((int64_t)1 << 32) + (axc_load32(b) & INT64_C(0xffffffff));
+}
+#endif
 
 /* Registers that `values` values of the level below meet in. */
 int64_t axc_nodes(const axc_stage* stage, int64_t values);
@@ -84,8 +105,8 @@ typedef struct {
 } axc_finding;
 
 /* Recomputes every register of every row of `layer` and compares; then the verdict, the worst register and its witness.
- * Requires the limits above and scratch of 2 · stage[0].nodes ranges. */
-void axc_prove_layer(const axc_layer* layer, axc_range* scratch, axc_finding* finding);
+ * Requires the limits above and scratch of 4 · stage[0].nodes integers. */
+void axc_prove_layer(const axc_layer* layer, int64_t* scratch, axc_finding* finding);
 
 /* ---- container.c: the certificate ---- */
 

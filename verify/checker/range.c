@@ -10,17 +10,19 @@
 #define AXC_EVERY_TARGET
 #endif
 
-int64_t axc_load32(const unsigned char* b) {
-  const uint32_t u = (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
-  return u <= INT32_MAX ? (int64_t)u : (int64_t)u - ((int64_t)1 << 32);
-}
+/* What the clones call must become part of them. */
+#if defined(__GNUC__)
+#define AXC_INLINE static inline __attribute__((always_inline))
+#else
+#define AXC_INLINE static inline
+#endif
 
-int64_t axc_load64(const unsigned char* b) {
-  const uint64_t low = (uint64_t)b[0] | (uint64_t)b[1] << 8 | (uint64_t)b[2] << 16 | (uint64_t)b[3] << 24;
-  const uint64_t high = (uint64_t)b[4] | (uint64_t)b[5] << 8 | (uint64_t)b[6] << 16 | (uint64_t)b[7] << 24;
-  const uint64_t u = high << 32 | low;
-  return u <= INT64_MAX ? (int64_t)u : -(int64_t)(UINT64_MAX - u) - 1;
-}
+/* Rows are short and processed one by one, so the processor does not see the next one coming: ask for its first bytes. */
+#if defined(__GNUC__) && !defined(__FRAMAC__)
+#define AXC_FETCH(address) __builtin_prefetch(address)
+#else
+#define AXC_FETCH(address) (void)(address)
+#endif
 
 static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
@@ -46,122 +48,171 @@ static axc_range limits_of(const axc_stage* stage) {
   return limits;
 }
 
-/* ---- sums over one register's weights ---- */
+/* ---- one stage of one row ---- */
 
+/* Entry n of each array is one register's: [final_lower, final_upper] is the range of the complete sum, [partial_lower,
+ * partial_upper] that of all partial sums. */
 typedef struct {
-  int64_t positive; /* P = Σ max(w, 0) */
-  int64_t negative; /* N = Σ min(w, 0) */
-} sign_sums;
+  int64_t* final_lower;
+  int64_t* final_upper;
+  int64_t* partial_lower;
+  int64_t* partial_upper;
+} ranges;
 
-/* Of `count` ≤ 128 adjacent weights. Both sums are within 128 · 128 = 2^14, so 16 bits hold them. */
-static inline void add_chunk(const signed char* w, int64_t count, sign_sums* sums) {
-  int16_t total = 0;
-  int16_t positive = 0;
+/* P = Σ max(w, 0) and N = Σ min(w, 0) of `count` ≤ 128 adjacent weights: both within 128 · 128 = 2^14, so 16 bits hold them. */
+AXC_INLINE void add_few(const signed char* w, int64_t count, int64_t* positive, int64_t* negative) {
+  int16_t total = 0, above = 0;
   for (int64_t i = 0; i < count; ++i) {
-    const signed char above = w[i] > 0 ? w[i] : 0;
     total = (int16_t)(total + w[i]);
-    positive = (int16_t)(positive + above);
+    above = (int16_t)(above + (w[i] > 0 ? w[i] : 0));
   }
-  sums->positive += positive;
-  sums->negative += total - positive; /* min(w, 0) = w − max(w, 0) */
+  *positive += above;
+  *negative += total - above; /* min(w, 0) = w − max(w, 0) */
 }
 
-static inline sign_sums adjacent_sums(const signed char* w, int64_t count) {
-  sign_sums sums = {0, 0};
+/* The same of any number. */
+AXC_INLINE void add_adjacent(const signed char* w, int64_t count, int64_t* positive, int64_t* negative) {
   int64_t i = 0;
-  for (; i + 128 <= count; i += 128) add_chunk(w + i, 128, &sums);
-  if (i + 64 <= count) {
-    add_chunk(w + i, 64, &sums);
-    i += 64;
-  }
-  for (; i < count; ++i) {
-    sums.positive += w[i] > 0 ? w[i] : 0;
-    sums.negative += w[i] < 0 ? w[i] : 0;
-  }
-  return sums;
+  for (; i + 128 <= count; i += 128) add_few(w + i, 128, positive, negative);
+  add_few(w + i, count - i, positive, negative);
 }
 
-static inline sign_sums strided_sums(const signed char* w, int64_t count, int64_t stride) {
-  sign_sums sums = {0, 0};
-  for (int64_t i = 0; i < count; i += stride) {
-    sums.positive += w[i] > 0 ? w[i] : 0;
-    sums.negative += w[i] < 0 ? w[i] : 0;
-  }
-  return sums;
+/* Sums of eight weights in one 64-bit word. Read as bytes x_0 … x_7 the word splits into
+ *   above: max(w, 0) per byte;   moved: w + 128 per byte (the sign bit flipped).
+ * Two bytes of `above` add up to at most 254 and stay in their byte; two of `moved` to at most 510, in 16 bits. The result has
+ * four fields of 16 bits: Σ above, Σ moved, Σ above, Σ moved of four weights each, at most 4 · 255 = 1020. */
+AXC_INLINE uint64_t eight_weights(const signed char* w) {
+  const uint64_t even = UINT64_C(0x00ff00ff00ff00ff), low = UINT64_C(0x0000ffff0000ffff);
+  uint64_t x;
+  memcpy(&x, w, 8); /* in which order the bytes come does not matter to a sum */
+  const uint64_t signs = x & UINT64_C(0x8080808080808080);
+  const uint64_t below = (signs << 1) - (signs >> 7); /* 255 in each byte that is negative */
+  uint64_t above = x & ~below;
+  uint64_t moved = x ^ UINT64_C(0x8080808080808080);
+  above = (above + (above >> 8)) & even;
+  moved = (moved & even) + ((moved >> 8) & even);
+  return ((above + (above >> 16)) & low) + ((moved + (moved << 16)) & ~low);
 }
 
-/* Σ w·[box] when every input has the same box: [lower·P + upper·N, upper·P + lower·N]. */
-static inline axc_range scaled(sign_sums sums, int64_t lower, int64_t upper) {
-  const axc_range range = {lower * sums.positive + upper * sums.negative, upper * sums.positive + lower * sums.negative};
-  return range;
-}
-
-static inline axc_range plus(axc_range range, int64_t initial) {
-  const axc_range sum = {range.lower + initial, range.upper + initial};
-  return sum;
-}
-
-/* ---- one stage of one row: final[node] is the range of the complete sum, partial[node] that of all partial sums ---- */
-
-/* The lowest stage when one box serves all inputs. */
-AXC_EVERY_TARGET
-static void lowest_uniform(const axc_layer* layer, const signed char* w, int64_t initial, axc_range* final, axc_range* partial) {
-  const axc_stage* stage = &layer->stage[0];
-  const int64_t lower = axc_load32(layer->box_lower);
-  const int64_t upper = axc_load32(layer->box_upper);
-  const int64_t block = block_of(stage, layer->cols);
-  int64_t node = 0;
-  for (int64_t begin = 0; begin < layer->cols; begin += block) {
-    const int64_t count = smaller(block, layer->cols - begin);
-    for (int64_t lane = 0; lane < smaller(stage->stride, count); ++lane, ++node) {
-      const sign_sums sums = stage->stride == 1 ? adjacent_sums(w + begin, count)
-                                                : strided_sums(w + begin + lane, count - lane, stage->stride);
-      final[node] = plus(scaled(sums, lower, upper), initial);
-      partial[node] = plus(scaled(sums, smaller(0, lower), larger(0, upper)), initial);
+/* P and N of the tiles of 8 · `words` weights that fit into `cols`; returns their number. words ≤ 16, so that a field, and two of
+ * them together, hold at most 2 · 16 · 1020 = 32640 < 2^16. */
+AXC_INLINE int64_t sum_tiles(const signed char* restrict w, int64_t cols, int64_t ahead, int64_t words,
+                             int64_t* restrict positive, int64_t* restrict negative) {
+  const int64_t tiles = cols / (8 * words);
+  for (int64_t begin = 0; begin < tiles; begin += 16) {
+    const int64_t end = smaller(begin + 16, tiles);
+    for (int64_t i = 8 * words * begin; i < 8 * words * end; i += 64) AXC_FETCH(w + ahead + i);
+    for (int64_t tile = begin; tile < end; ++tile) {
+      uint64_t sum = 0;
+      for (int64_t i = 0; i < words; ++i) sum += eight_weights(w + 8 * (words * tile + i));
+      sum += sum >> 32;
+      positive[tile] = (int64_t)(sum & 0xffff);
+      negative[tile] = (int64_t)(sum >> 16 & 0xffff) - 128 * 8 * words - positive[tile]; /* min(w, 0) = w − max(w, 0) */
     }
   }
+  return tiles;
 }
 
-/* One register of the lowest stage with a box per input: the weights at first, first + stride, … before end. */
-static inline void add_products(const axc_layer* layer, const signed char* w, int64_t first, int64_t end, int64_t stride,
-                                axc_range* final, axc_range* partial) {
-  for (int64_t k = first; k < end; k += stride) {
-    const int64_t at_lower = w[k] * axc_load32(layer->box_lower + 4 * k);
-    const int64_t at_upper = w[k] * axc_load32(layer->box_upper + 4 * k);
-    const int64_t least = smaller(at_lower, at_upper);
-    const int64_t greatest = larger(at_lower, at_upper);
-    final->lower += least;
-    final->upper += greatest;
-    partial->lower += smaller(0, least);
-    partial->upper += larger(0, greatest);
+/* P and N of every register of the lowest stage. */
+AXC_EVERY_TARGET
+static void sum_weights(const signed char* restrict w, int64_t cols, int64_t ahead, int64_t block, int64_t stride, int64_t* restrict positive,
+                        int64_t* restrict negative) {
+  int64_t node = 0;
+  if (stride == 1 && block == 64) {
+    node = sum_tiles(w, cols, ahead, 8, positive, negative); /* the most frequent tiles once more, as constants */
+  } else if (stride == 1 && block == 128) {
+    node = sum_tiles(w, cols, ahead, 16, positive, negative);
+  } else if (stride == 1 && block == 32) {
+    node = sum_tiles(w, cols, ahead, 4, positive, negative);
+  } else if (stride == 1 && block % 8 == 0 && block <= 128) {
+    node = sum_tiles(w, cols, ahead, block / 8, positive, negative);
+  } else if (stride == 1 && block == 2) {
+    for (; node < cols / 2; ++node) {
+      const int a = w[2 * node], b = w[2 * node + 1];
+      const int above = (a > 0 ? a : 0) + (b > 0 ? b : 0);
+      positive[node] = above;
+      negative[node] = a + b - above;
+    }
+  }
+  for (int64_t begin = node * block; begin < cols; begin += block) {
+    const int64_t count = smaller(block, cols - begin);
+    const int64_t lanes = smaller(stride, count);
+    for (int64_t lane = 0; lane < lanes; ++lane) positive[node + lane] = negative[node + lane] = 0;
+    if (lanes == 1) {
+      add_adjacent(w + begin, count, positive + node, negative + node);
+    } else {
+      for (int64_t i = 0; i < count; i += lanes) {
+        for (int64_t lane = 0; lane < smaller(lanes, count - i); ++lane) {
+          const int x = w[begin + i + lane];
+          positive[node + lane] += x > 0 ? x : 0;
+          negative[node + lane] += x < 0 ? x : 0;
+        }
+      }
+    }
+    node += lanes;
+  }
+}
+
+/* The lowest stage when every input has the box [lower, upper]: Σ w·[lower, upper] = [lower·P + upper·N, upper·P + lower·N]. On entry
+ * final_lower holds P and final_upper N. */
+AXC_EVERY_TARGET
+static void scale(const ranges* out, int64_t nodes, int64_t lower, int64_t upper, int64_t initial) {
+  int64_t* restrict final_lower = out->final_lower;
+  int64_t* restrict final_upper = out->final_upper;
+  int64_t* restrict partial_lower = out->partial_lower;
+  int64_t* restrict partial_upper = out->partial_upper;
+  if (lower <= 0 && upper >= 0) { /* the box of a partial sum is the box itself */
+    for (int64_t i = 0; i < nodes; ++i) {
+      const int64_t p = final_lower[i], n = final_upper[i];
+      final_lower[i] = partial_lower[i] = initial + lower * p + upper * n;
+      final_upper[i] = partial_upper[i] = initial + upper * p + lower * n;
+    }
+    return;
+  }
+  for (int64_t i = 0; i < nodes; ++i) {
+    const int64_t p = final_lower[i], n = final_upper[i];
+    final_lower[i] = initial + lower * p + upper * n;
+    final_upper[i] = initial + upper * p + lower * n;
+    partial_lower[i] = initial + smaller(0, lower) * p + larger(0, upper) * n;
+    partial_upper[i] = initial + larger(0, upper) * p + smaller(0, lower) * n;
   }
 }
 
 /* The lowest stage when every input has its own box. */
 AXC_EVERY_TARGET
-static void lowest_boxed(const axc_layer* layer, const signed char* w, int64_t initial, axc_range* final, axc_range* partial) {
-  const axc_stage* stage = &layer->stage[0];
-  const int64_t block = block_of(stage, layer->cols);
+static void lowest_boxed(const axc_layer* layer, const signed char* w, int64_t initial, ranges out) {
+  const unsigned char* box_lower = layer->box_lower;
+  const unsigned char* box_upper = layer->box_upper;
+  const int64_t stride = layer->stage[0].stride;
+  const int64_t block = block_of(&layer->stage[0], layer->cols);
   int64_t node = 0;
   for (int64_t begin = 0; begin < layer->cols; begin += block) {
     const int64_t end = begin + smaller(block, layer->cols - begin);
-    for (int64_t lane = 0; lane < smaller(stage->stride, end - begin); ++lane, ++node) {
+    for (int64_t lane = 0; lane < smaller(stride, end - begin); ++lane, ++node) {
       axc_range whole = {initial, initial};
       axc_range parts = {initial, initial};
-      if (stage->stride == 1) {
-        add_products(layer, w, begin, end, 1, &whole, &parts);
-      } else {
-        add_products(layer, w, begin + lane, end, stage->stride, &whole, &parts);
+      for (int64_t k = begin + lane; k < end; k += stride) {
+        const int64_t at_lower = w[k] * axc_load32(box_lower + 4 * k);
+        const int64_t at_upper = w[k] * axc_load32(box_upper + 4 * k);
+        const int64_t least = smaller(at_lower, at_upper);
+        const int64_t greatest = larger(at_lower, at_upper);
+        whole.lower += least;
+        whole.upper += greatest;
+        parts.lower += smaller(0, least);
+        parts.upper += larger(0, greatest);
       }
-      final[node] = whole;
-      partial[node] = parts;
+      out.final_lower[node] = whole.lower;
+      out.final_upper[node] = whole.upper;
+      out.partial_lower[node] = parts.lower;
+      out.partial_upper[node] = parts.upper;
     }
   }
 }
 
 /* A stage above: its values are the final ranges of the `values` registers below. In place: register b·lanes + lane of
  * block b is written when its own values have been read, and its place is at or before every value still to be read. */
-static void higher_stage(const axc_stage* stage, int64_t values, int64_t initial, axc_range* final, axc_range* partial) {
+AXC_EVERY_TARGET
+static void higher_stage(const axc_stage* stage, int64_t values, int64_t initial, ranges out) {
   const int64_t block = block_of(stage, values);
   int64_t node = 0;
   for (int64_t begin = 0; begin < values; begin += block) {
@@ -170,47 +221,56 @@ static void higher_stage(const axc_stage* stage, int64_t values, int64_t initial
       axc_range whole = {initial, initial};
       axc_range parts = {initial, initial};
       for (int64_t v = begin + lane; v < end; v += stage->stride) {
-        whole.lower += final[v].lower;
-        whole.upper += final[v].upper;
-        parts.lower += smaller(0, final[v].lower);
-        parts.upper += larger(0, final[v].upper);
+        whole.lower += out.final_lower[v];
+        whole.upper += out.final_upper[v];
+        parts.lower += smaller(0, out.final_lower[v]);
+        parts.upper += larger(0, out.final_upper[v]);
       }
-      final[node] = whole;
-      partial[node] = parts;
+      out.final_lower[node] = whole.lower;
+      out.final_upper[node] = whole.upper;
+      out.partial_lower[node] = parts.lower;
+      out.partial_upper[node] = parts.upper;
     }
   }
 }
 
-static void compute_stage(const axc_layer* layer, int s, const signed char* w, int64_t constant, axc_range* final,
-                          axc_range* partial) {
-  const int64_t initial = layer->stage[s].from_constant ? constant : 0;
+static void compute_stage(const axc_layer* layer, int s, const signed char* w, int64_t constant, ranges out) {
+  const axc_stage* stage = &layer->stage[s];
+  const int64_t initial = stage->from_constant ? constant : 0;
   if (s > 0) {
-    higher_stage(&layer->stage[s], layer->stage[s - 1].nodes, initial, final, partial);
+    higher_stage(stage, layer->stage[s - 1].nodes, initial, out);
   } else if (layer->channels == 1) {
-    lowest_uniform(layer, w, initial, final, partial);
+    const int64_t ahead = w == layer->weights + (layer->rows - 1) * layer->cols ? 0 : layer->cols;
+    sum_weights(w, layer->cols, ahead, block_of(stage, layer->cols), stage->stride, out.final_lower, out.final_upper);
+    scale(&out, stage->nodes, axc_load32(layer->box_lower), axc_load32(layer->box_upper), initial);
   } else {
-    lowest_boxed(layer, w, initial, final, partial);
+    lowest_boxed(layer, w, initial, out);
   }
 }
 
 /* constant_r = bias_r + Σ_k w_rk · offset_k; |constant| ≤ 2^62 + 2^55. */
 AXC_EVERY_TARGET
 static int64_t constant_of(const axc_layer* layer, const signed char* w, int64_t row) {
-  int64_t constant = layer->bias ? axc_load64(layer->bias + 8 * row) : 0;
+  const int64_t bias = layer->bias ? axc_load64(layer->bias + 8 * row) : 0;
+  int64_t sum = 0;
   if (layer->offsets == 1) {
+    int64_t positive = 0, negative = 0;
     const int64_t offset = axc_load32(layer->offset);
-    const sign_sums sums = adjacent_sums(w, offset == 0 ? 0 : layer->cols);
-    return constant + offset * (sums.positive + sums.negative);
+    if (offset != 0) add_adjacent(w, layer->cols, &positive, &negative);
+    return bias + offset * (positive + negative);
   }
-  for (int64_t k = 0; k < layer->offsets; ++k) constant += w[k] * axc_load32(layer->offset + 4 * k);
-  return constant;
+  for (int64_t k = 0; k < layer->offsets; ++k) sum += w[k] * axc_load32(layer->offset + 4 * k);
+  return bias + sum;
 }
 
 AXC_EVERY_TARGET
-static int weights_within(const signed char* w, int64_t count, signed char lower, signed char upper) {
-  unsigned char outside = 0;
-  for (int64_t k = 0; k < count; ++k) outside = (unsigned char)(outside | (w[k] < lower) | (w[k] > upper));
-  return outside == 0;
+static int weights_within(const signed char* w, int64_t count, axc_range range) {
+  signed char least = INT8_MAX, greatest = INT8_MIN;
+  for (int64_t k = 0; k < count; ++k) {
+    least = w[k] < least ? w[k] : least;
+    greatest = w[k] > greatest ? w[k] : greatest;
+  }
+  return least >= range.lower && greatest <= range.upper;
 }
 
 /* ---- comparing ---- */
@@ -229,12 +289,14 @@ static int64_t margin_of(axc_range range, axc_range limits, int* upper) {
   return smaller(above, below);
 }
 
+static int64_t load_end(const unsigned char* ends, int wide, int64_t i) {
+  return wide ? axc_load64(ends + 8 * i) : axc_load32(ends + 4 * i);
+}
+
 static axc_range claimed_range(const axc_layer* layer, int64_t row, int s, int64_t node) {
   const axc_stage* stage = &layer->stage[s];
   const int64_t i = row * stage->nodes + node;
-  axc_range range;
-  range.lower = stage->wide ? axc_load64(stage->lower + 8 * i) : axc_load32(stage->lower + 4 * i);
-  range.upper = stage->wide ? axc_load64(stage->upper + 8 * i) : axc_load32(stage->upper + 4 * i);
+  const axc_range range = {load_end(stage->lower, stage->wide, i), load_end(stage->upper, stage->wide, i)};
   return range;
 }
 
@@ -259,47 +321,81 @@ typedef struct {
   int upper;
 } worst_register;
 
-/* Compares one stage of one row with its claims, and keeps the worst register seen. 0 when a claim is wrong. */
-static int compare_stage(const axc_layer* layer, int64_t row, int s, const axc_range* ranges, worst_register* worst,
-                         axc_finding* finding) {
-  const axc_range limits = limits_of(&layer->stage[s]);
-  for (int64_t node = 0; node < layer->stage[s].nodes; ++node) {
-    const axc_range claimed = claimed_range(layer, row, s, node);
-    int upper = 0;
-    if (claimed.lower != ranges[node].lower || claimed.upper != ranges[node].upper) {
-      upper = claimed.lower == ranges[node].lower;
-      find(finding, upper ? AXC_UPPER : AXC_LOWER, place_of_end(layer, row, s, node, upper), row, s, node);
-      finding->claimed = claimed;
-      finding->recomputed = ranges[node];
-      finding->limits = limits;
-      return 0;
-    }
-    const int64_t margin = margin_of(ranges[node], limits, &upper);
-    if (worst->row < 0 || margin < worst->margin) {
-      const worst_register here = {margin, row, s, node, upper};
-      *worst = here;
-    }
-    ++finding->nodes_checked;
+/* Whether the claims, from `claimed` on, are `ends`. */
+AXC_EVERY_TARGET
+static int equals(const unsigned char* claimed, int wide, const int64_t* ends, int64_t count) {
+  int64_t different = 0;
+  if (wide) {
+    for (int64_t i = 0; i < count; ++i) different |= axc_load64(claimed + 8 * i) ^ ends[i];
+  } else {
+    for (int64_t i = 0; i < count; ++i) different |= axc_load32(claimed + 4 * i) ^ ends[i];
   }
+  return different == 0;
+}
+
+/* [least lower end, greatest upper end]: its margin is the smallest of all. */
+AXC_EVERY_TARGET
+static axc_range hull(const int64_t* lower, const int64_t* upper, int64_t count) {
+  axc_range all = {INT64_MAX, INT64_MIN};
+  for (int64_t i = 0; i < count; ++i) {
+    all.lower = smaller(all.lower, lower[i]);
+    all.upper = larger(all.upper, upper[i]);
+  }
+  return all;
+}
+
+/* Compares one stage of one row with its claims, and keeps the worst register seen. 0 when a claim is wrong. */
+static int compare_stage(const axc_layer* layer, int64_t row, int s, const int64_t* lower, const int64_t* upper,
+                         worst_register* worst, axc_finding* finding) {
+  const axc_stage* stage = &layer->stage[s];
+  const axc_range limits = limits_of(stage);
+  int64_t node = 0;
+  int at_upper = 0;
+  if (!equals(place_of_end(layer, row, s, 0, 0), stage->wide, lower, stage->nodes) ||
+      !equals(place_of_end(layer, row, s, 0, 1), stage->wide, upper, stage->nodes)) {
+    axc_range claimed = claimed_range(layer, row, s, node);
+    while (node < stage->nodes - 1 && claimed.lower == lower[node] && claimed.upper == upper[node]) {
+      claimed = claimed_range(layer, row, s, ++node);
+    }
+    at_upper = claimed.lower == lower[node];
+    find(finding, at_upper ? AXC_UPPER : AXC_LOWER, place_of_end(layer, row, s, node, at_upper), row, s, node);
+    const axc_range recomputed = {lower[node], upper[node]};
+    finding->claimed = claimed;
+    finding->recomputed = recomputed;
+    finding->limits = limits;
+    finding->nodes_checked += node;
+    return 0;
+  }
+  finding->nodes_checked += stage->nodes;
+  const int64_t margin = margin_of(hull(lower, upper, stage->nodes), limits, &at_upper);
+  if (worst->row >= 0 && margin >= worst->margin) return 1;
+  for (; node < stage->nodes; ++node) {
+    const axc_range range = {lower[node], upper[node]};
+    if (margin_of(range, limits, &at_upper) == margin) break;
+  }
+  const worst_register here = {margin, row, s, node, at_upper};
+  *worst = here;
   return 1;
 }
 
 /* All registers of one row. 0 when a weight or a claim is wrong. */
-static int prove_row(const axc_layer* layer, int64_t row, axc_range* final, axc_range* partial, worst_register* worst,
-                     axc_finding* finding) {
+static int prove_row(const axc_layer* layer, int64_t row, ranges memory, worst_register* worst, axc_finding* finding) {
   const signed char* w = layer->weights + row * layer->cols;
-  const signed char lower = (signed char)layer->weight_range.lower;
-  const signed char upper = (signed char)layer->weight_range.upper;
-  if (!weights_within(w, layer->cols, lower, upper)) {
+  const axc_range range = layer->weight_range;
+  if (!weights_within(w, layer->cols, range)) {
     int64_t k = 0;
-    while (k < layer->cols - 1 && w[k] >= lower && w[k] <= upper) ++k;
+    while (k < layer->cols - 1 && w[k] >= range.lower && w[k] <= range.upper) ++k;
     find(finding, AXC_WEIGHT, (const unsigned char*)w + k, row, -1, -1);
     return 0;
   }
   const int64_t constant = constant_of(layer, w, row);
   for (int s = 0; s < layer->stages; ++s) {
-    compute_stage(layer, s, w, constant, final, partial);
-    if (!compare_stage(layer, row, s, layer->stage[s].final_value ? final : partial, worst, finding)) return 0;
+    const int final = layer->stage[s].final_value;
+    compute_stage(layer, s, w, constant, memory);
+    if (!compare_stage(layer, row, s, final ? memory.final_lower : memory.partial_lower,
+                       final ? memory.final_upper : memory.partial_upper, worst, finding)) {
+      return 0;
+    }
   }
   return 1;
 }
@@ -316,19 +412,20 @@ static int64_t first_input_outside(const axc_layer* layer) {
 }
 
 /* The worst register's end when every input's box is the witness alone: what these inputs really reach. */
-static int64_t end_on_witness(const axc_layer* layer, axc_range* final, axc_range* partial) {
+static int64_t end_on_witness(const axc_layer* layer, ranges memory) {
   axc_layer pinned = *layer;
   const signed char* w = layer->weights + layer->worst_row * layer->cols;
   const int64_t constant = constant_of(layer, w, layer->worst_row);
   pinned.box_lower = layer->witness;
   pinned.box_upper = layer->witness;
   pinned.channels = layer->cols;
-  for (int s = 0; s <= layer->worst_stage; ++s) compute_stage(&pinned, s, w, constant, final, partial);
-  const axc_range reached = layer->stage[layer->worst_stage].final_value ? final[layer->worst_node] : partial[layer->worst_node];
-  return layer->worst_upper ? reached.upper : reached.lower;
+  for (int s = 0; s <= layer->worst_stage; ++s) compute_stage(&pinned, s, w, constant, memory);
+  const int64_t* final = layer->worst_upper ? memory.final_upper : memory.final_lower;
+  const int64_t* partial = layer->worst_upper ? memory.partial_upper : memory.partial_lower;
+  return (layer->stage[layer->worst_stage].final_value ? final : partial)[layer->worst_node];
 }
 
-static void judge_witness(const axc_layer* layer, axc_range* final, axc_range* partial, axc_finding* finding) {
+static void judge_witness(const axc_layer* layer, ranges memory, axc_finding* finding) {
   const int s = layer->worst_stage;
   const int64_t outside = first_input_outside(layer);
   if (outside < layer->cols) {
@@ -340,7 +437,7 @@ static void judge_witness(const axc_layer* layer, axc_range* final, axc_range* p
   finding->claimed = range;
   finding->recomputed = range;
   finding->limits = limits_of(&layer->stage[s]);
-  const int64_t reached = end_on_witness(layer, final, partial);
+  const int64_t reached = end_on_witness(layer, memory);
   if (reached != end) {
     find(finding, AXC_WITNESS_VALUE, layer->witness, layer->worst_row, s, layer->worst_node);
     if (layer->worst_upper) finding->recomputed.upper = reached; else finding->recomputed.lower = reached;
@@ -350,16 +447,16 @@ static void judge_witness(const axc_layer* layer, axc_range* final, axc_range* p
   }
 }
 
-void axc_prove_layer(const axc_layer* layer, axc_range* scratch, axc_finding* finding) {
-  axc_range* final = scratch;
-  axc_range* partial = scratch + layer->stage[0].nodes;
+void axc_prove_layer(const axc_layer* layer, int64_t* scratch, axc_finding* finding) {
+  const int64_t nodes = layer->stage[0].nodes;
+  const ranges memory = {scratch, scratch + nodes, scratch + 2 * nodes, scratch + 3 * nodes};
   worst_register worst = {0, -1, 0, 0, 0};
   const axc_range nothing = {0, 0};
   find(finding, AXC_PROVED, NULL, -1, -1, -1);
   finding->claimed = finding->recomputed = finding->limits = nothing;
   finding->nodes_checked = 0;
   for (int64_t row = 0; row < layer->rows; ++row) {
-    if (!prove_row(layer, row, final, partial, &worst, finding)) return;
+    if (!prove_row(layer, row, memory, &worst, finding)) return;
   }
   if ((worst.margin >= 0 ? AXC_SAFE : AXC_UNSAFE) != layer->verdict) {
     find(finding, AXC_VERDICT, NULL, worst.row, worst.stage, worst.node);
@@ -367,6 +464,6 @@ void axc_prove_layer(const axc_layer* layer, axc_range* scratch, axc_finding* fi
              worst.upper != layer->worst_upper) {
     find(finding, AXC_WORST, NULL, worst.row, worst.stage, worst.node);
   } else {
-    judge_witness(layer, final, partial, finding);
+    judge_witness(layer, memory, finding);
   }
 }

@@ -13,9 +13,16 @@ static const uint32_t round_constants[64] = {
 
 static uint32_t rotate(uint32_t x, unsigned n) { return x >> n | x << (32 - n); }
 
+/* §6.2.2, step 3, with the names of the eight variables rotated instead of their values. */
+#define ROUND(a, b, c, d, e, f, g, h, t)                                                                            \
+  do {                                                                                                              \
+    const uint32_t t1 = (h + w[t]) + (g ^ (e & (f ^ g))) + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25));             \
+    d += t1;                                                                                                        \
+    h = t1 + (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & b) ^ (c & (a ^ b)));                            \
+  } while (0)
+
 static void compress(uint32_t state[8], const unsigned char* block) {
   uint32_t w[64];
-  uint32_t v[8];
   for (int t = 0; t < 16; ++t) {
     const unsigned char* p = block + 4 * t;
     w[t] = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | (uint32_t)p[3];
@@ -25,18 +32,22 @@ static void compress(uint32_t state[8], const unsigned char* block) {
     const uint32_t s1 = rotate(w[t - 2], 17) ^ rotate(w[t - 2], 19) ^ w[t - 2] >> 10;
     w[t] = s1 + w[t - 7] + s0 + w[t - 16];
   }
-  for (int i = 0; i < 8; ++i) v[i] = state[i];
-  for (int t = 0; t < 64; ++t) { /* v = a b c d e f g h */
-    const uint32_t s1 = rotate(v[4], 6) ^ rotate(v[4], 11) ^ rotate(v[4], 25);
-    const uint32_t t1 = v[7] + s1 + ((v[4] & v[5]) ^ (~v[4] & v[6])) + round_constants[t] + w[t];
-    const uint32_t s0 = rotate(v[0], 2) ^ rotate(v[0], 13) ^ rotate(v[0], 22);
-    const uint32_t t2 = s0 + ((v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]));
-    for (int i = 7; i > 0; --i) v[i] = v[i - 1];
-    v[4] += t1;
-    v[0] = t1 + t2;
+  for (int t = 0; t < 64; ++t) w[t] += round_constants[t];
+  uint32_t a = state[0], b = state[1], c = state[2], d = state[3], e = state[4], f = state[5], g = state[6], h = state[7];
+  for (int t = 0; t < 64; t += 8) {
+    ROUND(a, b, c, d, e, f, g, h, t);
+    ROUND(h, a, b, c, d, e, f, g, t + 1);
+    ROUND(g, h, a, b, c, d, e, f, t + 2);
+    ROUND(f, g, h, a, b, c, d, e, t + 3);
+    ROUND(e, f, g, h, a, b, c, d, t + 4);
+    ROUND(d, e, f, g, h, a, b, c, t + 5);
+    ROUND(c, d, e, f, g, h, a, b, t + 6);
+    ROUND(b, c, d, e, f, g, h, a, t + 7);
   }
-  for (int i = 0; i < 8; ++i) state[i] += v[i];
+  const uint32_t after[8] = {a, b, c, d, e, f, g, h};
+  for (int i = 0; i < 8; ++i) state[i] += after[i];
 }
+#undef ROUND
 
 void axc_sha256_start(axc_sha256* hash) {
   static const uint32_t initial[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
