@@ -73,7 +73,20 @@ ErrorCorrection make_correction(const LayerProblem& problem, const QuantizeOptio
   }
   if (aims_at_corrected_target(options)) {
     result.target_dampening = options.target_dampening;
-    result.target_factor = factorize(problem, result.order, mean, result.target_dampening, result.dampening_raised);
+    const std::vector<double> target_factor = factorize(problem, result.order, mean, result.target_dampening, result.dampening_raised);
+    // X = (H + ηI)⁻¹ G, rows in sweep order while it is solved for.
+    std::vector<double> solution(static_cast<std::size_t>(K * K));
+    const std::vector<float>& cross = cross_of(problem);
+    for (std::int64_t t = 0; t < K; ++t) {
+      std::copy_n(cross.begin() + result.order[static_cast<std::size_t>(t)] * K, K, solution.begin() + t * K);
+    }
+    solve(K, target_factor, K, solution.data());
+    result.target_operator.resize(static_cast<std::size_t>(K * K));
+    for (std::int64_t t = 0; t < K; ++t) {
+      for (std::int64_t k = 0; k < K; ++k) {
+        result.target_operator[at(result.order[static_cast<std::size_t>(t)], k, K)] = static_cast<float>(solution[at(t, k, K)]);
+      }
+    }
   }
   if (diffuses) {
     std::vector<double> inverse = factor;  // (M Mᵀ)⁻¹ = (M⁻¹)ᵀ M⁻¹, so U = M⁻¹
@@ -103,19 +116,7 @@ std::vector<float> sweep_target(const LayerProblem& problem, const ErrorCorrecti
   const std::int64_t K = problem.cols;
   std::vector<float> target(static_cast<std::size_t>(K * count));
   if (corrected) {
-    const std::vector<float> cross = cross_term(problem, first, count);  // [count, K]
-    std::vector<double> solution(static_cast<std::size_t>(K * count));
-    for (std::int64_t t = 0; t < K; ++t) {
-      for (std::int64_t r = 0; r < count; ++r) {
-        solution[at(t, r, count)] = cross[at(r, correction.order[static_cast<std::size_t>(t)], K)];
-      }
-    }
-    solve(K, correction.target_factor, count, solution.data());
-    for (std::int64_t t = 0; t < K; ++t) {
-      for (std::int64_t r = 0; r < count; ++r) {
-        target[at(correction.order[static_cast<std::size_t>(t)], r, count)] = static_cast<float>(solution[at(t, r, count)]);
-      }
-    }
+    multiply_add(K, count, K, {correction.target_operator.data(), K}, {problem.weight.data() + first * K, K, true}, target.data(), count);
   } else {
     for (std::int64_t r = 0; r < count; ++r) {
       for (std::int64_t k = 0; k < K; ++k) {

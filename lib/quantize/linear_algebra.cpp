@@ -1,4 +1,4 @@
-// OpenBLAS and LAPACK behind the five functions that the quantizer needs; see linear_algebra.hpp. LAPACK is column-major:
+// OpenBLAS and LAPACK behind the functions that the quantizer needs; see linear_algebra.hpp. LAPACK is column-major:
 // a row-major upper triangle is its lower triangle, transposed.
 #include "axecert/quantize/linear_algebra.hpp"
 
@@ -47,8 +47,16 @@ void solve(std::int64_t n, const std::vector<double>& m, std::int64_t columns, d
   cblas_dtrsm(CblasRowMajor, CblasLeft, CblasUpper, CblasTrans, CblasNonUnit, order, width, 1, m.data(), order, b, width);
 }
 
-void multiply_add(std::int64_t m, std::int64_t n, std::int64_t k, Operand a, Operand b, float* c, std::int64_t c_stride) {
+void multiply_add(std::int64_t m, std::int64_t n, std::int64_t k, Operand<float> a, Operand<float> b, float* c,
+                  std::int64_t c_stride) {
   cblas_sgemm(CblasRowMajor, a.transposed ? CblasTrans : CblasNoTrans, b.transposed ? CblasTrans : CblasNoTrans,
+              static_cast<int>(m), static_cast<int>(n), static_cast<int>(k), 1, a.data, static_cast<int>(a.stride), b.data,
+              static_cast<int>(b.stride), 1, c, static_cast<int>(c_stride));
+}
+
+void multiply_add(std::int64_t m, std::int64_t n, std::int64_t k, Operand<double> a, Operand<double> b, double* c,
+                  std::int64_t c_stride) {
+  cblas_dgemm(CblasRowMajor, a.transposed ? CblasTrans : CblasNoTrans, b.transposed ? CblasTrans : CblasNoTrans,
               static_cast<int>(m), static_cast<int>(n), static_cast<int>(k), 1, a.data, static_cast<int>(a.stride), b.data,
               static_cast<int>(b.stride), 1, c, static_cast<int>(c_stride));
 }

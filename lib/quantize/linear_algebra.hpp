@@ -22,13 +22,17 @@ void invert_upper(std::int64_t n, std::vector<double>& m);
 void solve(std::int64_t n, const std::vector<double>& m, std::int64_t columns, double* b);
 
 /// A row-major matrix, or its transpose, as an operand of a product.
+template <class Number>
 struct Operand {
-  const float* data;
+  const Number* data;
   std::int64_t stride;  ///< elements from one stored row to the next
   bool transposed = false;
 };
 
-/// C += A B, single precision: A is [m, k] and B [k, n] after transposition, C [m, n].
-void multiply_add(std::int64_t m, std::int64_t n, std::int64_t k, Operand a, Operand b, float* c, std::int64_t c_stride);
+/// C += A B: A is [m, k] and B [k, n] after transposition, C [m, n].
+void multiply_add(std::int64_t m, std::int64_t n, std::int64_t k, Operand<float> a, Operand<float> b, float* c,
+                  std::int64_t c_stride);
+void multiply_add(std::int64_t m, std::int64_t n, std::int64_t k, Operand<double> a, Operand<double> b, double* c,
+                  std::int64_t c_stride);
 
 }  // namespace axe

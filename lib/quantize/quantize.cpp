@@ -150,9 +150,7 @@ QuantizedLayer quantize(const LayerProblem& problem, const Datapath& datapath, c
   std::atomic<std::int64_t> next{0}, done{0};
   std::mutex mutex;
   std::exception_ptr failure;
-  double error = 0;
   const std::int64_t blocks = (R + rows_per_block - 1) / rows_per_block;
-  std::vector<double> block_error(static_cast<std::size_t>(blocks));
   const auto work = [&] {
     for (std::int64_t block = next++; block < blocks; block = next++) {
       try {
@@ -166,7 +164,6 @@ QuantizedLayer quantize(const LayerProblem& problem, const Datapath& datapath, c
         if (!result.layer.bias.empty()) {
           std::copy(rows.bias.begin(), rows.bias.end(), result.layer.bias.begin() + first);
         }
-        block_error[static_cast<std::size_t>(block)] = rows.error;
         const std::lock_guard lock(mutex);
         result.statistics.decisions += rows.counts.decisions;
         result.statistics.settled_exactly += rows.counts.settled_exactly;
@@ -195,48 +192,48 @@ QuantizedLayer quantize(const LayerProblem& problem, const Datapath& datapath, c
   if (failure) {
     std::rethrow_exception(failure);
   }
-  for (double e : block_error) {
-    error += e;
-  }
-  if (problem.output_energy > 0) {
-    result.relative_error = std::sqrt(std::max(0.0, (problem.output_energy + error) / problem.output_energy));
-  }
   if (options.constraint != Constraint::none) {
     require_safe(result, datapath);
   }
   result.statistics.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  std::vector<std::int64_t> groups;
+  for (std::int64_t k = 0; k < K; ++k) {
+    groups.push_back(setting.group(k));
+  }
+  result.relative_error = relative_error(problem, result.layer.weights, result.scales, groups);
   return result;
 }
 
 double relative_error(const LayerProblem& problem, const std::vector<std::int8_t>& weights, const std::vector<float>& scales,
                       const std::vector<std::int64_t>& group_of_column) {
-  // error² = (energy − 2 Σ (D·G) ∘ W + Σ (D·H) ∘ D) / energy, row by row.
+  if (!(problem.output_energy > 0)) {
+    return -1;
+  }
+  // error² = (energy − 2 Σ (D·G) ∘ W + Σ (D·H) ∘ D) / energy, blocks of rows at a time.
   const std::int64_t R = problem.rows, K = problem.cols;
-  const std::vector<float>& cross = problem.cross.empty() ? problem.gram : problem.cross;
   const auto groups = static_cast<std::int64_t>(scales.size()) / R;
+  const std::vector<double> gram(problem.gram.begin(), problem.gram.end());
+  const std::vector<double> cross(problem.cross.begin(), problem.cross.end());
   double error = problem.output_energy;
-  std::vector<double> d(static_cast<std::size_t>(K)), product(static_cast<std::size_t>(K));
-  for (std::int64_t r = 0; r < R; ++r) {
-    for (std::int64_t k = 0; k < K; ++k) {
-      const std::int64_t group = groups == 1 ? 0 : group_of_column[static_cast<std::size_t>(k)];
-      d[static_cast<std::size_t>(k)] = static_cast<double>(scales[static_cast<std::size_t>(r * groups + group)]) *
-                                       weights[static_cast<std::size_t>(r * K + k)];
+  for (std::int64_t first = 0; first < R; first += rows_per_block) {
+    const std::int64_t count = std::min(rows_per_block, R - first);
+    std::vector<double> d(static_cast<std::size_t>(count * K)), product(d.size(), 0);
+    for (std::int64_t i = 0; i < count * K; ++i) {
+      const std::int64_t row = first + i / K, group = groups == 1 ? 0 : group_of_column[static_cast<std::size_t>(i % K)];
+      d[static_cast<std::size_t>(i)] = static_cast<double>(scales[static_cast<std::size_t>(row * groups + group)]) *
+                                       weights[static_cast<std::size_t>(first * K + i)];
+    }
+    multiply_add(count, K, K, {d.data(), K}, {gram.data(), K}, product.data(), K);
+    for (std::size_t i = 0; i < d.size(); ++i) {
+      error += d[i] * product[i];
     }
     std::fill(product.begin(), product.end(), 0.0);
-    for (std::int64_t i = 0; i < K; ++i) {
-      const double di = d[static_cast<std::size_t>(i)];
-      if (di == 0) {
-        continue;
-      }
-      const float *h = problem.gram.data() + i * K, *g = cross.data() + i * K, *w = problem.weight.data() + r * K;
-      double sum = 0;
-      for (std::int64_t j = 0; j < K; ++j) {
-        sum += static_cast<double>(h[j]) * d[static_cast<std::size_t>(j)] - 2 * static_cast<double>(g[j]) * static_cast<double>(w[j]);
-      }
-      error += di * sum;
+    multiply_add(count, K, K, {d.data(), K}, {cross.empty() ? gram.data() : cross.data(), K}, product.data(), K);
+    for (std::size_t i = 0; i < d.size(); ++i) {
+      error -= 2 * product[i] * static_cast<double>(problem.weight[static_cast<std::size_t>(first * K) + i]);
     }
   }
-  return problem.output_energy > 0 ? std::sqrt(std::max(0.0, error / problem.output_energy)) : -1;
+  return std::sqrt(std::max(0.0, error / problem.output_energy));
 }
 
 std::string to_text(Corrector corrector) {

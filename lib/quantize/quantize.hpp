@@ -82,7 +82,7 @@ struct QuantizeStatistics {
   int dampening_raised = 0;              ///< times the Cholesky factorization failed and η was raised tenfold
   double dampening_used = 0;
   std::int64_t dead_inputs = 0;          ///< zero diagonal of H
-  double seconds = 0;
+  double seconds = 0;                    ///< of quantizing and its exact check; measuring the error is not in it
 };
 
 struct QuantizedLayer {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "axecert/numeric/error.hpp"
 #include "axecert/quantize/linear_algebra.hpp"
@@ -35,6 +36,32 @@ RowGrid max_based_grid(float least, float most, int bits, bool asymmetric, doubl
     grid.zero_point = static_cast<std::int32_t>(std::clamp(std::nearbyint(steps / 2 - middle / s), 0.0, steps));
   }
   return grid;
+}
+
+/// A factor between those tried around the best one: where the parabola through the three, over the factor's logarithm, is
+/// least; half way to the farther neighbour when that is no news.
+double between(const std::vector<std::pair<double, double>>& tried, double best) {
+  const std::pair<double, double>*below = nullptr, *at = nullptr, *above = nullptr;
+  for (const auto& entry : tried) {
+    if (entry.first == best) {
+      at = &entry;
+    } else if (entry.first < best && (below == nullptr || entry.first > below->first)) {
+      below = &entry;
+    } else if (entry.first > best && (above == nullptr || entry.first < above->first)) {
+      above = &entry;
+    }
+  }
+  if (at == nullptr || below == nullptr || above == nullptr) {
+    return best * (above == nullptr ? 1.1 : 0.9);
+  }
+  const double x = std::log(best), left = std::log(below->first) - x, right = std::log(above->first) - x;
+  const double rise_left = below->second - at->second, rise_right = above->second - at->second;
+  const double curvature = rise_left * right - rise_right * left;
+  double step = curvature > 0 ? (rise_left * right * right - rise_right * left * left) / (2 * curvature) : 0;
+  if (!(std::fabs(step) > 0.02) || step < left || step > right) {
+    step = -left > right ? left / 2 : right / 2;
+  }
+  return std::exp(x + step);
 }
 
 }  // namespace
@@ -115,12 +142,30 @@ class RowBlock {
     double factor = 1;
   };
 
+  /// The block swept at one scale per row.
+  struct Candidate {
+    std::vector<double> factors;       // [count] multiples of the max-based scales
+    std::vector<RowGrid> grid;         // [groups, count]
+    std::vector<float> scales;         // [groups, count]
+    std::vector<double> lowest, highest;
+    std::vector<std::int64_t> bias;    // [count]
+    std::vector<std::uint8_t> usable;  // [count] the integer bias fits at this scale
+    std::vector<float> integers;       // [count, K]
+  };
+
   std::vector<RowGrid> grids(const std::vector<double>& factors) const;
   RowGrid zero_row_grid(std::int64_t row, double factor) const;
-  /// Sweeps the block at these multiples of the max-based scales; returns how many rows got better than before.
-  std::int64_t try_candidate(const std::vector<double>& factors, int passes);
+  Candidate sweep_candidate(const std::vector<double>& factors);
+  RowState state_of(const Candidate& candidate, std::int64_t row) const;
+  /// Refines `state` in at most `passes` passes, with pair moves or without; returns its calibration error less ‖Xw‖².
+  double settle(RowState& state, int passes, bool pairs);
+  /// Sweeps and settles a candidate, keeps what is best; returns how many rows got better than before.
+  std::int64_t try_candidate(const std::vector<double>& factors);
   void search();
   std::int64_t integer_bias(std::int64_t row, float scale) const;
+  void require_bias_fits(std::int64_t row) const;
+  void require_finite(bool finite, std::int64_t row) const;
+  void append(const RowState& state, std::int64_t row, RowBlockResult& result) const;
 
   const LayerSetting& setting_;
   const LayerProblem& problem_;
@@ -130,8 +175,11 @@ class RowBlock {
   std::vector<float> least_, most_;  // [groups, count] smallest and largest weight
   std::vector<ThresholdTable> thresholds_;
   std::vector<Best> best_;
+  std::vector<std::vector<std::pair<double, double>>> errors_;  // per row: factors tried, and their errors
   std::vector<std::uint8_t> bias_fits_;  // at some scale
-  bool refits_;  // a row's scale may follow its integers: it is nobody's given, and no register's account depends on it
+  bool takes_bias_;  // a register takes the integer bias
+  bool refits_;      // a row's scale may follow its integers: it is nobody's given, and no register's account depends on it
+  RowRefiner refiner_;
   SweepCounts counts_;
   std::int64_t moves_ = 0;
 };
@@ -140,7 +188,9 @@ RowBlock::RowBlock(const LayerSetting& setting, std::int64_t first, std::int64_t
     : setting_(setting), problem_(setting.problem()), options_(setting.options()), first_(first), count_(count),
       K_(setting.problem().cols), best_(static_cast<std::size_t>(count)),
       bias_fits_(static_cast<std::size_t>(count)),
-      refits_(setting.options().search_scales && setting.options().scales.empty() && !setting.bias_in_plan()) {
+      takes_bias_(!setting.problem().bias.empty() && setting.groups() == 1),
+      refits_(setting.options().search_scales && setting.options().scales.empty() && !setting.bias_in_plan()),
+      refiner_(setting.refinement()) {
   const ErrorCorrection& correction = setting.correction();
   target_ = sweep_target(problem_, correction, aims_at_corrected_target(options_), first, count);
   base_ = sweep_base(problem_, correction, options_.corrector, target_, first, count);
@@ -148,7 +198,6 @@ RowBlock::RowBlock(const LayerSetting& setting, std::int64_t first, std::int64_t
     const std::int64_t column = correction.order[0];
     first_observed_.assign(target_.begin() + column * count, target_.begin() + (column + 1) * count);
   }
-  linear_ = cross_term(problem_, first, count);
   const auto groups = static_cast<std::size_t>(setting.groups());
   least_.assign(groups * static_cast<std::size_t>(count), 0);
   most_ = least_;
@@ -200,27 +249,28 @@ std::vector<RowGrid> RowBlock::grids(const std::vector<double>& factors) const {
   return result;
 }
 
-std::int64_t RowBlock::try_candidate(const std::vector<double>& factors, int passes) {
+RowBlock::Candidate RowBlock::sweep_candidate(const std::vector<double>& factors) {
   const auto n = static_cast<std::size_t>(count_);
-  const std::vector<RowGrid> grid = grids(factors);
-  std::vector<float> scales(grid.size());
-  std::vector<double> lowest(grid.size()), highest(grid.size());
+  Candidate candidate;
+  candidate.factors = factors;
+  candidate.grid = grids(factors);
   const std::int32_t steps = (1 << setting_.weight_bits()) - 1;
-  for (std::size_t i = 0; i < grid.size(); ++i) {
-    scales[i] = grid[i].scale;
-    lowest[i] = -grid[i].zero_point;
-    highest[i] = steps - grid[i].zero_point;
+  for (const RowGrid& grid : candidate.grid) {
+    candidate.scales.push_back(grid.scale);
+    candidate.lowest.push_back(-grid.zero_point);
+    candidate.highest.push_back(steps - grid.zero_point);
   }
-  std::vector<std::int64_t> bias(n, 0);
-  std::vector<std::uint8_t> usable(n, 1);
-  const bool has_bias = !problem_.bias.empty() && setting_.groups() == 1;
-  for (std::int64_t r = 0; has_bias && r < count_; ++r) {
-    const auto i = static_cast<std::size_t>(r);
-    bias[i] = integer_bias(r, scales[i]);
-    if (options_.constraint != Constraint::none && std::abs(bias[i]) > setting_.bias_limit()) {
-      usable[i] = 0;
-      bias[i] = 0;
+  candidate.bias.assign(n, 0);
+  candidate.usable.assign(n, 1);
+  for (std::size_t r = 0; takes_bias_ && r < n; ++r) {
+    candidate.bias[r] = integer_bias(static_cast<std::int64_t>(r), candidate.scales[r]);
+    if (options_.constraint != Constraint::none && std::abs(candidate.bias[r]) > setting_.bias_limit()) {
+      candidate.usable[r] = 0;
+      candidate.bias[r] = 0;
     }
+  }
+  for (std::size_t r = 0; r < n; ++r) {
+    bias_fits_[r] |= candidate.usable[r];
   }
 
   SweepInput input;
@@ -229,159 +279,187 @@ std::int64_t RowBlock::try_candidate(const std::vector<double>& factors, int pas
   input.correction = &setting_.correction();
   input.base = base_.data();
   input.first_observed = first_observed_.empty() ? nullptr : first_observed_.data();
-  input.scales = scales.data();
+  input.scales = candidate.scales.data();
   input.group_of_column = setting_.group_of_column();
   input.plan = &setting_.plan();
-  input.bias = bias.data();
-  input.lowest = lowest.data();
-  input.highest = highest.data();
+  input.bias = candidate.bias.data();
+  input.lowest = candidate.lowest.data();
+  input.highest = candidate.highest.data();
   // EP-init rounds toward zero inside its ball; the published limits are AXE's.
   input.strict = options_.constraint == Constraint::ep_init ? StrictForm::exact : options_.strict;
   input.diffusion = options_.diffusion;
   input.rounding = options_.constraint == Constraint::ep_init ? Rounding::toward_zero : Rounding::half_even;
   std::vector<double> lambda, lambda_error;
   if (!thresholds_.empty()) {
-    thresholds_[0].at_scales(scales, setting_.groups() > 1, lambda, lambda_error);
+    thresholds_[0].at_scales(candidate.scales, setting_.groups() > 1, lambda, lambda_error);
     input.lambda = &lambda;
     input.lambda_error = &lambda_error;
     input.threshold_cost = thresholds_[0].costs();
     input.exact_threshold = [&](std::int64_t column, std::int64_t row) {
-      return thresholds_[0].exact(column, row, scales[static_cast<std::size_t>(setting_.group(column) * count_ + row)]);
+      return thresholds_[0].exact(column, row, candidate.scales[static_cast<std::size_t>(setting_.group(column) * count_ + row)]);
     };
   }
-  std::vector<float> integers;
-  const SweepCounts counts = sweep(input, integers);
+  const SweepCounts counts = sweep(input, candidate.integers);
   counts_.decisions += counts.decisions;
   counts_.settled_exactly += counts.settled_exactly;
   counts_.clipped = counts.clipped;
   counts_.thresholded = counts.thresholded;
+  counts_.finite = counts.finite;
+  return candidate;
+}
 
+RowState RowBlock::state_of(const Candidate& candidate, std::int64_t row) const {
+  RowState state;
+  const auto r = static_cast<std::size_t>(row);
+  state.q.assign(candidate.integers.begin() + row * K_, candidate.integers.begin() + (row + 1) * K_);
+  state.bias = candidate.bias[r];
+  if (takes_bias_ && setting_.bias_limit() > 0) {  // a smaller scale means a larger integer bias: keep half a step of room
+    state.least_scale = std::fabs(problem_.bias[static_cast<std::size_t>(first_ + row)]) /
+                        (static_cast<double>(setting_.bias_limit()) - 1) / problem_.input.scale;
+  }
+  for (std::int64_t g = 0; g < setting_.groups(); ++g) {
+    const auto at = static_cast<std::size_t>(g * count_ + row);
+    state.scale.push_back(candidate.scales[at]);
+    state.lowest.push_back(candidate.lowest[at]);
+    state.highest.push_back(candidate.highest[at]);
+  }
+  return state;
+}
+
+std::int64_t RowBlock::try_candidate(const std::vector<double>& factors) {
+  const Candidate candidate = sweep_candidate(factors);
   // Gradient of every row: H d − G w, d = s q.
-  std::vector<float> dequantized(integers.size()), gradient(linear_.size());
+  std::vector<float> dequantized(candidate.integers.size()), gradient(linear_.size());
   for (std::int64_t r = 0; r < count_; ++r) {
     for (std::int64_t k = 0; k < K_; ++k) {
       const auto i = static_cast<std::size_t>(r * K_ + k);
-      dequantized[i] = integers[i] * scales[static_cast<std::size_t>(setting_.group(k) * count_ + r)];
+      dequantized[i] = candidate.integers[i] * candidate.scales[static_cast<std::size_t>(setting_.group(k) * count_ + r)];
       gradient[i] = -linear_[i];
     }
   }
   multiply_add(count_, K_, K_, {dequantized.data(), K_}, {problem_.gram.data(), K_}, gradient.data(), K_);
 
   std::int64_t improved = 0;
-  RowRefiner refiner(setting_.refinement());
   for (std::int64_t r = 0; r < count_; ++r) {
     const auto i = static_cast<std::size_t>(r);
-    if (!usable[i]) {
+    if (!candidate.usable[i]) {
       continue;
     }
-    bias_fits_[i] = 1;
-    RowState state;
-    state.q.assign(integers.begin() + r * K_, integers.begin() + (r + 1) * K_);
+    RowState state = state_of(candidate, r);
     state.gradient.assign(gradient.begin() + r * K_, gradient.begin() + (r + 1) * K_);
     state.linear = linear_.data() + r * K_;
-    state.bias = bias[i];
-    if (has_bias && setting_.bias_limit() > 0) {  // a smaller scale means a larger integer bias: keep half a step of room
-      state.least_scale = std::fabs(problem_.bias[static_cast<std::size_t>(first_ + r)]) /
-                          (static_cast<double>(setting_.bias_limit()) - 1) / problem_.input.scale;
-    }
-    std::vector<std::int32_t> zero_points;
-    for (std::int64_t g = 0; g < setting_.groups(); ++g) {
-      const auto at = static_cast<std::size_t>(g * count_ + r);
-      state.scale.push_back(scales[at]);
-      state.lowest.push_back(lowest[at]);
-      state.highest.push_back(highest[at]);
-      zero_points.push_back(grid[at].zero_point);
-    }
-    refiner.load(state, passes > 0);
-    for (int pass = 0; pass < passes; ++pass) {
-      const std::int64_t moved = refiner.descend();
-      moves_ += moved;
-      if (refits_) {
-        refiner.refit_scale();
-      }
-      if (moved == 0) {
-        break;
-      }
-    }
-    const double error = refiner.error();
+    const double error = settle(state, options_.refinement_passes > 0 ? 2 : 0, false);
+    errors_[i].emplace_back(factors[i], error);
     if (error < best_[i].error) {
-      best_[i] = {error, std::move(state), std::move(zero_points), factors[i]};
+      best_[i] = {error, std::move(state), {}, factors[i]};
+      for (std::int64_t g = 0; g < setting_.groups(); ++g) {
+        best_[i].zero_points.push_back(candidate.grid[static_cast<std::size_t>(g * count_ + r)].zero_point);
+      }
       ++improved;
     }
   }
   return improved;
 }
 
+double RowBlock::settle(RowState& state, int passes, bool pairs) {
+  refiner_.load(state, passes > 0);
+  for (int pass = 0; pass < passes; ++pass) {
+    const std::int64_t moved = refiner_.descend() + (pairs ? refiner_.descend_pairs() : 0);
+    moves_ += moved;
+    if (refits_) {
+      refiner_.refit_scale();
+    }
+    if (moved == 0) {
+      break;
+    }
+  }
+  return refiner_.error();
+}
+
 void RowBlock::search() {
   // Upward from just below the max-based scale: a coarser grid spends less of the budget and rounds worse. Once two factors in
   // a row were best for no row of the block, none beyond will be.
   const auto n = static_cast<std::size_t>(count_);
-  const int quick = options_.refinement_passes > 0 ? 2 : 0;
   int fruitless = 0;
-  for (double factor : {0.8, 0.9, 1.0, 1.15, 1.35, 1.6, 1.9, 2.3, 2.8, 3.4, 4.2, 5.2, 6.5, 8.0, 10.0, 13.0}) {
-    const std::int64_t improved = try_candidate(std::vector<double>(n, factor), quick);
+  for (double factor : {0.8, 1.0, 1.25, 1.55, 1.9, 2.35, 2.9, 3.6, 4.5, 5.6, 7.0, 9.0, 12.0}) {
+    const std::int64_t improved = try_candidate(std::vector<double>(n, factor));
     const bool all_rows_found = std::all_of(best_.begin(), best_.end(), [](const Best& best) { return !best.state.q.empty(); });
     fruitless = improved == 0 && all_rows_found ? fruitless + 1 : 0;
     if (fruitless == 2) {
       break;
     }
   }
-  for (double nudge : {0.94, 1.06}) {
+  // Between the coarse factors: where a parabola through a row's best factor and its neighbours is least.
+  for (int round = 0; round < 2; ++round) {
     std::vector<double> factors;
-    for (const Best& best : best_) {
-      factors.push_back(best.factor * nudge);
+    for (std::size_t r = 0; r < n; ++r) {
+      factors.push_back(between(errors_[r], best_[r].factor));
     }
-    try_candidate(factors, quick);
+    try_candidate(factors);
   }
 }
 
 RowBlockResult RowBlock::run() {
   const auto n = static_cast<std::size_t>(count_);
-  if (options_.search_scales && options_.scales.empty()) {
-    search();
-  } else {
-    try_candidate(std::vector<double>(n, 1.0), 0);
-  }
+  const bool searches = options_.search_scales && options_.scales.empty();
   RowBlockResult result;
-  RowRefiner refiner(setting_.refinement());
-  for (std::int64_t r = 0; r < count_; ++r) {
-    Best& best = best_[static_cast<std::size_t>(r)];
-    if (best.state.q.empty()) {
-      const std::string place = "layer " + problem_.name + ", row " + std::to_string(first_ + r);
-      if (bias_fits_[static_cast<std::size_t>(r)]) {
-        throw InputError(place, "the calibration error is not finite", "the weights, H or G are too large for single precision: rescale them");
+  if (!searches && options_.refinement_passes == 0) {
+    // Nothing to choose between: the sweep's integers are the result, and no error is needed.
+    const Candidate candidate = sweep_candidate(std::vector<double>(n, 1.0));
+    for (std::int64_t r = 0; r < count_; ++r) {
+      require_bias_fits(r);
+      require_finite(counts_.finite, r);
+      const RowState state = state_of(candidate, r);
+      append(state, r, result);
+      for (std::int64_t g = 0; g < setting_.groups(); ++g) {
+        result.zero_points.push_back(candidate.grid[static_cast<std::size_t>(g * count_ + r)].zero_point);
       }
-      throw InputError(place, "the bias alone leaves the register that takes it, at every scale that was tried",
-                       "widen that stage, or add the bias outside the datapath");
     }
-    if (options_.refinement_passes > 0) {
-      refiner.load(best.state, true);
-      for (int pass = 0; pass < options_.refinement_passes; ++pass) {
-        std::int64_t moved = refiner.descend();
-        moved += refiner.descend_pairs();
-        if (refits_) {
-          refiner.refit_scale();
-        }
-        moves_ += moved;
-        if (moved == 0) {
-          break;
-        }
-      }
-      best.error = refiner.error();
+  } else {
+    linear_ = cross_term(problem_, first_, count_);
+    errors_.resize(n);
+    if (searches) {
+      search();
+    } else {
+      try_candidate(std::vector<double>(n, 1.0));
     }
-    for (float q : best.state.q) {
-      result.weights.push_back(static_cast<std::int8_t>(q));
+    for (std::int64_t r = 0; r < count_; ++r) {
+      Best& best = best_[static_cast<std::size_t>(r)];
+      require_bias_fits(r);
+      require_finite(!best.state.q.empty(), r);  // no candidate had an error that is a number
+      settle(best.state, options_.refinement_passes, true);
+      append(best.state, r, result);
+      result.zero_points.insert(result.zero_points.end(), best.zero_points.begin(), best.zero_points.end());
     }
-    result.scales.insert(result.scales.end(), best.state.scale.begin(), best.state.scale.end());
-    result.zero_points.insert(result.zero_points.end(), best.zero_points.begin(), best.zero_points.end());
-    if (!problem_.bias.empty() && setting_.groups() == 1) {
-      result.bias.push_back(integer_bias(r, best.state.scale[0]));
-    }
-    result.error += best.error;
   }
   result.counts = counts_;
   result.refinement_moves = moves_;
   return result;
+}
+
+void RowBlock::require_bias_fits(std::int64_t row) const {
+  if (!bias_fits_[static_cast<std::size_t>(row)]) {
+    throw InputError("layer " + problem_.name + ", row " + std::to_string(first_ + row),
+                     "the bias alone leaves the register that takes it, at every scale that was tried",
+                     "widen that stage, or add the bias outside the datapath");
+  }
+}
+
+void RowBlock::require_finite(bool finite, std::int64_t row) const {
+  if (!finite) {
+    throw InputError("layer " + problem_.name + ", row " + std::to_string(first_ + row), "the calibration error is not finite",
+                     "the weights, H or G are too large for single precision: rescale them");
+  }
+}
+
+void RowBlock::append(const RowState& state, std::int64_t row, RowBlockResult& result) const {
+  for (float q : state.q) {
+    result.weights.push_back(static_cast<std::int8_t>(q));
+  }
+  result.scales.insert(result.scales.end(), state.scale.begin(), state.scale.end());
+  if (takes_bias_) {
+    result.bias.push_back(integer_bias(row, state.scale[0]));
+  }
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // Quantizing a block of rows: what all rows of a layer share (LayerSetting), and the search over scales, sweep and refinement
-// of one block (`quantize_rows`). Rows do not depend on one another, so blocks run on threads, and the result does not depend
-// on how many.
+// of one block (`quantize_rows`). Blocks do not depend on one another, so they run on threads, and the result does not depend
+// on how many. (Rows of a block share one thing: the search goes on while any of them gains.)
 #pragma once
 
 #include <cstdint>
@@ -54,7 +54,6 @@ struct RowBlockResult {
   std::vector<float> scales;               ///< [count, groups]
   std::vector<std::int32_t> zero_points;   ///< [count, groups] when asymmetric
   std::vector<std::int64_t> bias;          ///< [count] when the problem has one and a stage takes it
-  double error = 0;                        ///< Σ rows of dᵀHd − 2 dᵀGw: the error less ‖XWᵀ‖²
   SweepCounts counts;
   std::int64_t refinement_moves = 0;
 };

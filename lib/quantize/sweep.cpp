@@ -153,6 +153,7 @@ SweepCounts sweep(const SweepInput& input, std::vector<float>& integers) {
                    {observed.data() + begin * rows, rows}, candidates.data() + end * rows, rows);
     }
   }
+  counts.finite = std::all_of(candidates.begin(), candidates.end(), [](float v) { return std::isfinite(v); });
   return counts;
 }
 

@@ -42,6 +42,7 @@ struct SweepCounts {
   std::int64_t settled_exactly = 0;
   std::int64_t clipped = 0;
   std::int64_t thresholded = 0;
+  bool finite = true;  ///< no candidate overflowed single precision; otherwise the integers mean nothing
 };
 
 /// Runs the sweep; `integers` [rows, K] in column order. Every register's range fits afterwards (BudgetBlock's invariant).
