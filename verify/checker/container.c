@@ -120,25 +120,32 @@ static void key(axc_cursor* c, int64_t layer, const char* name, axc_reason other
   axc_expect(c, name, otherwise);
 }
 
+static void expect(axc_cursor* c, const char* literal) { axc_expect(c, literal, AXC_SYNTAX); }
+
 static void text_key(axc_cursor* c, int64_t layer, const char* name) {
   key(c, layer, name, AXC_SYNTAX);
-  axc_expect(c, "\":\"", AXC_SYNTAX);
+  expect(c, "\":\"");
 }
 
-static void close_text(axc_cursor* c) { axc_expect(c, "\"", AXC_SYNTAX); }
+static void close_text(axc_cursor* c) { expect(c, "\""); }
+
+static int64_t labelled(axc_cursor* c, const char* label, int64_t least, int64_t greatest) {
+  expect(c, label);
+  return axc_number(c, least, greatest);
+}
 
 static axc_range range(axc_cursor* c, int64_t least, int64_t greatest, axc_reason otherwise) {
   axc_range r;
   const size_t begin = c->at;
   r.lower = axc_number(c, INT64_MIN, INT64_MAX);
-  axc_expect(c, " ", AXC_SYNTAX);
-  r.upper = axc_number(c, INT64_MIN, INT64_MAX);
+  r.upper = labelled(c, " ", INT64_MIN, INT64_MAX);
   if (r.lower > r.upper || r.lower < least || r.upper > greatest) axc_fail(c, otherwise, begin);
   return r;
 }
 
-/* The index of the word that stands here: 0, 1 or 2 (c may be NULL for two words only). */
-static int one_of(axc_cursor* cursor, const char* a, const char* b, const char* c) {
+/* The index of the word that stands behind `label`: 0, 1 or 2 (c may be NULL for two words only). */
+static int one_of(axc_cursor* cursor, const char* label, const char* a, const char* b, const char* c) {
+  expect(cursor, label);
   if (axc_accept(cursor, a)) return 0;
   if (axc_accept(cursor, b)) return 1;
   if (c == NULL || !axc_accept(cursor, c)) axc_fail(cursor, AXC_SYNTAX, cursor->at);
@@ -150,22 +157,15 @@ static int one_of(axc_cursor* cursor, const char* a, const char* b, const char* 
 static void read_stage(axc_cursor* c, int64_t layer, int s, axc_stage* stage) {
   key(c, layer, "stage.", AXC_SYNTAX);
   decimal(c, s, AXC_SYNTAX);
-  axc_expect(c, "\":\"", AXC_SYNTAX);
+  expect(c, "\":\"");
   (void)word(c, 0, "_-", 64);
-  axc_expect(c, " width=", AXC_SYNTAX);
-  stage->width = (int)axc_number(c, 1, 64);
-  axc_expect(c, " group=", AXC_SYNTAX);
-  stage->group = axc_number(c, 0, AXC_MOST_GROUP);
-  axc_expect(c, " stride=", AXC_SYNTAX);
-  stage->stride = axc_number(c, 1, AXC_MOST_GROUP);
-  axc_expect(c, " overflow=", AXC_SYNTAX);
-  stage->wraps = one_of(c, "wrap", "saturate", "undefined") == 0;
-  axc_expect(c, " limits=", AXC_SYNTAX);
-  stage->full = one_of(c, "symmetric", "full", NULL) == 1;
-  axc_expect(c, " initial=", AXC_SYNTAX);
-  stage->from_constant = one_of(c, "zero", "constant", NULL) == 1;
-  axc_expect(c, " claim=", AXC_SYNTAX);
-  stage->final_value = one_of(c, "every-partial-sum", "final-value", NULL) == 1;
+  stage->width = (int)labelled(c, " width=", 1, 64);
+  stage->group = labelled(c, " group=", 0, AXC_MOST_GROUP);
+  stage->stride = labelled(c, " stride=", 1, AXC_MOST_GROUP);
+  stage->wraps = one_of(c, " overflow=", "wrap", "saturate", "undefined") == 0;
+  stage->full = one_of(c, " limits=", "symmetric", "full", NULL) == 1;
+  stage->from_constant = one_of(c, " initial=", "zero", "constant", NULL) == 1;
+  stage->final_value = one_of(c, " claim=", "every-partial-sum", "final-value", NULL) == 1;
   close_text(c);
 }
 
@@ -193,12 +193,11 @@ static void read_stages(axc_cursor* c, int64_t number, axc_layer* layer) {
 static void read_operands(axc_cursor* c, int64_t number, axc_layer* layer) {
   text_key(c, number, "operands");
   layer->operands_at = c->at;
-  axc_expect(c, "weights ", AXC_SYNTAX);
+  expect(c, "weights ");
   layer->weight_operand = range(c, INT8_MIN, INT8_MAX, AXC_OPERANDS);
-  axc_expect(c, " activations ", AXC_SYNTAX);
+  expect(c, " activations ");
   layer->activation_operand = range(c, -AXC_MOST_INPUT, AXC_MOST_INPUT, AXC_OPERANDS);
-  axc_expect(c, " ", AXC_SYNTAX);
-  (void)one_of(c, "raw", "recentred", "boxed");
+  (void)one_of(c, " ", "raw", "recentred", "boxed");
   close_text(c);
   if (layer->weight_range.lower < layer->weight_operand.lower || layer->weight_range.upper > layer->weight_operand.upper) {
     axc_fail(c, AXC_WEIGHT_RANGE, layer->weight_range_at);
@@ -209,13 +208,10 @@ static void read_worst(axc_cursor* c, int64_t number, axc_layer* layer) {
   text_key(c, number, "worst");
   layer->worst_at = c->at;
   layer->worst_row = axc_number(c, 0, layer->rows - 1);
-  axc_expect(c, " ", AXC_SYNTAX);
-  layer->worst_stage = (int)axc_number(c, 0, layer->stages - 1);
-  axc_expect(c, " ", AXC_SYNTAX);
+  layer->worst_stage = (int)labelled(c, " ", 0, layer->stages - 1);
   if (c->failure != AXC_PROVED) return;
-  layer->worst_node = axc_number(c, 0, layer->stage[layer->worst_stage].nodes - 1);
-  axc_expect(c, " ", AXC_SYNTAX);
-  layer->worst_upper = one_of(c, "lower", "upper", NULL) == 1;
+  layer->worst_node = labelled(c, " ", 0, layer->stage[layer->worst_stage].nodes - 1);
+  layer->worst_upper = one_of(c, " ", "lower", "upper", NULL) == 1;
   close_text(c);
 }
 
@@ -229,8 +225,7 @@ static void read_metadata(axc_cursor* c, int64_t number, axc_layer* layer) {
   read_name(c, number, layer);
   text_key(c, number, "shape");
   layer->rows = axc_number(c, 1, AXC_MOST_ROWS);
-  axc_expect(c, " ", AXC_SYNTAX);
-  layer->cols = axc_number(c, 1, AXC_MOST_COLS);
+  layer->cols = labelled(c, " ", 1, AXC_MOST_COLS);
   close_text(c);
   text_key(c, number, "weight.sha256");
   hash(c, layer->weight_hash);
@@ -244,7 +239,7 @@ static void read_metadata(axc_cursor* c, int64_t number, axc_layer* layer) {
   if (layer->has_bias) hash(c, layer->bias_hash);
   close_text(c);
   text_key(c, number, "input.source");
-  layer->source = (axc_source)one_of(c, "clamped", "given", "calibrated");
+  layer->source = (axc_source)one_of(c, "", "clamped", "given", "calibrated");
   close_text(c);
   text_key(c, number, "datapath");
   (void)word(c, 1, "_.:=,/-", 200);
@@ -253,7 +248,7 @@ static void read_metadata(axc_cursor* c, int64_t number, axc_layer* layer) {
   read_stages(c, number, layer);
   text_key(c, number, "verdict");
   layer->verdict_at = c->at;
-  layer->verdict = one_of(c, "safe", "unsafe", NULL) == 0 ? AXC_SAFE : AXC_UNSAFE;
+  layer->verdict = one_of(c, "", "safe", "unsafe", NULL) == 0 ? AXC_SAFE : AXC_UNSAFE;
   close_text(c);
   read_worst(c, number, layer);
 }
@@ -442,7 +437,7 @@ static int read_all_layers(axc_certificate* f, size_t size) {
     if (layer.stage[0].nodes > f->most_nodes) f->most_nodes = layer.stage[0].nodes;
     f->nodes_total += layer.rows * nodes; /* every register takes bytes of the file: their number is below its size */
   }
-  axc_expect(c, "}", AXC_SYNTAX);
+  expect(c, "}");
   for (int i = 0; i < 7; ++i) (void)axc_accept(c, " ");
   if (c->at != c->end) axc_fail(c, AXC_SYNTAX, c->at);
   if (f->data_at != size) axc_fail(c, AXC_TRAILING, f->data_at);
@@ -462,14 +457,14 @@ axc_reason axc_open(const unsigned char* bytes, size_t size, axc_certificate* f,
   f->size = size;
   f->next = f->nodes_total = f->most_nodes = f->layers = 0;
   axc_cursor* c = &f->claims;
-  axc_expect(c, "{\"__metadata__\":{\"format\":\"axec 1\",\"digest\":\"", AXC_SYNTAX);
+  expect(c, "{\"__metadata__\":{\"format\":\"axec 1\",\"digest\":\"");
   check_digest(c, size);
-  axc_expect(c, "\",\"tool\":\"", AXC_SYNTAX);
+  expect(c, "\",\"tool\":\"");
   (void)plain_text(c);
-  axc_expect(c, "\",\"assumptions\":\"", AXC_SYNTAX);
+  expect(c, "\",\"assumptions\":\"");
   axc_cursor assumptions = *c;
   (void)plain_text(c);
-  axc_expect(c, "\",\"layers\":\"", AXC_SYNTAX);
+  expect(c, "\",\"layers\":\"");
   f->layers = axc_number(c, 1, AXC_MOST_HEADER);
   close_text(c);
   if (c->failure != AXC_PROVED) return *position = c->failure_at, c->failure;

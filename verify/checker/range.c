@@ -17,7 +17,8 @@
 #define AXC_INLINE static inline
 #endif
 
-/* Rows are short and processed one by one, so the processor does not see the next one coming: ask for its first bytes. */
+/* The sums take long enough that the processor does not look ahead to the next row by itself: ask for it. Nothing but speed
+ * depends on it; the address lies within the weights all the same. */
 #if defined(__GNUC__) && !defined(__FRAMAC__)
 #define AXC_FETCH(address) __builtin_prefetch(address)
 #else
@@ -70,53 +71,53 @@ AXC_INLINE void add_few(const signed char* w, int64_t count, int64_t* positive, 
   *negative += total - above; /* min(w, 0) = w − max(w, 0) */
 }
 
-/* The same of any number. */
-AXC_INLINE void add_adjacent(const signed char* w, int64_t count, int64_t* positive, int64_t* negative) {
+/* The same of any number. `ahead` bytes further, in the next row or here again, lies what is fetched. */
+AXC_INLINE void add_adjacent(const signed char* w, int64_t count, int64_t ahead, int64_t* positive, int64_t* negative) {
   int64_t i = 0;
-  for (; i + 128 <= count; i += 128) add_few(w + i, 128, positive, negative);
+  for (; i + 128 <= count; i += 128) {
+    AXC_FETCH(w + ahead + i);
+    AXC_FETCH(w + ahead + i + 64);
+    add_few(w + i, 128, positive, negative);
+  }
   add_few(w + i, count - i, positive, negative);
 }
 
-/* Sums of eight weights in one 64-bit word. Read as bytes x_0 … x_7 the word splits into
- *   above: max(w, 0) per byte;   moved: w + 128 per byte (the sign bit flipped).
- * Two bytes of `above` add up to at most 254 and stay in their byte; two of `moved` to at most 510, in 16 bits. The result has
- * four fields of 16 bits: Σ above, Σ moved, Σ above, Σ moved of four weights each, at most 4 · 255 = 1020. */
-AXC_INLINE uint64_t eight_weights(const signed char* w) {
-  const uint64_t even = UINT64_C(0x00ff00ff00ff00ff), low = UINT64_C(0x0000ffff0000ffff);
-  uint64_t x;
-  memcpy(&x, w, 8); /* in which order the bytes come does not matter to a sum */
-  const uint64_t signs = x & UINT64_C(0x8080808080808080);
-  const uint64_t below = (signs << 1) - (signs >> 7); /* 255 in each byte that is negative */
-  uint64_t above = x & ~below;
-  uint64_t moved = x ^ UINT64_C(0x8080808080808080);
-  above = (above + (above >> 8)) & even;
-  moved = (moved & even) + ((moved >> 8) & even);
-  return ((above + (above >> 16)) & low) + ((moved + (moved << 16)) & ~low);
-}
+/* The sum of the four 16-bit fields of a word, when it is below 2^16: the product's highest field adds them all. */
+AXC_INLINE int64_t sum_of_fields(uint64_t fields) { return (int64_t)(fields * UINT64_C(0x0001000100010001) >> 48); }
 
-/* P and N of the tiles of 8 · `words` weights that fit into `cols`; returns their number. words ≤ 16, so that a field, and two of
- * them together, hold at most 2 · 16 · 1020 = 32640 < 2^16. */
+/* P and N of the tiles of 8 · `words` weights that fit into `cols`; returns their number. Eight weights make a 64-bit word of bytes:
+ *   above = max(w, 0) per byte; two add up to at most 254 and stay in their byte;
+ *   moved = w + 128 per byte, the sign bit flipped; two add up to at most 510, in 16 bits.
+ * words ≤ 32: a field holds at most 32 · 510 < 2^16, the four of them 32 · 8 · 255 = 65280 < 2^16. */
 AXC_INLINE int64_t sum_tiles(const signed char* restrict w, int64_t cols, int64_t ahead, int64_t words,
                              int64_t* restrict positive, int64_t* restrict negative) {
+  const uint64_t even = UINT64_C(0x00ff00ff00ff00ff), sign = UINT64_C(0x8080808080808080);
   const int64_t tiles = cols / (8 * words);
   for (int64_t begin = 0; begin < tiles; begin += 16) {
     const int64_t end = smaller(begin + 16, tiles);
     for (int64_t i = 8 * words * begin; i < 8 * words * end; i += 64) AXC_FETCH(w + ahead + i);
     for (int64_t tile = begin; tile < end; ++tile) {
-      uint64_t sum = 0;
-      for (int64_t i = 0; i < words; ++i) sum += eight_weights(w + 8 * (words * tile + i));
-      sum += sum >> 32;
-      positive[tile] = (int64_t)(sum & 0xffff);
-      negative[tile] = (int64_t)(sum >> 16 & 0xffff) - 128 * 8 * words - positive[tile]; /* min(w, 0) = w − max(w, 0) */
+      uint64_t above_fields = 0, moved_fields = 0;
+      for (int64_t i = 0; i < words; ++i) {
+        uint64_t x;
+        memcpy(&x, w + 8 * (words * tile + i), 8); /* in which order the bytes come does not matter to a sum */
+        const uint64_t below = ((x & sign) << 1) - ((x & sign) >> 7); /* 255 in each byte that is negative */
+        const uint64_t above = x & ~below;
+        const uint64_t moved = x ^ sign;
+        above_fields += (above + (above >> 8)) & even;
+        moved_fields += (moved & even) + ((moved >> 8) & even);
+      }
+      positive[tile] = sum_of_fields(above_fields);
+      negative[tile] = sum_of_fields(moved_fields) - 128 * 8 * words - positive[tile]; /* min(w, 0) = w − max(w, 0) */
     }
   }
   return tiles;
 }
 
-/* P and N of every register of the lowest stage. */
+/* P and N of every register of the lowest stage: w[0 … cols) is one row. */
 AXC_EVERY_TARGET
-static void sum_weights(const signed char* restrict w, int64_t cols, int64_t ahead, int64_t block, int64_t stride, int64_t* restrict positive,
-                        int64_t* restrict negative) {
+static void sum_weights(const signed char* restrict w, int64_t cols, int64_t ahead, int64_t block, int64_t stride,
+                        int64_t* restrict positive, int64_t* restrict negative) {
   int64_t node = 0;
   if (stride == 1 && block == 64) {
     node = sum_tiles(w, cols, ahead, 8, positive, negative); /* the most frequent tiles once more, as constants */
@@ -124,7 +125,7 @@ static void sum_weights(const signed char* restrict w, int64_t cols, int64_t ahe
     node = sum_tiles(w, cols, ahead, 16, positive, negative);
   } else if (stride == 1 && block == 32) {
     node = sum_tiles(w, cols, ahead, 4, positive, negative);
-  } else if (stride == 1 && block % 8 == 0 && block <= 128) {
+  } else if (stride == 1 && block % 8 == 0 && block <= 256) {
     node = sum_tiles(w, cols, ahead, block / 8, positive, negative);
   } else if (stride == 1 && block == 2) {
     for (; node < cols / 2; ++node) {
@@ -139,7 +140,7 @@ static void sum_weights(const signed char* restrict w, int64_t cols, int64_t ahe
     const int64_t lanes = smaller(stride, count);
     for (int64_t lane = 0; lane < lanes; ++lane) positive[node + lane] = negative[node + lane] = 0;
     if (lanes == 1) {
-      add_adjacent(w + begin, count, positive + node, negative + node);
+      add_adjacent(w + begin, count, ahead, positive + node, negative + node);
     } else {
       for (int64_t i = 0; i < count; i += lanes) {
         for (int64_t lane = 0; lane < smaller(lanes, count - i); ++lane) {
@@ -256,7 +257,7 @@ static int64_t constant_of(const axc_layer* layer, const signed char* w, int64_t
   if (layer->offsets == 1) {
     int64_t positive = 0, negative = 0;
     const int64_t offset = axc_load32(layer->offset);
-    if (offset != 0) add_adjacent(w, layer->cols, &positive, &negative);
+    if (offset != 0) add_adjacent(w, layer->cols, 0, &positive, &negative);
     return bias + offset * (positive + negative);
   }
   for (int64_t k = 0; k < layer->offsets; ++k) sum += w[k] * axc_load32(layer->offset + 4 * k);

@@ -13,12 +13,13 @@ static const uint32_t round_constants[64] = {
 
 static uint32_t rotate(uint32_t x, unsigned n) { return x >> n | x << (32 - n); }
 
-/* §6.2.2, step 3, with the names of the eight variables rotated instead of their values. */
-#define ROUND(a, b, c, d, e, f, g, h, t)                                                                            \
-  do {                                                                                                              \
-    const uint32_t t1 = (h + w[t]) + (g ^ (e & (f ^ g))) + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25));             \
-    d += t1;                                                                                                        \
-    h = t1 + (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & b) ^ (c & (a ^ b)));                            \
+/* §6.2.2, step 3, with the names of the eight variables rotated instead of their values; w[t] includes the round constant.
+ * Ch(e, f, g) = g ^ (e & (f ^ g)), Maj(a, b, c) = (a & b) ^ (c & (a ^ b)). */
+#define ROUND(a, b, c, d, e, f, g, h, t)                                                                   \
+  do {                                                                                                     \
+    const uint32_t t1 = (h + w[t]) + (g ^ (e & (f ^ g))) + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)); \
+    d += t1;                                                                                               \
+    h = t1 + (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & b) ^ (c & (a ^ b)));                   \
   } while (0)
 
 static void compress(uint32_t state[8], const unsigned char* block) {
