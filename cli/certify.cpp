@@ -39,7 +39,8 @@ int run(const Arguments& a) {
     stories.push_back(in_words(explain(claims, claims.worst)));
   }
   const std::vector<std::uint8_t> bytes = certificate_bytes(certificate);
-  const std::vector<Vote> votes{checker_vote(bytes, weights_for_checker(std::move(file)), "every range computed again from the weights")};
+  const std::vector<Vote> votes{
+      checker_vote(bytes, weights_for_checker(std::move(file)), "every range computed again from the weights")};
   const Verdict verdict = combine(votes);
   if (!a.output.empty()) {
     write_all_or_none({{a.output, bytes}});
@@ -63,11 +64,13 @@ int run(const Arguments& a) {
   for (std::size_t i = 0; i < stories.size(); ++i) {
     const LayerClaims& claims = certificate.layers[i];
     const LayerSummary summary = summarize(claims);
-    text += claims.layer.name + "  " + in_words(claims.layer.rows) + " × " + in_words(claims.layer.cols) + "  " + describe(datapath) + "\n  " +
-            upper_case(to_text(claims.verdict)) + ": " + in_words(claims.layer.rows - summary.unsafe_rows) + " of " + in_words(claims.layer.rows) +
+    text += claims.layer.name + "  " + in_words(claims.layer.rows) + " × " + in_words(claims.layer.cols) + "  " +
+            describe(datapath) + "\n  " + upper_case(to_text(claims.verdict)) + ": " +
+            in_words(claims.layer.rows - summary.unsafe_rows) + " of " + in_words(claims.layer.rows) +
             " rows are safe; inputs in " + in_words(summary.box) + ", " + to_text(claims.input_source) + "\n";
     for (const StageSummary& stage : summary.stages) {
-      text += "  " + stage.stage.name + ": " + std::to_string(stage.stage.width) + " bits, " + std::to_string(stage.smallest_safe_width) + " suffice for these weights, " +
+      text += "  " + stage.stage.name + ": " + std::to_string(stage.stage.width) + " bits, " +
+              std::to_string(stage.smallest_safe_width) + " suffice for these weights, " +
               std::to_string(stage.data_type.exact) + " for any of their type\n";
     }
     text += "  worst: ";
@@ -87,12 +90,18 @@ int run(const Arguments& a) {
 
 Verb certify_verb(CLI::App& app) {
   auto a = std::make_shared<Arguments>();
-  CLI::App* command = app.add_subcommand("certify", "certify integer weights that exist; say which rows can overflow, with witnesses");
+  CLI::App* command =
+      app.add_subcommand("certify", "certify integer weights that exist; say which rows can overflow, with witnesses");
   command->add_option("MODEL", a->model, ".npz or .safetensors with integer weights (docs/layers.md)")->required();
-  command->add_option("-d,--datapath", a->datapath, "axe:P=16,T=64[,outer=32][,act=u8|s8|box], a preset, or a .toml file")->required();
+  command
+      ->add_option("-d,--datapath", a->datapath, "axe:P=16,T=64[,outer=32][,act=u8|s8|box], a preset, or a .toml file")
+      ->required();
   command->add_option("-o,--output", a->output, "write the certificate to this file");
-  command->add_option("--input-range", a->input_range, "LO,HI: range of every operand input, instead of the file's or the datapath's")
-      ->expected(2)->delimiter(',');
+  command
+      ->add_option("--input-range", a->input_range,
+                   "LO,HI: range of every operand input, instead of the file's or the datapath's")
+      ->expected(2)
+      ->delimiter(',');
   command->add_option("--layer", a->layer, "this layer only");
   add_common(command, a->common, false);
   return {command, [a] { return run(*a); }};

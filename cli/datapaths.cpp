@@ -15,19 +15,36 @@ struct Arguments {
 };
 
 std::size_t columns(const std::string& text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
-Json range_json(IntegerRange range) { return Json::array({range.lower, range.upper}); }
+Json range_json(IntegerRange range) {
+  return Json::array({range.lower, range.upper});
+}
 
 Json datapath_json(const Datapath& d) {
   Json stages = Json::array();
   for (const Stage& s : d.stages) {
-    stages.push_back({{"name", s.name}, {"width", s.width}, {"group", s.group}, {"stride", s.stride}, {"overflow", to_text(s.overflow)},
-                      {"limits_kind", to_text(s.limits)}, {"limits", range_json(register_limits(s))}, {"initial", to_text(s.initial)}, {"claim", to_text(s.claim)}});
+    stages.push_back({{"name", s.name},
+                      {"width", s.width},
+                      {"group", s.group},
+                      {"stride", s.stride},
+                      {"overflow", to_text(s.overflow)},
+                      {"limits_kind", to_text(s.limits)},
+                      {"limits", range_json(register_limits(s))},
+                      {"initial", to_text(s.initial)},
+                      {"claim", to_text(s.claim)}});
   }
-  return {{"name", d.name},       {"title", d.title},   {"description", describe(d)}, {"weights", range_json(d.weights)}, {"activations", range_json(d.activations)},
-          {"form", to_text(d.form)}, {"stages", stages}, {"sources", d.sources},       {"notes", d.notes}};
+  return {{"name", d.name},
+          {"title", d.title},
+          {"description", describe(d)},
+          {"weights", range_json(d.weights)},
+          {"activations", range_json(d.activations)},
+          {"form", to_text(d.form)},
+          {"stages", stages},
+          {"sources", d.sources},
+          {"notes", d.notes}};
 }
 
 int list(const Arguments& a) {
@@ -41,7 +58,9 @@ int list(const Arguments& a) {
   if (a.common->json) {
     print(Json{{"datapaths", all}});
   } else {
-    print(text + "\nShorthand: axe:P=16[,T=64][,outer=32|float][,act=u8|s8|box]. A .toml file works too; `axecert datapaths NAME` prints one.\n");
+    print(text +
+          "\nShorthand: axe:P=16[,T=64][,outer=32|float][,act=u8|s8|box]. A .toml file works too; `axecert datapaths "
+          "NAME` prints one.\n");
   }
   return 0;
 }
@@ -57,10 +76,12 @@ int show(const Arguments& a) {
     return 0;
   }
   std::string text = d.name + "\n" + (d.title.empty() ? "" : d.title + "\n") + "\n" + drawing(d) + "\n";
-  const char* form = d.form == ActivationForm::raw         ? "codes as they are"
-                     : d.form == ActivationForm::recentred ? "codes minus half their range, exactly"
-                                                           : "codes clamped to each channel's range, minus an offset of the channel, exactly";
-  text += "weights     " + in_words(d.weights) + "\nactivations " + in_words(d.activations) + ", " + to_text(d.form) + ": " + form + "\n";
+  const char* form = d.form == ActivationForm::raw ? "codes as they are"
+                     : d.form == ActivationForm::recentred
+                         ? "codes minus half their range, exactly"
+                         : "codes clamped to each channel's range, minus an offset of the channel, exactly";
+  text += "weights     " + in_words(d.weights) + "\nactivations " + in_words(d.activations) + ", " + to_text(d.form) +
+          ": " + form + "\n";
   for (const std::string& source : d.sources) {
     text += "source      " + source + "\n";
   }
@@ -93,12 +114,16 @@ std::string drawing(const Datapath& d) {
   for (std::size_t s = 0; s < d.stages.size(); ++s) {
     const Stage& stage = d.stages[s];
     const std::string unit = s == 0 ? "products" : "registers";
-    const std::string in = (stage.group == 0 ? "all " + unit : stage.group == 1 ? "1 " + unit.substr(0, unit.size() - 1) : in_words(stage.group) + " " + unit) +
+    const std::string in = (stage.group == 0   ? "all " + unit
+                            : stage.group == 1 ? "1 " + unit.substr(0, unit.size() - 1)
+                                               : in_words(stage.group) + " " + unit) +
                            (stage.stride == 1 ? "" : ", every " + in_words(stage.stride) + "th") +
                            (stage.initial == Initial::constant ? ", from the row's constant" : "");
-    const std::vector<std::string> lines{stage.name + ": " + std::to_string(stage.width) + (stage.width == 1 ? " bit" : " bits"),
-                                         in_words(register_limits(stage)),
-                                         to_text(stage.overflow) + (stage.claim == Claim::final_value ? ", final value proved" : ", every partial sum proved")};
+    const std::vector<std::string> lines{
+        stage.name + ": " + std::to_string(stage.width) + (stage.width == 1 ? " bit" : " bits"),
+        in_words(register_limits(stage)),
+        to_text(stage.overflow) +
+            (stage.claim == Claim::final_value ? ", final value proved" : ", every partial sum proved")};
     std::size_t width = 0;
     for (const std::string& line : lines) {
       width = std::max(width, columns(line));

@@ -64,7 +64,10 @@ int run(const Arguments& a) {
                {"negative_sum", e.negative_sum},
                {"side", e.side == Side::upper ? "upper" : "lower"},
                {"witness_runs", witness},
-               {"replay", {{"reached", narrow(e.replay.reached, "reached")}, {"overflowed", e.replay.overflowed}, {"register_holds", e.replay.content}}},
+               {"replay",
+                {{"reached", narrow(e.replay.reached, "reached")},
+                 {"overflowed", e.replay.overflowed},
+                 {"register_holds", e.replay.content}}},
                {"lines", lines}});
     return code;
   }
@@ -80,12 +83,14 @@ int run(const Arguments& a) {
 
 Verb explain_verb(CLI::App& app) {
   auto a = std::make_shared<Arguments>();
-  CLI::App* command = app.add_subcommand("explain", "the inequality of a register (the tightest one), its witness and its replay, in words");
+  CLI::App* command = app.add_subcommand(
+      "explain", "the inequality of a register (the tightest one), its witness and its replay, in words");
   command->add_option("CERTIFICATE", a->certificate, "the .axec file")->required();
   command->add_option("WEIGHTS", a->weights, "the weights it speaks about")->required();
   command->add_option("--layer", a->layer, "layer; absent: the tightest");
   command->add_option("--row", a->row, "row; absent: the tightest")->check(CLI::NonNegativeNumber);
-  command->add_option("--stage", a->stage, "stage, 0 is the lowest; absent: the tightest")->check(CLI::NonNegativeNumber);
+  command->add_option("--stage", a->stage, "stage, 0 is the lowest; absent: the tightest")
+      ->check(CLI::NonNegativeNumber);
   command->add_option("--node", a->node, "register of the stage; absent: the tightest")->check(CLI::NonNegativeNumber);
   add_common(command, a->common, false);
   return {command, [a] { return run(*a); }};

@@ -23,7 +23,9 @@ int report_error(const char* what, int code, bool json) {
 int run(CLI::App& app, int argc, char** argv) {
   app.require_subcommand(1);
   app.set_version_flag("--version", "axecert " AXECERT_VERSION);
-  app.footer("Exit codes: 0 safe, 1 unsafe, 2 incomplete, 3 refused, 64 usage, 65 bad data, 66 no input, 73 cannot create, 74 I/O.");
+  app.footer(
+      "Exit codes: 0 safe, 1 unsafe, 2 incomplete, 3 refused, 64 usage, 65 bad data, 66 no input, 73 cannot create, 74 "
+      "I/O.");
   const Verb verbs[] = {quantize_verb(app), certify_verb(app),   verify_verb(app),  explain_verb(app),
                         report_verb(app),   datapaths_verb(app), selftest_verb(app)};
   bool json = false;

@@ -22,7 +22,8 @@ struct Arguments {
   std::string corrector = "optq", constraint = "axe";
   int weight_bits = 4, threads = 0, refine = -1;
   double dampening = 0;
-  bool asymmetric = false, group_scales = false, no_search = false, no_order = false, published = false, compare = false;
+  bool asymmetric = false, group_scales = false, no_search = false, no_order = false, published = false,
+       compare = false;
   std::shared_ptr<Common> common = std::make_shared<Common>();
 };
 
@@ -83,7 +84,8 @@ std::vector<Task> read_tasks(const Arguments& a) {
     }
   }
   if (!a.layer.empty() && std::find(all_names.begin(), all_names.end(), a.layer) == all_names.end()) {
-    throw Failure(exit_usage, a.files.size() == 1 ? a.files[0] : "the files", "no layer '" + a.layer + "'", suggestion(a.layer, all_names));
+    throw Failure(exit_usage, a.files.size() == 1 ? a.files[0] : "the files", "no layer '" + a.layer + "'",
+                  suggestion(a.layer, all_names));
   }
   for (TensorFile& file : files) {
     const std::vector<std::string> here = layer_names(file);
@@ -95,14 +97,16 @@ std::vector<Task> read_tasks(const Arguments& a) {
     }
     for (LayerProblem& problem : read_problems(file)) {
       if (!names.insert(problem.name).second) {
-        throw InputError(file.path, "layer '" + problem.name + "' stands in another file too", "give every layer its own name");
+        throw InputError(file.path, "layer '" + problem.name + "' stands in another file too",
+                         "give every layer its own name");
       }
       Task task;
       if (a.scales == "given") {
         const std::string key = problem.name + ".weight_scale";
         const Tensor& scale = file.at(key);
         if (scale.elements() != problem.rows) {
-          throw InputError(file.path + ": " + key, "must have one scale for each of " + std::to_string(problem.rows) + " rows", "");
+          throw InputError(file.path + ": " + key,
+                           "must have one scale for each of " + std::to_string(problem.rows) + " rows", "");
         }
         task.scales = scale.as_f32(file.path + ": " + key);
       }
@@ -167,30 +171,36 @@ std::string compared_in_words(const Comparison& comparison, int input_bits) {
   std::snprintf(text, sizeof text, "   (no constraint %.4f, ", *comparison.unconstrained);
   std::string words = text;
   if (comparison.data_types) {
-    std::snprintf(text, sizeof text, "data types alone W%dA%d %.4f)", comparison.data_type_bits, input_bits, *comparison.data_types);
+    std::snprintf(text, sizeof text, "data types alone W%dA%d %.4f)", comparison.data_type_bits, input_bits,
+                  *comparison.data_types);
     return words + text;
   }
   return words + "data types alone: no weight width fits A" + std::to_string(input_bits) + ")";
 }
 
-std::string layer_lines(const QuantizedLayer& q, const LayerClaims& claims, const Comparison& comparison, const Arguments& a) {
+std::string layer_lines(const QuantizedLayer& q, const LayerClaims& claims, const Comparison& comparison,
+                        const Arguments& a) {
   const LayerSummary summary = summarize(claims);
   const QuantizeStatistics& s = q.statistics;
   char error[64] = "error unknown (no output_energy)";
   if (q.relative_error >= 0) {
     std::snprintf(error, sizeof error, "error %.4f", q.relative_error);
   }
-  std::string text = claims.layer.name + "  " + in_words(claims.layer.rows) + " × " + in_words(claims.layer.cols) + "  W" + std::to_string(q.weight_bits) + "A" +
-                     std::to_string(q.input.bits) + "  " + upper_case(a.corrector) + " + " + upper_case(a.constraint) + (a.published ? " as published" : "") +
+  std::string text = claims.layer.name + "  " + in_words(claims.layer.rows) + " × " + in_words(claims.layer.cols) +
+                     "  W" + std::to_string(q.weight_bits) + "A" + std::to_string(q.input.bits) + "  " +
+                     upper_case(a.corrector) + " + " + upper_case(a.constraint) + (a.published ? " as published" : "") +
                      "   " + describe(claims.datapath) + "\n";
-  text += "  " + std::string(error) + compared_in_words(comparison, q.input.bits) + "   " + seconds_in_words(s.seconds) + "\n";
+  text += "  " + std::string(error) + compared_in_words(comparison, q.input.bits) + "   " +
+          seconds_in_words(s.seconds) + "\n";
   for (const StageSummary& stage : summary.stages) {
-    text += "  " + in_words(stage.nodes) + " " + stage.stage.name + " nodes of " + std::to_string(stage.stage.width) + " bits: budget used " +
-            percent(stage.budget_used) + " (median), smallest margin " + in_words(stage.smallest_margin) + " of " + in_words(stage.limits.upper) +
+    text += "  " + in_words(stage.nodes) + " " + stage.stage.name + " nodes of " + std::to_string(stage.stage.width) +
+            " bits: budget used " + percent(stage.budget_used) + " (median), smallest margin " +
+            in_words(stage.smallest_margin) + " of " + in_words(stage.limits.upper) +
             (stage.unsafe_nodes != 0 ? ", " + in_words(stage.unsafe_nodes) + " can overflow" : "") + "\n";
   }
-  text += "  " + in_words(s.decisions) + " decisions, " + in_words(s.settled_exactly) + " settled exactly, " + in_words(s.clipped) + " clipped by the budget, " +
-          in_words(s.refinement_moves) + " refinement moves" + (s.dead_inputs != 0 ? ", " + in_words(s.dead_inputs) + " dead inputs" : "") + "\n";
+  text += "  " + in_words(s.decisions) + " decisions, " + in_words(s.settled_exactly) + " settled exactly, " +
+          in_words(s.clipped) + " clipped by the budget, " + in_words(s.refinement_moves) + " refinement moves" +
+          (s.dead_inputs != 0 ? ", " + in_words(s.dead_inputs) + " dead inputs" : "") + "\n";
   for (const std::string& warning : q.warnings) {
     text += "  note: " + warning + "\n";
   }
@@ -233,9 +243,16 @@ int run(const Arguments& a) {
                   {"weights", weights.path.string()},
                   {"certificate", claims.path.string()},
                   {"options",
-                   {{"datapath", a.datapath}, {"corrector", a.corrector}, {"constraint", a.constraint}, {"published", a.published},
-                    {"weight_bits", options.weight_bits}, {"asymmetric", options.asymmetric_weights}, {"group_scales", a.group_scales},
-                    {"search", options.search_scales}, {"refine", options.refinement_passes}, {"threads", options.threads}}},
+                   {{"datapath", a.datapath},
+                    {"corrector", a.corrector},
+                    {"constraint", a.constraint},
+                    {"published", a.published},
+                    {"weight_bits", options.weight_bits},
+                    {"asymmetric", options.asymmetric_weights},
+                    {"group_scales", a.group_scales},
+                    {"search", options.search_scales},
+                    {"refine", options.refinement_passes},
+                    {"threads", options.threads}}},
                   {"votes", Json::array({parsed(vote_json(votes[0]))})},
                   {"assumptions", parsed(assumptions_json(certificate))},
                   {"layers", Json::array()}};
@@ -257,8 +274,8 @@ int run(const Arguments& a) {
   for (std::size_t i = 0; i < layers.size(); ++i) {
     text += layer_lines(layers[i], certificate.layers[i], comparisons[i], a);
   }
-  text += "wrote " + weights.path.string() + " (" + size_in_words(weights.bytes.size()) + ")  " + claims.path.string() + " (" +
-          size_in_words(claims.bytes.size()) + ")\n" + votes_text(votes) + upper_case(to_text(verdict)) + "\n";
+  text += "wrote " + weights.path.string() + " (" + size_in_words(weights.bytes.size()) + ")  " + claims.path.string() +
+          " (" + size_in_words(claims.bytes.size()) + ")\n" + votes_text(votes) + upper_case(to_text(verdict)) + "\n";
   print(text);
   return exit_code(verdict);
 }
@@ -267,23 +284,32 @@ int run(const Arguments& a) {
 
 Verb quantize_verb(CLI::App& app) {
   auto a = std::make_shared<Arguments>();
-  CLI::App* command = app.add_subcommand("quantize", "quantize float layers for a datapath; write weights and certificate");
-  command->add_option("FILE", a->files, ".npz or .safetensors with weights and calibration data (docs/layers.md)")->required();
-  command->add_option("-d,--datapath", a->datapath, "axe:P=16,T=64[,outer=32][,act=u8|s8|box], a preset, or a .toml file")->required();
+  CLI::App* command =
+      app.add_subcommand("quantize", "quantize float layers for a datapath; write weights and certificate");
+  command->add_option("FILE", a->files, ".npz or .safetensors with weights and calibration data (docs/layers.md)")
+      ->required();
+  command
+      ->add_option("-d,--datapath", a->datapath, "axe:P=16,T=64[,outer=32][,act=u8|s8|box], a preset, or a .toml file")
+      ->required();
   command->add_option("-o,--output", a->folder, "folder for weights.safetensors and certificate.axec")->required();
   command->add_option("--corrector", a->corrector, "optq, gpfq, qronos or none")->capture_default_str();
   command->add_option("--constraint", a->constraint, "axe, datatype, ep-init or none")->capture_default_str();
-  command->add_option("--weight-bits", a->weight_bits, "bits of a weight")->capture_default_str()->check(CLI::Range(2, 8));
+  command->add_option("--weight-bits", a->weight_bits, "bits of a weight")
+      ->capture_default_str()
+      ->check(CLI::Range(2, 8));
   command->add_flag("--asymmetric", a->asymmetric, "weights with a zero point");
   command->add_flag("--group-scales", a->group_scales, "a scale per row and tile (datapaths with outer=float)");
   command->add_option("--threads", a->threads, "threads; 0: one per core")->check(CLI::Range(0, 4096));
   command->add_flag("--no-search", a->no_search, "scales from the largest weight, not searched");
   command->add_option("--refine", a->refine, "refinement passes at most")->check(CLI::Range(0, 1000));
-  command->add_option("--dampening", a->dampening, "dampening of OPTQ and Qronos, a fraction of H's mean diagonal; default 0.01")
+  command
+      ->add_option("--dampening", a->dampening,
+                   "dampening of OPTQ and Qronos, a fraction of H's mean diagonal; default 0.01")
       ->check(CLI::PositiveNumber);
   command->add_flag("--no-order", a->no_order, "columns as they stand, not by activation");
   command->add_flag("--published", a->published, "AXE exactly as in the paper");
-  command->add_flag("--compare", a->compare, "also quantize without a constraint and by data types alone, and print their errors");
+  command->add_flag("--compare", a->compare,
+                    "also quantize without a constraint and by data types alone, and print their errors");
   command->add_option("--scales", a->scales, "given: NAME.weight_scale of the input, fixed");
   command->add_option("--layer", a->layer, "this layer only");
   add_common(command, a->common, true);

@@ -62,7 +62,8 @@ IntegerLayer all_rows(std::int32_t low, std::int32_t high) {
   for (int a = -2; a <= 2; ++a) {
     for (int b = -2; b <= 2; ++b) {
       for (int c = -2; c <= 2; ++c) {
-        layer.weights.insert(layer.weights.end(), {static_cast<std::int8_t>(a), static_cast<std::int8_t>(b), static_cast<std::int8_t>(c)});
+        layer.weights.insert(layer.weights.end(),
+                             {static_cast<std::int8_t>(a), static_cast<std::int8_t>(b), static_cast<std::int8_t>(c)});
       }
     }
   }
@@ -101,7 +102,8 @@ void run_all_inputs(const LayerClaims& claims, const Topology& topology, Check& 
       const auto i = static_cast<std::size_t>(row) * nodes + n;
       const IntegerRange range{claims.ranges[0].lower[i], claims.ranges[0].upper[i]};
       const bool fits = margin(range, limits) >= 0;
-      const std::string what = claims.datapath.name + ", row " + std::to_string(row) + ", register " + std::to_string(n);
+      const std::string what =
+          claims.datapath.name + ", row " + std::to_string(row) + ", register " + std::to_string(n);
       check.claim(fits != overflowed[n], what + ": overflow is seen iff claimed");
       if (fits) {
         check.claim(least[n] == range.lower && most[n] == range.upper, what + ": both ends are reached");
@@ -115,15 +117,19 @@ void vote_on(const LayerClaims& claims, Check& checker, Check& replay, Check& gr
   certificate.tool = "axecert " AXECERT_VERSION;
   certificate.layers.push_back(claims);
   TensorFile file;
-  file.tensors[claims.layer.name + ".weight"] = Tensor::of({claims.layer.rows, claims.layer.cols}, claims.layer.weights);
+  file.tensors[claims.layer.name + ".weight"] =
+      Tensor::of({claims.layer.rows, claims.layer.cols}, claims.layer.weights);
   const std::vector<std::uint8_t> weights = weights_for_checker(file);
   std::vector<std::uint8_t> bytes = certificate_bytes(certificate);
   const std::string what = claims.datapath.name;
   const Vote honest = checker_vote(bytes, weights, "");
-  checker.claim(honest.verdict == claims.verdict && honest.nodes_checked == honest.nodes_total, what + ": " + to_text(honest.verdict));
+  checker.claim(honest.verdict == claims.verdict && honest.nodes_checked == honest.nodes_total,
+                what + ": " + to_text(honest.verdict));
   bytes[bytes.size() / 2] ^= 1;
   checker.claim(checker_vote(bytes, weights, "").verdict == Verdict::refused, what + ": a changed byte is refused");
-  const auto agrees = [&](const Vote& vote) { return vote.verdict == claims.verdict && vote.nodes_checked == vote.nodes_total; };
+  const auto agrees = [&](const Vote& vote) {
+    return vote.verdict == claims.verdict && vote.nodes_checked == vote.nodes_total;
+  };
   replay.claim(agrees(replay_vote(certificate, {})), what);
   SmtOptions options;
   options.depth = SmtDepth::ground;
@@ -134,13 +140,14 @@ void vote_on(const LayerClaims& claims, Check& checker, Check& replay, Check& gr
 
 int run(const Common& common) {
   std::vector<Check> checks{hashes()};
-  Check bound{"every input of tiny dot products", 0, 0, ""}, checker{"checker", 0, 0, ""}, replay{"replay", 0, 0, ""}, ground{"z3 ground", 0, 0, ""},
-      box{"z3 box", 0, 0, ""};
+  Check bound{"every input of tiny dot products", 0, 0, ""}, checker{"checker", 0, 0, ""}, replay{"replay", 0, 0, ""},
+      ground{"z3 ground", 0, 0, ""}, box{"z3 box", 0, 0, ""};
   // Widths around the edge: 3 products of at most 2 · 3 reach 18; ±15 at 5 bits, ±31 at 6.
   for (const char* name : {"axe:P=5", "axe:P=6", "axe:P=4,T=2", "axe:P=5,T=2", "axe:P=5,T=1,act=s8"}) {
     const Datapath datapath = parse_datapath(name);
     const bool is_signed = datapath.activations.lower < 0;
-    const LayerClaims claims = make_claims(all_rows(is_signed ? -2 : 0, is_signed ? 1 : 3), datapath, InputSource::given);
+    const LayerClaims claims =
+        make_claims(all_rows(is_signed ? -2 : 0, is_signed ? 1 : 3), datapath, InputSource::given);
     run_all_inputs(claims, Topology(datapath, 3), bound);
     vote_on(claims, checker, replay, ground, box);
   }
@@ -153,9 +160,11 @@ int run(const Common& common) {
   for (const Check& check : checks) {
     done += check.done;
     failed += check.failed;
-    list.push_back({{"name", check.name}, {"done", check.done}, {"failed", check.failed}, {"first_failure", check.first_failure}});
-    text += check.name + std::string(check.name.size() < 34 ? 34 - check.name.size() : 1, ' ') + in_words(check.done) + " checks, " +
-            (check.failed == 0 ? "all hold" : in_words(check.failed) + " FAIL: " + check.first_failure) + "\n";
+    list.push_back(
+        {{"name", check.name}, {"done", check.done}, {"failed", check.failed}, {"first_failure", check.first_failure}});
+    text += check.name + std::string(check.name.size() < 34 ? 34 - check.name.size() : 1, ' ') + in_words(check.done) +
+            " checks, " + (check.failed == 0 ? "all hold" : in_words(check.failed) + " FAIL: " + check.first_failure) +
+            "\n";
   }
   if (common.json) {
     print(Json{{"verdict", failed == 0 ? "pass" : "fail"}, {"done", done}, {"failed", failed}, {"checks", list}});

@@ -16,10 +16,14 @@ namespace axe::cli {
 
 int exit_code(Verdict verdict) {
   switch (verdict) {
-    case Verdict::safe: return exit_safe;
-    case Verdict::unsafe: return exit_unsafe;
-    case Verdict::incomplete: return exit_incomplete;
-    case Verdict::refused: return exit_refused;
+    case Verdict::safe:
+      return exit_safe;
+    case Verdict::unsafe:
+      return exit_unsafe;
+    case Verdict::incomplete:
+      return exit_incomplete;
+    case Verdict::refused:
+      return exit_refused;
   }
   return exit_incomplete;
 }
@@ -52,13 +56,15 @@ TensorFile read_input(const std::filesystem::path& path) {
 OutputFolder::OutputFolder(const std::filesystem::path& folder) {
   std::error_code error;
   for (std::filesystem::path missing = std::filesystem::absolute(folder, error).lexically_normal();
-       !missing.empty() && !std::filesystem::exists(missing, error) && missing != missing.parent_path(); missing = missing.parent_path()) {
+       !missing.empty() && !std::filesystem::exists(missing, error) && missing != missing.parent_path();
+       missing = missing.parent_path()) {
     made_.push_back(missing);
   }
   error.clear();
   std::filesystem::create_directories(folder, error);
   if (error || !std::filesystem::is_directory(folder)) {
-    throw Failure(exit_cannot_create, folder.string(), "cannot be made: " + (error ? error.message() : std::string("a file of that name is in the way")),
+    throw Failure(exit_cannot_create, folder.string(),
+                  "cannot be made: " + (error ? error.message() : std::string("a file of that name is in the way")),
                   "choose another folder with -o");
   }
 }
@@ -117,7 +123,8 @@ Progress progress_line(const Common& common, const std::string& what) {
     return {};
   }
   return [what, terminal](std::int64_t done, std::int64_t total) {
-    const long long percent = total > 0 ? static_cast<long long>(100.0 * static_cast<double>(done) / static_cast<double>(total)) : 100;
+    const long long percent =
+        total > 0 ? static_cast<long long>(100.0 * static_cast<double>(done) / static_cast<double>(total)) : 100;
     std::fprintf(stderr, terminal ? "\r\033[K%s %lld %%" : "%s %lld %%\n", what.c_str(), percent);
     std::fflush(stderr);
     progress_shown = terminal;
@@ -132,14 +139,18 @@ void end_progress() {
   }
 }
 
-Json parsed(const std::string& json_text) { return Json::parse(json_text); }
+Json parsed(const std::string& json_text) {
+  return Json::parse(json_text);
+}
 
 void print(const std::string& text) {
   end_progress();
   std::cout << text;
 }
 
-void print(const Json& document) { print(document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"); }
+void print(const Json& document) {
+  print(document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+}
 
 std::string size_in_words(std::size_t bytes) {
   char text[32];
@@ -154,7 +165,8 @@ std::string size_in_words(std::size_t bytes) {
 }
 
 std::string upper_case(std::string word) {
-  std::transform(word.begin(), word.end(), word.begin(), [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
+  std::transform(word.begin(), word.end(), word.begin(),
+                 [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
   return word;
 }
 

@@ -26,8 +26,10 @@ Vote datapath_vote(const Certificate& certificate, const Datapath& expected) {
   for (const LayerClaims& claims : certificate.layers) {
     if (!same_arithmetic(claims.datapath, expected)) {
       vote.verdict = Verdict::refused;
-      vote.findings.push_back({claims.layer.name, {-1, 0, -1}, "certified for another datapath: " + describe(claims.datapath) + ", operands " +
-                                                                  to_text(claims.datapath.form)});
+      vote.findings.push_back({claims.layer.name,
+                               {-1, 0, -1},
+                               "certified for another datapath: " + describe(claims.datapath) + ", operands " +
+                                   to_text(claims.datapath.form)});
     }
   }
   vote.findings_total = static_cast<std::int64_t>(vote.findings.size());
@@ -50,8 +52,12 @@ void add_voters(CLI::App* command, VoterArguments& a) {
   command->add_option("CERTIFICATE", a.certificate, "the .axec file")->required();
   command->add_option("WEIGHTS", a.weights, "the weights it speaks about")->required();
   command->add_option("-d,--datapath", a.datapath, "refuse certificates for any other datapath");
-  command->add_option("--z3", a.z3, "ground, box, both, bits or none")->capture_default_str()->check(CLI::IsMember({"ground", "box", "both", "bits", "none"}));
-  command->add_option("--replay", a.replay, "random inputs replayed per row")->capture_default_str()->check(CLI::Range(0, 1'000'000));
+  command->add_option("--z3", a.z3, "ground, box, both, bits or none")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"ground", "box", "both", "bits", "none"}));
+  command->add_option("--replay", a.replay, "random inputs replayed per row")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 1'000'000));
   command->add_flag("--no-replay", a.no_replay, "do not replay");
   command->add_option("--workers", a.workers, "solver processes; 0: one per core")->check(CLI::Range(0, 256));
 }
@@ -80,7 +86,8 @@ Election hold_election(const VoterArguments& a, const Common& common) {
   }
   if (combine(election.votes) != Verdict::refused) {
     SmtOptions options;
-    options.workers = a.workers > 0 ? a.workers : static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1u, 256u));
+    options.workers =
+        a.workers > 0 ? a.workers : static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1u, 256u));
     const auto ask = [&](SmtDepth depth) {
       options.depth = depth;
       options.progress = progress_line(common, "z3 " + to_text(depth));
@@ -115,7 +122,8 @@ Certificate checked_certificate(const std::string& certificate, const std::strin
   arguments.no_replay = true;
   Election election = hold_election(arguments, {});
   if (election.verdict == Verdict::refused) {
-    throw Failure(exit_refused, "refused", election.votes[0].findings.empty() ? "by the checker" : election.votes[0].findings[0].message, "");
+    throw Failure(exit_refused, "refused",
+                  election.votes[0].findings.empty() ? "by the checker" : election.votes[0].findings[0].message, "");
   }
   return std::move(election.certificate);
 }

@@ -64,11 +64,13 @@ inline SyntheticLayer synthetic_layer(const Recipe& recipe) {
   grid.bits = recipe.input_bits;
   grid.is_signed = recipe.input_signed;
   grid.scale = (most - least) / ((1 << grid.bits) - 1);
-  grid.zero_point = static_cast<std::int32_t>(std::clamp<double>(std::nearbyint(grid.code_lower() - least / grid.scale), grid.code_lower(), grid.code_upper()));
+  grid.zero_point = static_cast<std::int32_t>(
+      std::clamp<double>(std::nearbyint(grid.code_lower() - least / grid.scale), grid.code_lower(), grid.code_upper()));
   s.problem.code_min.assign(static_cast<std::size_t>(K), grid.code_upper());
   s.problem.code_max.assign(static_cast<std::size_t>(K), grid.code_lower());
   for (std::size_t i = 0; i < n; ++i) {
-    const double code = std::clamp<double>(std::nearbyint(s.x[i] / grid.scale) + grid.zero_point, grid.code_lower(), grid.code_upper());
+    const double code =
+        std::clamp<double>(std::nearbyint(s.x[i] / grid.scale) + grid.zero_point, grid.code_lower(), grid.code_upper());
     s.codes.push_back(static_cast<std::int32_t>(code));
     s.quantized.push_back(grid.scale * (code - grid.zero_point));
     const std::size_t k = i % static_cast<std::size_t>(K);
@@ -92,7 +94,8 @@ inline SyntheticLayer synthetic_layer(const Recipe& recipe) {
     for (std::int64_t r = 0; r < R; ++r) {
       double y = 0;
       for (std::int64_t k = 0; k < K; ++k) {
-        y += s.x[static_cast<std::size_t>(t * K + k)] * static_cast<double>(s.problem.weight[static_cast<std::size_t>(r * K + k)]);
+        y += s.x[static_cast<std::size_t>(t * K + k)] *
+             static_cast<double>(s.problem.weight[static_cast<std::size_t>(r * K + k)]);
       }
       s.problem.output_energy += y * y;
     }

@@ -24,7 +24,8 @@ std::vector<std::int32_t> operands(const axe::QuantizedLayer& layer, const std::
 
 /// All sums of a layer: `dot` gets the row, the operands of one image and the row's constant.
 template <class Dot>
-std::vector<std::int64_t> sums_by(const axe::QuantizedLayer& layer, const std::vector<std::int32_t>& codes, const Dot& dot) {
+std::vector<std::int64_t> sums_by(const axe::QuantizedLayer& layer, const std::vector<std::int32_t>& codes,
+                                  const Dot& dot) {
   const std::vector<std::int32_t> x = operands(layer, codes);
   const std::vector<std::int64_t> constants = axe::row_constants(layer.layer);
   const auto cols = static_cast<std::size_t>(layer.layer.cols);
@@ -38,7 +39,8 @@ std::vector<std::int64_t> sums_by(const axe::QuantizedLayer& layer, const std::v
   return sums;
 }
 
-using LayerSums = std::function<std::vector<std::int64_t>(const axe::QuantizedLayer&, const std::vector<std::int32_t>&)>;
+using LayerSums =
+    std::function<std::vector<std::int64_t>(const axe::QuantizedLayer&, const std::vector<std::int32_t>&)>;
 
 std::vector<std::int32_t> logits_with(const IntegerNetwork& network, const Images& images, const LayerSums& sums_of) {
   std::vector<std::int32_t> codes = pixel_codes(images, network.front().quantized.input);
@@ -65,7 +67,8 @@ std::vector<std::int32_t> pixel_codes(const Images& images, const axe::Activatio
   codes.reserve(images.pixels.size());
   for (const std::uint8_t pixel : images.pixels) {
     const double code = std::round(static_cast<double>(pixel) / pixel_maximum / grid.scale);
-    codes.push_back(std::clamp(static_cast<std::int32_t>(code) + grid.zero_point, grid.code_lower(), grid.code_upper()));
+    codes.push_back(
+        std::clamp(static_cast<std::int32_t>(code) + grid.zero_point, grid.code_lower(), grid.code_upper()));
   }
   return codes;
 }
@@ -104,7 +107,8 @@ Outcome classify(const IntegerNetwork& network, const axe::Datapath& datapath, c
       const auto stages = axe::run(topology, {w, cols}, {x, cols}, constant);
       ++outcome.dot_products;
       outcome.overflowed += std::any_of(stages.begin(), stages.end(), [](const auto& registers) {
-        return std::any_of(registers.begin(), registers.end(), [](const axe::RegisterTrace& trace) { return trace.overflowed; });
+        return std::any_of(registers.begin(), registers.end(),
+                           [](const axe::RegisterTrace& trace) { return trace.overflowed; });
       });
       return stages.back().front().value;
     });

@@ -24,7 +24,8 @@ struct Rescale {
 struct IntegerLayerStep {
   axe::QuantizedLayer quantized;
   std::vector<Rescale> rescale;  ///< [rows]: from steps of the row's sum to steps of `output`
-  axe::ActivationGrid output;    ///< of the next layer's input, whose lower end 0 is the ReLU; of the logits, only the scale
+  axe::ActivationGrid
+      output;  ///< of the next layer's input, whose lower end 0 is the ReLU; of the logits, only the scale
   bool is_last = false;
 };
 using IntegerNetwork = std::vector<IntegerLayerStep>;

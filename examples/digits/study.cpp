@@ -77,8 +77,9 @@ void in_parallel(std::size_t count, const Work& work) {
 }
 
 Cell cell(const Outcome& outcome, std::string label) {
-  return {outcome.accuracy, std::move(label),
-          static_cast<double>(outcome.overflowed) / static_cast<double>(std::max<std::int64_t>(outcome.dot_products, 1))};
+  return {
+      outcome.accuracy, std::move(label),
+      static_cast<double>(outcome.overflowed) / static_cast<double>(std::max<std::int64_t>(outcome.dot_products, 1))};
 }
 
 /// Runs a network that must not overflow.
@@ -110,10 +111,13 @@ AxeNetwork best_axe_network(const Calibration& calibration, const axe::Datapath&
       best_bits = bits;
     }
   }
-  return {datapath, quantize_network(calibration, datapath, options_for(axe::Constraint::axe, weight_bits), best_bits), best_bits};
+  return {datapath, quantize_network(calibration, datapath, options_for(axe::Constraint::axe, weight_bits), best_bits),
+          best_bits};
 }
 
-std::string widths_label(int M, int N) { return "W" + std::to_string(M) + "A" + std::to_string(N); }
+std::string widths_label(int M, int N) {
+  return "W" + std::to_string(M) + "A" + std::to_string(N);
+}
 
 }  // namespace
 
@@ -138,8 +142,8 @@ Study run_study(const std::filesystem::path& folder, const std::filesystem::path
   }
   in_parallel(candidates.size(), [&](std::size_t i) {
     Candidate& candidate = candidates[i];
-    candidate.network = quantize_network(calibration, unlimited, options_for(axe::Constraint::none, candidate.weight_bits),
-                                         candidate.activation_bits);
+    candidate.network = quantize_network(
+        calibration, unlimited, options_for(axe::Constraint::none, candidate.weight_bits), candidate.activation_bits);
     candidate.error = logit_error(candidate.network, calibration);
   });
   const IntegerNetwork& unconstrained =
@@ -185,7 +189,8 @@ Study run_study(const std::filesystem::path& folder, const std::filesystem::path
   for (const auto& pair : proved) {
     for (const AxeNetwork& one : pair) {
       std::string name = one.datapath.name;
-      std::replace_if(name.begin(), name.end(), [](char c) { return c == ':' || c == ','; }, '-');
+      std::replace_if(
+          name.begin(), name.end(), [](char c) { return c == ':' || c == ','; }, '-');
       study.nodes += verify_network(one.network, one.datapath, out / name);
       study.certificates += 1;
     }

@@ -13,18 +13,18 @@ namespace digits {
 /// One network on one datapath.
 struct Cell {
   double accuracy = 0;
-  std::string label;             ///< what was chosen, for example "W3A4"
-  double overflowed = 0;         ///< part of the dot products in which a register overflowed
+  std::string label;      ///< what was chosen, for example "W3A4"
+  double overflowed = 0;  ///< part of the dot products in which a register overflowed
 };
 
 /// One accumulator width.
 struct Row {
   int width = 0;
-  Cell boxes;                    ///< AXE, boxes per channel
-  Cell raw;                      ///< AXE, unsigned codes as in the paper
-  std::optional<Cell> naive;     ///< best bit widths whose data-type bound fits
-  Cell wrapping;                 ///< no constraint, registers that wrap
-  Cell saturating;               ///< no constraint, registers that saturate
+  Cell boxes;                 ///< AXE, boxes per channel
+  Cell raw;                   ///< AXE, unsigned codes as in the paper
+  std::optional<Cell> naive;  ///< best bit widths whose data-type bound fits
+  Cell wrapping;              ///< no constraint, registers that wrap
+  Cell saturating;            ///< no constraint, registers that saturate
 };
 
 /// One way to cut a dot product: T products per narrow register, 0 for the whole row.

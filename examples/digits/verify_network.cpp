@@ -14,7 +14,8 @@
 
 namespace digits {
 
-std::int64_t verify_network(const IntegerNetwork& network, const axe::Datapath& datapath, const std::filesystem::path& path) {
+std::int64_t verify_network(const IntegerNetwork& network, const axe::Datapath& datapath,
+                            const std::filesystem::path& path) {
   std::vector<axe::QuantizedLayer> layers;
   axe::Certificate claimed;
   claimed.tool = "axecert digits example";
@@ -32,7 +33,8 @@ std::int64_t verify_network(const IntegerNetwork& network, const axe::Datapath& 
   axe::SmtOptions smt;
   smt.depth = axe::SmtDepth::box;
   smt.workers = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-  const std::vector<axe::Vote> votes{axe::checker_vote(certificate, weights), axe::smt_vote(read, smt), axe::replay_vote(read, {})};
+  const std::vector<axe::Vote> votes{axe::checker_vote(certificate, weights), axe::smt_vote(read, smt),
+                                     axe::replay_vote(read, {})};
   if (axe::combine(votes) != axe::Verdict::safe) {
     throw std::runtime_error(certificate.string() + " is not safe:\n" + axe::votes_text(votes));
   }

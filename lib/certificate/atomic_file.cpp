@@ -68,7 +68,8 @@ void sync_folder(const std::filesystem::path& path) {
   const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
   const int descriptor = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (descriptor < 0) return;  // a folder that may be written but not read: the rename stands, only its sync is missing
-  const bool failed = fsync(descriptor) != 0 && errno != EINVAL && errno != EROFS;  // some file systems have no folder sync
+  const bool failed =
+      fsync(descriptor) != 0 && errno != EINVAL && errno != EROFS;  // some file systems have no folder sync
   const int reason = errno;
   close(descriptor);
   if (failed) fail(path, "sync the folder", reason);

@@ -51,33 +51,48 @@ void judge(LayerClaims& claims) {
 
 std::string to_text(Verdict verdict) {
   switch (verdict) {
-    case Verdict::safe: return "safe";
-    case Verdict::unsafe: return "unsafe";
-    case Verdict::incomplete: return "incomplete";
-    case Verdict::refused: return "refused";
+    case Verdict::safe:
+      return "safe";
+    case Verdict::unsafe:
+      return "unsafe";
+    case Verdict::incomplete:
+      return "incomplete";
+    case Verdict::refused:
+      return "refused";
   }
   return "incomplete";
 }
 
 std::string to_text(InputSource source) {
   switch (source) {
-    case InputSource::clamped: return "clamped";
-    case InputSource::given: return "given";
-    case InputSource::calibrated: return "calibrated";
+    case InputSource::clamped:
+      return "clamped";
+    case InputSource::given:
+      return "given";
+    case InputSource::calibrated:
+      return "calibrated";
   }
   return "given";
 }
 
 std::string name_of(Assumption assumption) {
   switch (assumption) {
-    case Assumption::input_clamped: return "input-clamped";
-    case Assumption::input_given: return "input-given";
-    case Assumption::input_calibrated: return "input-calibrated";
-    case Assumption::sha256_collision_free: return "sha256-collision-free";
-    case Assumption::product_order_as_stated: return "product-order-as-stated";
-    case Assumption::products_exact: return "products-exact";
-    case Assumption::constant_added_outside: return "constant-added-outside";
-    case Assumption::float_sum_outside: return "float-sum-outside";
+    case Assumption::input_clamped:
+      return "input-clamped";
+    case Assumption::input_given:
+      return "input-given";
+    case Assumption::input_calibrated:
+      return "input-calibrated";
+    case Assumption::sha256_collision_free:
+      return "sha256-collision-free";
+    case Assumption::product_order_as_stated:
+      return "product-order-as-stated";
+    case Assumption::products_exact:
+      return "products-exact";
+    case Assumption::constant_added_outside:
+      return "constant-added-outside";
+    case Assumption::float_sum_outside:
+      return "float-sum-outside";
   }
   return "unknown";
 }
@@ -86,17 +101,21 @@ std::string sentence_of(Assumption assumption) {
   switch (assumption) {
     case Assumption::input_clamped:
       return "The activation quantizer clamps every operand into the box, as the file beside the weights says.";
-    case Assumption::input_given: return "Every operand lies in the box that the user stated.";
+    case Assumption::input_given:
+      return "Every operand lies in the box that the user stated.";
     case Assumption::input_calibrated:
       return "Every operand lies in the box that was observed on calibration data; nothing enforces it.";
-    case Assumption::sha256_collision_free: return "No two different arrays that occur have the same SHA-256.";
+    case Assumption::sha256_collision_free:
+      return "No two different arrays that occur have the same SHA-256.";
     case Assumption::product_order_as_stated:
       return "The kernel sends every product to the register that the datapath says.";
-    case Assumption::products_exact: return "The multiplier computes every product of two operands exactly.";
+    case Assumption::products_exact:
+      return "The multiplier computes every product of two operands exactly.";
     case Assumption::constant_added_outside:
       return "The row's constant (bias and offsets) is added after the last certified register, where it fits.";
     case Assumption::float_sum_outside:
-      return "The last stage's registers of a dot product are combined outside, in an arithmetic that is not certified.";
+      return "The last stage's registers of a dot product are combined outside, in an arithmetic that is not "
+             "certified.";
   }
   return "unknown";
 }
@@ -133,9 +152,15 @@ std::vector<Assumption> assumptions(const Certificate& certificate) {
                                 Assumption::products_exact};
   for (const LayerClaims& claims : certificate.layers) {
     switch (claims.input_source) {
-      case InputSource::clamped: found.push_back(Assumption::input_clamped); break;
-      case InputSource::given: found.push_back(Assumption::input_given); break;
-      case InputSource::calibrated: found.push_back(Assumption::input_calibrated); break;
+      case InputSource::clamped:
+        found.push_back(Assumption::input_clamped);
+        break;
+      case InputSource::given:
+        found.push_back(Assumption::input_given);
+        break;
+      case InputSource::calibrated:
+        found.push_back(Assumption::input_calibrated);
+        break;
     }
     const bool inside = std::any_of(claims.datapath.stages.begin(), claims.datapath.stages.end(),
                                     [](const Stage& stage) { return stage.initial == Initial::constant; });
@@ -153,20 +178,26 @@ void attach_weights(LayerClaims& claims, std::vector<std::int8_t> weights, std::
   const std::string place = "layer " + claims.layer.name;
   const char* remedy = "use the weights file that was written with this certificate, or certify again";
   if (weights.size() != static_cast<std::size_t>(claims.layer.rows * claims.layer.cols)) {
-    throw InputError(place, "the certificate speaks of " + std::to_string(claims.layer.rows) + " × " +
-                                std::to_string(claims.layer.cols) + " weights, the file holds " +
-                                std::to_string(weights.size()), remedy);
+    throw InputError(place,
+                     "the certificate speaks of " + std::to_string(claims.layer.rows) + " × " +
+                         std::to_string(claims.layer.cols) + " weights, the file holds " +
+                         std::to_string(weights.size()),
+                     remedy);
   }
   if (sha256(weights.data(), weights.size()) != claims.weight_hash) {
     throw InputError(place, "the weights' SHA-256 is not the certificate's", remedy);
   }
   if (!bias.empty() && bias.size() != static_cast<std::size_t>(claims.layer.rows)) {
-    throw InputError(place, "the bias has " + std::to_string(bias.size()) + " entries for " +
-                                std::to_string(claims.layer.rows) + " rows", remedy);
+    throw InputError(
+        place,
+        "the bias has " + std::to_string(bias.size()) + " entries for " + std::to_string(claims.layer.rows) + " rows",
+        remedy);
   }
   if ((bias.empty() ? Sha256{} : hash_of(bias)) != claims.bias_hash) {
-    throw InputError(place, bias.empty() ? "the certificate speaks of a bias, the file holds none"
-                                         : "the bias' SHA-256 is not the certificate's", remedy);
+    throw InputError(place,
+                     bias.empty() ? "the certificate speaks of a bias, the file holds none"
+                                  : "the bias' SHA-256 is not the certificate's",
+                     remedy);
   }
   claims.layer.weights = std::move(weights);
   claims.layer.bias = std::move(bias);

@@ -31,10 +31,16 @@ std::string to_text(InputSource);
 
 /// The closed list of what a certificate takes on trust, and one sentence each. New entries need a version of the format.
 enum class Assumption {
-  input_clamped, input_given, input_calibrated, sha256_collision_free, product_order_as_stated, products_exact,
-  constant_added_outside, float_sum_outside,
+  input_clamped,
+  input_given,
+  input_calibrated,
+  sha256_collision_free,
+  product_order_as_stated,
+  products_exact,
+  constant_added_outside,
+  float_sum_outside,
 };
-std::string name_of(Assumption);     // "input-clamped", …
+std::string name_of(Assumption);  // "input-clamped", …
 std::string sentence_of(Assumption);
 
 /// The claim about one layer.
@@ -43,11 +49,11 @@ struct LayerClaims {
   Datapath datapath;
   InputSource input_source = InputSource::clamped;
   Sha256 weight_hash{};
-  Sha256 bias_hash{};          ///< of the little-endian int64 array; all zero when there is no bias
-  IntegerRange weight_range;   ///< every weight lies in it
+  Sha256 bias_hash{};         ///< of the little-endian int64 array; all zero when there is no bias
+  IntegerRange weight_range;  ///< every weight lies in it
   std::vector<StageRanges> ranges;
   Verdict verdict = Verdict::incomplete;  ///< safe or unsafe, by comparing `ranges` with the register limits
-  NodeId worst;                ///< the node with the smallest margin (first in row, stage, node order among equals)
+  NodeId worst;  ///< the node with the smallest margin (first in row, stage, node order among equals)
   Side worst_side = Side::upper;
   std::vector<std::int32_t> worst_witness;  ///< [cols], attains that end
 };

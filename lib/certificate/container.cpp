@@ -24,22 +24,30 @@ constexpr std::string_view digest_key = "{\"__metadata__\":{\"format\":\"axec 1\
 constexpr std::size_t digest_at = 8 + digest_key.size();
 constexpr std::size_t digest_size = 64;
 
-bool is_plain(char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; }
-bool is_name_character(char c) {
-  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '/' || c == '-';
+bool is_plain(char c) {
+  return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
-bool is_datapath_character(char c) { return is_name_character(c) || c == ':' || c == '=' || c == ','; }
+bool is_name_character(char c) {
+  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
+         c == '/' || c == '-';
+}
+bool is_datapath_character(char c) {
+  return is_name_character(c) || c == ':' || c == '=' || c == ',';
+}
 
 // People's text as the header can hold it.
 std::string plain(std::string text) {
-  std::replace_if(text.begin(), text.end(), [](char c) { return !is_plain(c); }, '?');
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return !is_plain(c); }, '?');
   return text;
 }
 
 bool fits_32(const std::vector<std::int64_t>& values) {
   return std::all_of(values.begin(), values.end(), [](std::int64_t v) { return v == static_cast<std::int32_t>(v); });
 }
-bool is_narrow(const StageRanges& ranges) { return fits_32(ranges.lower) && fits_32(ranges.upper); }
+bool is_narrow(const StageRanges& ranges) {
+  return fits_32(ranges.lower) && fits_32(ranges.upper);
+}
 
 template <class Integer>
 void append_little_endian(std::vector<std::uint8_t>& bytes, std::int64_t value) {
@@ -54,9 +62,13 @@ std::string header_stage(const Stage& stage) {
          " limits=" + to_text(stage.limits) + " initial=" + to_text(stage.initial) + " claim=" + to_text(stage.claim);
 }
 
-std::string two_numbers(std::int64_t a, std::int64_t b) { return std::to_string(a) + " " + std::to_string(b); }
+std::string two_numbers(std::int64_t a, std::int64_t b) {
+  return std::to_string(a) + " " + std::to_string(b);
+}
 
-std::string side_text(Side side) { return side == Side::lower ? "lower" : "upper"; }
+std::string side_text(Side side) {
+  return side == Side::lower ? "lower" : "upper";
+}
 
 std::string assumption_names(const Certificate& certificate) {
   std::string names;
@@ -88,7 +100,8 @@ class Writer {
   std::vector<std::uint8_t> finish() {
     header_ += "}";
     header_.append((8 - header_.size() % 8) % 8, ' ');
-    if (header_.size() > largest_header) throw InputError("certificate", "the header exceeds 100 MB", "certify in parts");
+    if (header_.size() > largest_header)
+      throw InputError("certificate", "the header exceeds 100 MB", "certify in parts");
     std::vector<std::uint8_t> bytes;
     bytes.reserve(8 + header_.size() + data_.size());
     append_little_endian<std::int64_t>(bytes, static_cast<std::int64_t>(header_.size()));
@@ -114,7 +127,8 @@ void demand_writable(const LayerClaims& claims) {
   if (layer.rows > most_rows) throw InputError(place, "more than 2^31 rows", "split the layer");
   for (const Stage& stage : claims.datapath.stages) {
     if (stage.group > most_values || stage.stride > most_values) {
-      throw InputError(place, "stage " + stage.name + " has a group or stride above 2^31", "use group 0 for all values");
+      throw InputError(place, "stage " + stage.name + " has a group or stride above 2^31",
+                       "use group 0 for all values");
     }
   }
   if (claims.verdict != Verdict::safe && claims.verdict != Verdict::unsafe) {
@@ -131,9 +145,9 @@ void write_metadata(Writer& writer, const LayerClaims& claims, const std::string
   writer.text(i + "bias.sha256", claims.bias_hash == Sha256{} ? "none" : to_hex(claims.bias_hash));
   writer.text(i + "input.source", to_text(claims.input_source));
   writer.text(i + "datapath", datapath.name);
-  writer.text(i + "operands", "weights " + two_numbers(datapath.weights.lower, datapath.weights.upper) + " activations " +
-                                  two_numbers(datapath.activations.lower, datapath.activations.upper) + " " +
-                                  to_text(datapath.form));
+  writer.text(i + "operands",
+              "weights " + two_numbers(datapath.weights.lower, datapath.weights.upper) + " activations " +
+                  two_numbers(datapath.activations.lower, datapath.activations.upper) + " " + to_text(datapath.form));
   writer.text(i + "stages", std::to_string(datapath.stages.size()));
   for (std::size_t s = 0; s < datapath.stages.size(); ++s) {
     writer.text(i + "stage." + std::to_string(s), header_stage(datapath.stages[s]));
@@ -180,7 +194,8 @@ class Reader {
 
   [[noreturn]] void refuse(const std::string& problem) const { refuse_at(problem, 8 + position_); }
   [[noreturn]] void refuse_at(const std::string& problem, std::size_t byte) const {
-    throw InputError(where_, "byte " + std::to_string(byte) + ": " + problem, "the file is damaged or was not written by axecert");
+    throw InputError(where_, "byte " + std::to_string(byte) + ": " + problem,
+                     "the file is damaged or was not written by axecert");
   }
 
   bool accept(std::string_view literal) {
@@ -197,7 +212,8 @@ class Reader {
     const char* begin = header_.data() + position_;
     std::int64_t value = 0;
     const auto [end, error] = std::from_chars(begin, header_.data() + header_.size(), value);
-    if (error != std::errc() || std::to_string(value) != std::string(begin, end)) refuse("expected a canonical 64-bit integer");
+    if (error != std::errc() || std::to_string(value) != std::string(begin, end))
+      refuse("expected a canonical 64-bit integer");
     if (value < least || value > greatest) {
       refuse(std::to_string(value) + " is not in " + std::to_string(least) + " to " + std::to_string(greatest));
     }
@@ -253,7 +269,8 @@ class Reader {
 
 Stage read_stage(Reader& reader) {
   Stage stage;
-  stage.name = reader.run_of([](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-'; });
+  stage.name =
+      reader.run_of([](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-'; });
   if (stage.name.empty()) reader.refuse("expected a stage's name");
   reader.expect(" width=");
   stage.width = static_cast<int>(reader.number(1, 64));
@@ -335,7 +352,6 @@ LayerClaims read_metadata(Reader& reader, const std::string& i) {
   return claims;
 }
 
-
 // Reads arrays in file order; `data` is everything behind the header.
 class ArrayReader {
  public:
@@ -343,7 +359,8 @@ class ArrayReader {
       : reader_(reader), bytes_(bytes), data_begin_(data_begin) {}
 
   template <class Value>
-  std::vector<Value> array(const std::string& name, std::initializer_list<std::int64_t> lengths, bool may_be_wide = false) {
+  std::vector<Value> array(const std::string& name, std::initializer_list<std::int64_t> lengths,
+                           bool may_be_wide = false) {
     reader_.expect(",\"" + name + "\":{\"dtype\":\"");
     width_ = 4;
     if (may_be_wide && reader_.accept("I64")) {
@@ -355,7 +372,8 @@ class ArrayReader {
     std::int64_t count = 1;
     for (auto length = lengths.begin(); length != lengths.end(); ++length) {
       if (length != lengths.begin()) reader_.expect(",");
-      count *= *length < 0 ? reader_.number(0, -*length) : reader_.number(*length, *length);  // rows · nodes ≤ 2^31 · 2^24
+      count *=
+          *length < 0 ? reader_.number(0, -*length) : reader_.number(*length, *length);  // rows · nodes ≤ 2^31 · 2^24
     }
     reader_.expect("],\"data_offsets\":[");
     const auto begin = static_cast<std::int64_t>(end_);
@@ -387,7 +405,9 @@ class ArrayReader {
 
 void demand_length(const Reader& reader, std::size_t found, std::int64_t cols, bool may_be_empty, const char* what) {
   const bool good = found == 1 || found == static_cast<std::size_t>(cols) || (may_be_empty && found == 0);
-  if (!good) reader.refuse(std::string(what) + " has " + std::to_string(found) + " entries for " + std::to_string(cols) + " inputs");
+  if (!good)
+    reader.refuse(std::string(what) + " has " + std::to_string(found) + " entries for " + std::to_string(cols) +
+                  " inputs");
 }
 
 void read_arrays(Reader& reader, ArrayReader& arrays, LayerClaims& claims, const std::string& i) {
@@ -405,7 +425,8 @@ void read_arrays(Reader& reader, ArrayReader& arrays, LayerClaims& claims, const
     ranges.lower = arrays.array<std::int64_t>(name + ".lower", {layer.rows, ranges.nodes}, true);
     const bool wide = arrays.last_was_wide();
     ranges.upper = arrays.array<std::int64_t>(name + ".upper", {layer.rows, ranges.nodes}, true);
-    if (arrays.last_was_wide() != wide || is_narrow(ranges) == wide) reader.refuse(name + ": I32 or I64 is not the smaller that fits");
+    if (arrays.last_was_wide() != wide || is_narrow(ranges) == wide)
+      reader.refuse(name + ": I32 or I64 is not the smaller that fits");
     claims.ranges.push_back(std::move(ranges));
   }
   if (claims.worst.node >= claims.ranges[claims.worst.stage].nodes) reader.refuse("the worst node does not exist");
@@ -489,7 +510,8 @@ Certificate parse_certificate(const std::vector<std::uint8_t>& bytes, const std:
   reader.expect("}");
   const std::size_t padding = reader.run_of([](char c) { return c == ' '; }).size();
   if (!reader.at_end() || padding > 7) reader.refuse("expected the header's end");
-  if (8 + header.size() + arrays.end() != bytes.size()) reader.refuse_at("bytes behind the last array", 8 + header.size() + arrays.end());
+  if (8 + header.size() + arrays.end() != bytes.size())
+    reader.refuse_at("bytes behind the last array", 8 + header.size() + arrays.end());
   const std::string recomputed = assumption_names(certificate);
   if (trusted != recomputed) reader.refuse_at("the assumptions are not these layers': " + recomputed, assumptions_at);
   return certificate;

@@ -66,8 +66,8 @@ std::string first_problem(const LayerClaims& claims, NodeId& place) {
   for (std::int64_t k = 0; k < layer.cols; ++k) {
     const std::int32_t x = claims.worst_witness[static_cast<std::size_t>(k)];
     if (x < layer.lower(k) || x > layer.upper(k)) {
-      return "the worst node's witness has input " + std::to_string(k) + " = " + std::to_string(x) + ", outside its box [" +
-             std::to_string(layer.lower(k)) + ", " + std::to_string(layer.upper(k)) + "]";
+      return "the worst node's witness has input " + std::to_string(k) + " = " + std::to_string(x) +
+             ", outside its box [" + std::to_string(layer.lower(k)) + ", " + std::to_string(layer.upper(k)) + "]";
     }
   }
   return {};

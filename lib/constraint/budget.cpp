@@ -16,7 +16,8 @@ constexpr double unlimited = std::numeric_limits<double>::infinity();
 // high ← min(high, ⌊upper / with⌋, ⌊lower / against⌋), low ← max(low, −⌊upper / against⌋, −⌊lower / with⌋).
 AXECERT_CLONES void narrow_interval(std::int64_t rows, const double* upper, const double* lower, double with,
                                     double against, double* low, double* high) {
-  const double w = with > 0 ? with : 0.5, a = against > 0 ? against : 0.5;  // 0 costs nothing: 0.5 admits at least as much
+  const double w = with > 0 ? with : 0.5,
+               a = against > 0 ? against : 0.5;  // 0 costs nothing: 0.5 admits at least as much
   const double free_w = with > 0 ? 0 : unlimited, free_a = against > 0 ? 0 : unlimited;
   for (std::int64_t r = 0; r < rows; ++r) {
     const double up_w = std::floor(upper[r] / w) + free_w, up_a = std::floor(upper[r] / a) + free_a;
@@ -28,7 +29,8 @@ AXECERT_CLONES void narrow_interval(std::int64_t rows, const double* upper, cons
   }
 }
 
-AXECERT_CLONES void draw(std::int64_t rows, const double* q, double with, double against, double* upper, double* lower) {
+AXECERT_CLONES void draw(std::int64_t rows, const double* q, double with, double against, double* upper,
+                         double* lower) {
   for (std::int64_t r = 0; r < rows; ++r) {
     const double positive = q[r] > 0 ? q[r] : 0, negative = q[r] < 0 ? -q[r] : 0;
     upper[r] -= positive * with + negative * against;
@@ -48,7 +50,8 @@ BudgetPlan::BudgetPlan(const Topology& topology, std::span<const std::int32_t> b
     account.nodes = topology.nodes(s);
     account.from_constant = topology.stage(s).initial == Initial::constant;
     const IntegerRange limits = register_limits(topology.stage(s));
-    const std::int64_t bias_above = account.from_constant ? bias.upper : 0, bias_below = account.from_constant ? bias.lower : 0;
+    const std::int64_t bias_above = account.from_constant ? bias.upper : 0,
+                       bias_below = account.from_constant ? bias.lower : 0;
 
     // The worst that any weights can do: does it fit?
     std::vector<int128> above(static_cast<std::size_t>(account.nodes), bias_above);
@@ -58,19 +61,22 @@ BudgetPlan::BudgetPlan(const Topology& topology, std::span<const std::int32_t> b
     account.against_sign.resize(static_cast<std::size_t>(K));
     for (std::int64_t k = 0; k < K; ++k) {
       const auto i = static_cast<std::size_t>(k);
-      const std::int64_t l = box_lower[i], h = box_upper[i], D = account.from_constant && !offset.empty() ? offset[i] : 0;
+      const std::int64_t l = box_lower[i], h = box_upper[i],
+                         D = account.from_constant && !offset.empty() ? offset[i] : 0;
       const std::int64_t with = h + std::max<std::int64_t>(0, D), against = -l + std::max<std::int64_t>(0, -D);
       const std::int64_t node = topology.node_of_product(s, k);
       account.node_of_column[i] = node;
       account.with_sign[i] = static_cast<double>(with);
       account.against_sign[i] = static_cast<double>(against);
       const auto n = static_cast<std::size_t>(node);
-      const int128 positive = std::max<std::int64_t>(0, weights.upper), negative = std::max<std::int64_t>(0, -weights.lower);
+      const int128 positive = std::max<std::int64_t>(0, weights.upper),
+                   negative = std::max<std::int64_t>(0, -weights.lower);
       above[n] += std::max(positive * with, negative * against);
       below[n] += std::max(positive * against, negative * with);
     }
-    const bool binds = std::any_of(above.begin(), above.end(), [&](int128 v) { return v > limits.upper; }) ||
-                       std::any_of(below.begin(), below.end(), [&](int128 v) { return v > -static_cast<int128>(limits.lower); });
+    const bool binds =
+        std::any_of(above.begin(), above.end(), [&](int128 v) { return v > limits.upper; }) ||
+        std::any_of(below.begin(), below.end(), [&](int128 v) { return v > -static_cast<int128>(limits.lower); });
     if (!binds) {
       continue;
     }
@@ -102,7 +108,8 @@ void BudgetBlock::admissible(std::int64_t k, double* low, double* high) const {
   for (std::size_t s = 0; s < plan_.stages().size(); ++s) {
     const BudgetStage& stage = plan_.stages()[s];
     const std::int64_t node = stage.node_of_column[i];
-    narrow_interval(rows_, left_upper(s, node), left_lower(s, node), stage.with_sign[i], stage.against_sign[i], low, high);
+    narrow_interval(rows_, left_upper(s, node), left_lower(s, node), stage.with_sign[i], stage.against_sign[i], low,
+                    high);
   }
 }
 
@@ -115,8 +122,10 @@ void BudgetBlock::published_limits(std::int64_t k, double* low, double* high) co
     const double *upper = left_upper(s, stage.node_of_column[i]), *lower = left_lower(s, stage.node_of_column[i]);
     const double with = stage.with_sign[i], against = stage.against_sign[i];
     for (std::int64_t r = 0; r < rows_; ++r) {
-      const double most = std::min(with > 0 ? upper[r] / with : unlimited, against > 0 ? lower[r] / against : unlimited);
-      const double least = std::min(against > 0 ? upper[r] / against : unlimited, with > 0 ? lower[r] / with : unlimited);
+      const double most =
+          std::min(with > 0 ? upper[r] / with : unlimited, against > 0 ? lower[r] / against : unlimited);
+      const double least =
+          std::min(against > 0 ? upper[r] / against : unlimited, with > 0 ? lower[r] / with : unlimited);
       high[r] = std::min(high[r], std::max(0.0, most - 0.5));
       low[r] = std::max(low[r], -std::max(0.0, least - 0.5));
     }

@@ -25,14 +25,14 @@ namespace axe {
 /// q·with_sign and the lower end falls by q·against_sign; for q < 0 the two change places. With D ≠ 0 this is an upper
 /// bound of what the constant and the products can do together, so the budget is sound there and exact elsewhere.
 struct BudgetStage {
-  std::size_t stage = 0;                        ///< index in the datapath
+  std::size_t stage = 0;  ///< index in the datapath
   std::int64_t nodes = 0;
-  std::vector<std::int64_t> node_of_column;     ///< [K]
-  std::vector<double> with_sign;                ///< [K], integers ≥ 0
-  std::vector<double> against_sign;             ///< [K]
-  double upper = 0;                             ///< register limits, as distances from 0: upper ≥ 0, lower ≥ 0
+  std::vector<std::int64_t> node_of_column;  ///< [K]
+  std::vector<double> with_sign;             ///< [K], integers ≥ 0
+  std::vector<double> against_sign;          ///< [K]
+  double upper = 0;                          ///< register limits, as distances from 0: upper ≥ 0, lower ≥ 0
   double lower = 0;
-  bool from_constant = false;                   ///< starts from the row's bias
+  bool from_constant = false;  ///< starts from the row's bias
 };
 
 /// What the budget of a layer on a datapath looks like.
@@ -67,8 +67,12 @@ class BudgetBlock {
   void take(std::int64_t k, const double* q);
 
   /// What is left at each end of the range, over the block's rows.
-  const double* left_upper(std::size_t stage, std::int64_t node) const { return left_upper_[stage].data() + node * rows_; }
-  const double* left_lower(std::size_t stage, std::int64_t node) const { return left_lower_[stage].data() + node * rows_; }
+  const double* left_upper(std::size_t stage, std::int64_t node) const {
+    return left_upper_[stage].data() + node * rows_;
+  }
+  const double* left_lower(std::size_t stage, std::int64_t node) const {
+    return left_lower_[stage].data() + node * rows_;
+  }
 
  private:
   const BudgetPlan& plan_;

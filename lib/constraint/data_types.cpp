@@ -2,7 +2,6 @@
 // function: `data_types_that_fit`. No side effects.
 #include "axecert/constraint/data_types.hpp"
 
-
 #include <algorithm>
 #include <iterator>
 #include <string>

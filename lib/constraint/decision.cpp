@@ -17,9 +17,10 @@ std::int64_t decide_exactly(double value, double scale, const Rational& threshol
     throw InputError("decision", "the threshold " + to_text(threshold) + " is negative", "a threshold is >= 0");
   }
   if (admissible.lower > admissible.upper) {
-    throw InputError("decision", "no integer is admissible: " + std::to_string(admissible.lower) + " > " +
-                                     std::to_string(admissible.upper),
-                     "the register must hold its values with this weight at 0");
+    throw InputError(
+        "decision",
+        "no integer is admissible: " + std::to_string(admissible.lower) + " > " + std::to_string(admissible.upper),
+        "the register must hold its values with this weight at 0");
   }
   const Rational magnitude = exact(std::fabs(value)) / exact(scale) - threshold;
   const Rational shrunk = magnitude > 0 ? (value < 0 ? Rational(-magnitude) : magnitude) : Rational(0);

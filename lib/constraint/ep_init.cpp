@@ -25,8 +25,8 @@ std::vector<std::int64_t> ep_init(std::span<const double> weights, double scale,
       }
       return Rational(*exact_threshold * unit_cost);
     };
-    result.push_back(decide(weights[k], scale, times(threshold, unit_cost), grid, exactly, settled_exactly,
-                            Rounding::toward_zero));
+    result.push_back(
+        decide(weights[k], scale, times(threshold, unit_cost), grid, exactly, settled_exactly, Rounding::toward_zero));
   }
   return result;
 }

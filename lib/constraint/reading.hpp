@@ -51,6 +51,8 @@ struct Reading<double> {
 };
 
 template <class Number>
-concept Readable = requires(double d) { Reading<Number>::of(d); };
+concept Readable = requires(double d) {
+  Reading<Number>::of(d);
+};
 
 }  // namespace axe

@@ -79,8 +79,9 @@ class L1Threshold {
         order.emplace_back(R::key(magnitude[k], cost_of(k)), k);
       }
     }
-    std::sort(order.begin(), order.end(),
-              [](const auto& a, const auto& b) { return b.first < a.first || (!(a.first < b.first) && a.second < b.second); });
+    std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
+      return b.first < a.first || (!(a.first < b.first) && a.second < b.second);
+    });
     spent_.reserve(order.size());
     squares_.reserve(order.size());
     Number spent = R::of(0);
@@ -121,7 +122,8 @@ void validate_tile(std::span<const double> values, std::span<const std::int64_t>
 class SoftThreshold {
  public:
   /// `weights` w_k of the tile, in the weights' unit; `cost` as many, or one for all. Throws InputError (validate_tile).
-  SoftThreshold(std::span<const double> weights, std::span<const std::int64_t> cost, Centring centring = Centring::mean);
+  SoftThreshold(std::span<const double> weights, std::span<const std::int64_t> cost,
+                Centring centring = Centring::mean);
 
   /// λ of w/scale on Σ cost |v| ≤ radius, with a rigorous error bound (derived in the .cpp). Weight k is then thresholded by
   /// times(λ, cost_k). {0, 0} when the tile is inside the ball beyond doubt; error infinite when double overflows.
@@ -130,10 +132,10 @@ class SoftThreshold {
 
  private:
   L1Threshold<double> threshold_;
-  double largest_ = 0;        ///< max |w_k|
-  double error_factor_ = 0;   ///< (6T + 32)·u / least positive cost
-  double total_cost_ = 0;     ///< Σ cost
-  double terms_ = 0;          ///< T
+  double largest_ = 0;       ///< max |w_k|
+  double error_factor_ = 0;  ///< (6T + 32)·u / least positive cost
+  double total_cost_ = 0;    ///< Σ cost
+  double terms_ = 0;         ///< T
 };
 
 /// The same λ over the rationals, and enclosed by an interval. Throw InputError as above.

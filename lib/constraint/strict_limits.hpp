@@ -36,7 +36,8 @@ RealLimits<Number> exact_limits(const Number& above, const Number& below, Intege
   }
   const std::int64_t h = input.upper > 0 ? input.upper : 0;
   const std::int64_t minus_l = input.lower < 0 ? -input.lower : 0;
-  const auto least = [](const Number& a, std::int64_t by_a, const Number& b, std::int64_t by_b) -> std::optional<Number> {
+  const auto least = [](const Number& a, std::int64_t by_a, const Number& b,
+                        std::int64_t by_b) -> std::optional<Number> {
     if (by_a == 0 && by_b == 0) {
       return std::nullopt;
     }
@@ -79,7 +80,8 @@ RealLimits<Number> published_limits(const Number& sum_of_positives, const Number
                                     IntegerRange input) {
   using R = Reading<Number>;
   if (input.lower > 0 || input.upper < 0 || input.lower == input.upper) {
-    throw InputError("strict limits", "the published form needs inputs in [a, b] with a <= 0 <= b, a < b", "use exact limits");
+    throw InputError("strict limits", "the published form needs inputs in [a, b] with a <= 0 <= b, a < b",
+                     "use exact limits");
   }
   const Number zero = R::of(0);
   const Number b = R::of(limit) / R::of(input.upper - input.lower) - R::of(0.5);

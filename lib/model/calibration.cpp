@@ -27,17 +27,21 @@ ActivationGrid calibrate_grid(const std::vector<float>& inputs, int bits, bool i
   } else {
     grid.scale = (most - least) / grid.code_upper();
     if (grid.scale > 0) {
-      grid.zero_point = static_cast<std::int32_t>(std::clamp(std::round(-least / grid.scale), 0.0, static_cast<double>(grid.code_upper())));
+      grid.zero_point = static_cast<std::int32_t>(
+          std::clamp(std::round(-least / grid.scale), 0.0, static_cast<double>(grid.code_upper())));
     }
   }
   if (!(grid.scale >= static_cast<double>(FLT_MIN))) {
-    throw InputError(place, grid.scale > 0 ? "the inputs are so small that their scale is denormal" : "every calibration input is zero",
-                     "calibrate on inputs that occur, or give input_scale and input_zero_point");
+    throw InputError(
+        place,
+        grid.scale > 0 ? "the inputs are so small that their scale is denormal" : "every calibration input is zero",
+        "calibrate on inputs that occur, or give input_scale and input_zero_point");
   }
   return grid;
 }
 
-void accumulate(const std::vector<float>& inputs, std::int64_t tokens, LayerProblem& problem, const std::string& place) {
+void accumulate(const std::vector<float>& inputs, std::int64_t tokens, LayerProblem& problem,
+                const std::string& place) {
   const std::int64_t cols = problem.cols, rows = problem.rows;
   const auto n = static_cast<std::size_t>(cols);
   const auto r = static_cast<std::size_t>(rows);
@@ -65,8 +69,8 @@ void accumulate(const std::vector<float>& inputs, std::int64_t tokens, LayerProb
     const float* x = inputs.data() + static_cast<std::size_t>(begin) * n;
     for (std::size_t i = 0; i < static_cast<std::size_t>(count) * n; ++i) {
       const double value = x[i];
-      const double code = std::clamp(std::nearbyint(value / grid.scale) + grid.zero_point, static_cast<double>(grid.code_lower()),
-                                     static_cast<double>(grid.code_upper()));
+      const double code = std::clamp(std::nearbyint(value / grid.scale) + grid.zero_point,
+                                     static_cast<double>(grid.code_lower()), static_cast<double>(grid.code_upper()));
       real[i] = value;
       centred[i] = code - grid.zero_point;
       if (want_codes) {
@@ -77,9 +81,11 @@ void accumulate(const std::vector<float>& inputs, std::int64_t tokens, LayerProb
     }
     const int k = static_cast<int>(cols), t = static_cast<int>(count), m = static_cast<int>(rows);
     cblas_dsyrk(CblasRowMajor, CblasUpper, CblasTrans, k, t, 1.0, centred.data(), k, 1.0, gram.data(), k);
-    cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, k, k, t, 1.0, centred.data(), k, real.data(), k, 1.0, cross.data(), k);
+    cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, k, k, t, 1.0, centred.data(), k, real.data(), k, 1.0,
+                cross.data(), k);
     if (want_energy) {
-      cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, t, m, k, 1.0, real.data(), k, weight.data(), k, 0.0, output.data(), m);
+      cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, t, m, k, 1.0, real.data(), k, weight.data(), k, 0.0,
+                  output.data(), m);
       for (std::size_t i = 0; i < static_cast<std::size_t>(count) * r; ++i) {
         energy += output[i] * output[i];
       }
@@ -92,7 +98,8 @@ void accumulate(const std::vector<float>& inputs, std::int64_t tokens, LayerProb
       const double h = gram[std::min(i, j) * n + std::max(i, j)] * grid.scale * grid.scale;
       const double g = cross[i * n + j] * grid.scale;
       if (!(std::fabs(h) <= static_cast<double>(FLT_MAX) && std::fabs(g) <= static_cast<double>(FLT_MAX))) {
-        throw InputError(place, "the sum of squares of channel " + std::to_string(i) + " does not fit a float", "scale the inputs");
+        throw InputError(place, "the sum of squares of channel " + std::to_string(i) + " does not fit a float",
+                         "scale the inputs");
       }
       problem.gram[i * n + j] = static_cast<float>(h);
       problem.cross[i * n + j] = static_cast<float>(g);

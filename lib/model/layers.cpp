@@ -19,10 +19,13 @@ namespace {
 
 using Keys = std::span<const char* const>;
 
-constexpr const char* problem_keys[] = {"weight",      "inputs",           "H",              "G",    "input_scale",   "input_zero_point", "input_bits",
-                                        "input_signed", "input_code_min", "input_code_max", "bias", "output_energy", "weight_scale",     "inputs_sample"};
-constexpr const char* stored_keys[] = {"weight",      "scale",            "bias",        "input_lower",      "input_upper",
-                                       "input_shift", "input_zero_point", "input_scale", "weight_zero_point"};
+constexpr const char* problem_keys[] = {"weight",         "inputs",           "H",          "G",
+                                        "input_scale",    "input_zero_point", "input_bits", "input_signed",
+                                        "input_code_min", "input_code_max",   "bias",       "output_energy",
+                                        "weight_scale",   "inputs_sample"};
+constexpr const char* stored_keys[] = {"weight",           "scale",       "bias",
+                                       "input_lower",      "input_upper", "input_shift",
+                                       "input_zero_point", "input_scale", "weight_zero_point"};
 
 std::string list(Keys keys) {
   std::string text;
@@ -39,7 +42,8 @@ void refuse_unknown_keys(const TensorFile& file, const std::vector<std::string>&
     const std::size_t dot = key.rfind('.');
     const std::string layer = dot == std::string::npos ? "" : key.substr(0, dot);
     if (dot == std::string::npos || !std::binary_search(names.begin(), names.end(), layer)) {
-      throw InputError(file.path + ": " + key, "belongs to no layer: there is no '" + (layer.empty() ? key : layer) + ".weight'",
+      throw InputError(file.path + ": " + key,
+                       "belongs to no layer: there is no '" + (layer.empty() ? key : layer) + ".weight'",
                        "arrays are named NAME.KEY, and every layer has NAME.weight");
     }
     const std::string word = key.substr(dot + 1);
@@ -51,7 +55,8 @@ void refuse_unknown_keys(const TensorFile& file, const std::vector<std::string>&
 
 void check_name(const TensorFile& file, const std::string& name) {
   const bool plain = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '/' || c == '-';
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
+           c == '/' || c == '-';
   });
   if (!plain) {
     throw InputError(file.path, "layer name '" + name + "' has characters other than A-Z a-z 0-9 _ . / -", "rename it");
@@ -100,7 +105,8 @@ class LayerKeys {
     std::vector<std::int32_t> values(wide.size());
     for (std::size_t i = 0; i < wide.size(); ++i) {
       if (wide[i] < INT32_MIN || wide[i] > INT32_MAX) {
-        fail(key, "element " + std::to_string(i) + " is " + std::to_string(wide[i]) + ", which has more than 32 bits", "");
+        fail(key, "element " + std::to_string(i) + " is " + std::to_string(wide[i]) + ", which has more than 32 bits",
+             "");
       }
       values[i] = static_cast<std::int32_t>(wide[i]);
     }
@@ -124,7 +130,8 @@ bool is_integer(DType dtype) {
 void check_matrix(const LayerKeys& keys, const Tensor& weight) {
   constexpr std::int64_t longest = std::int64_t{1} << 24;
   if (weight.shape.size() != 2) {
-    keys.fail("weight", "has shape " + shape_text(weight.shape) + ", must be [rows, K]", "reshape a convolution to [out channels, the rest]");
+    keys.fail("weight", "has shape " + shape_text(weight.shape) + ", must be [rows, K]",
+              "reshape a convolution to [out channels, the rest]");
   }
   if (weight.shape[0] < 1 || weight.shape[1] < 1) {
     keys.fail("weight", "has shape " + shape_text(weight.shape) + ": an empty layer", "leave it out");
@@ -153,14 +160,19 @@ ActivationGrid read_grid(const LayerKeys& keys) {
   if (keys.has("input_scale")) {
     grid.scale = keys.real("input_scale");
     if (!(grid.scale >= static_cast<double>(FLT_MIN))) {
-      keys.fail("input_scale", grid.scale > 0 ? "is denormal" : grid.scale == 0 ? "is zero" : "is negative",
+      keys.fail("input_scale",
+                grid.scale > 0    ? "is denormal"
+                : grid.scale == 0 ? "is zero"
+                                  : "is negative",
                 "a scale is a normal positive number; calibrate again");
     }
     keys.need("input_zero_point", "give it beside input_scale (0 for symmetric inputs)");
     const std::int64_t zero_point = keys.integer("input_zero_point");
     if (zero_point < grid.code_lower() || zero_point > grid.code_upper()) {
-      keys.fail("input_zero_point", std::to_string(zero_point) + " is outside the codes [" + std::to_string(grid.code_lower()) + ", " +
-                                        std::to_string(grid.code_upper()) + "]", "");
+      keys.fail("input_zero_point",
+                std::to_string(zero_point) + " is outside the codes [" + std::to_string(grid.code_lower()) + ", " +
+                    std::to_string(grid.code_upper()) + "]",
+                "");
     }
     grid.zero_point = static_cast<std::int32_t>(zero_point);
   } else if (keys.has("input_zero_point")) {
@@ -172,7 +184,9 @@ ActivationGrid read_grid(const LayerKeys& keys) {
 // H must be what it claims: symmetric, with a diagonal ≥ 0. Rounding of single precision is smoothed away, more is refused.
 void check_gram(const LayerKeys& keys, std::vector<float>& gram, std::int64_t n) {
   const auto at = [&](std::int64_t i, std::int64_t j) -> float& { return gram[static_cast<std::size_t>(i * n + j)]; };
-  const auto index = [](std::int64_t i, std::int64_t j) { return "[" + std::to_string(i) + ", " + std::to_string(j) + "]"; };
+  const auto index = [](std::int64_t i, std::int64_t j) {
+    return "[" + std::to_string(i) + ", " + std::to_string(j) + "]";
+  };
   for (std::int64_t i = 0; i < n; ++i) {
     if (at(i, i) < 0) {
       keys.fail("H", "its diagonal is negative at " + index(i, i), "H is the sum of x̃ x̃ᵀ over the tokens");
@@ -193,7 +207,8 @@ void check_gram(const LayerKeys& keys, std::vector<float>& gram, std::int64_t n)
 
 void read_code_ranges(const LayerKeys& keys, LayerProblem& problem) {
   if (keys.has("input_code_min") != keys.has("input_code_max")) {
-    keys.fail(keys.has("input_code_min") ? "input_code_max" : "input_code_min", "is missing", "give both ends of the channel ranges, or neither");
+    keys.fail(keys.has("input_code_min") ? "input_code_max" : "input_code_min", "is missing",
+              "give both ends of the channel ranges, or neither");
   }
   if (!keys.has("input_code_min")) {
     return;
@@ -205,9 +220,12 @@ void read_code_ranges(const LayerKeys& keys, LayerProblem& problem) {
   for (std::size_t k = 0; k < problem.code_min.size(); ++k) {
     if (problem.code_min[k] > problem.code_max[k] || problem.code_min[k] < problem.input.code_lower() ||
         problem.code_max[k] > problem.input.code_upper()) {
-      keys.fail("input_code_min", "channel " + std::to_string(k) + " has codes [" + std::to_string(problem.code_min[k]) + ", " +
-                                      std::to_string(problem.code_max[k]) + "], the grid has [" + std::to_string(problem.input.code_lower()) + ", " +
-                                      std::to_string(problem.input.code_upper()) + "]", "");
+      keys.fail("input_code_min",
+                "channel " + std::to_string(k) + " has codes [" + std::to_string(problem.code_min[k]) + ", " +
+                    std::to_string(problem.code_max[k]) + "], the grid has [" +
+                    std::to_string(problem.input.code_lower()) + ", " + std::to_string(problem.input.code_upper()) +
+                    "]",
+                "");
     }
   }
 }
@@ -219,7 +237,8 @@ LayerProblem read_problem(const TensorFile& file, const std::string& name) {
   const Tensor& weight = file.at(name + ".weight");
   check_matrix(keys, weight);
   if (is_integer(weight.dtype)) {
-    keys.fail("weight", "has type " + to_text(weight.dtype) + ": already quantized", "quantize reads float weights; use `axecert certify`");
+    keys.fail("weight", "has type " + to_text(weight.dtype) + ": already quantized",
+              "quantize reads float weights; use `axecert certify`");
   }
   problem.rows = weight.shape[0];
   problem.cols = weight.shape[1];
@@ -243,7 +262,9 @@ LayerProblem read_problem(const TensorFile& file, const std::string& name) {
     }
     const Tensor& inputs = *keys.find("inputs");
     if (inputs.shape.size() != 2 || inputs.shape[1] != problem.cols || inputs.shape[0] < 1) {
-      keys.fail("inputs", "has shape " + shape_text(inputs.shape) + ", must be [tokens, " + std::to_string(problem.cols) + "]", "at least one token");
+      keys.fail("inputs",
+                "has shape " + shape_text(inputs.shape) + ", must be [tokens, " + std::to_string(problem.cols) + "]",
+                "at least one token");
     }
     const std::vector<float> x = inputs.as_f32(keys.place("inputs"));
     if (!keys.has("input_scale")) {
@@ -267,7 +288,8 @@ LayerProblem read_problem(const TensorFile& file, const std::string& name) {
 // An array of [1] or [K] integers of 32 bits.
 std::vector<std::int32_t> per_channel(const LayerKeys& keys, const std::string& key, std::int64_t cols) {
   const Tensor& tensor = *keys.find(key);
-  if (!tensor.shape.empty() && tensor.shape != std::vector<std::int64_t>{1} && tensor.shape != std::vector<std::int64_t>{cols}) {
+  if (!tensor.shape.empty() && tensor.shape != std::vector<std::int64_t>{1} &&
+      tensor.shape != std::vector<std::int64_t>{cols}) {
     keys.fail(key, "has shape " + shape_text(tensor.shape) + ", must be [1] or [" + std::to_string(cols) + "]", "");
   }
   return keys.integers32(key);
@@ -276,7 +298,8 @@ std::vector<std::int32_t> per_channel(const LayerKeys& keys, const std::string& 
 std::vector<std::int8_t> read_weights(const LayerKeys& keys, const Tensor& weight) {
   check_matrix(keys, weight);
   if (!is_integer(weight.dtype)) {
-    keys.fail("weight", "has type " + to_text(weight.dtype) + ", must be integers", "quantize the layer first, or choose layers with --layer");
+    keys.fail("weight", "has type " + to_text(weight.dtype) + ", must be integers",
+              "quantize the layer first, or choose layers with --layer");
   }
   return weight.as_i8(keys.place("weight"));
 }
@@ -301,7 +324,8 @@ StoredLayer read_stored(const TensorFile& file, const std::string& name, const D
   layer.bias = read_bias(keys, layer.rows);
 
   if (keys.has("input_lower") != keys.has("input_upper")) {
-    keys.fail(keys.has("input_lower") ? "input_upper" : "input_lower", "is missing", "give both ends of the box, or neither");
+    keys.fail(keys.has("input_lower") ? "input_upper" : "input_lower", "is missing",
+              "give both ends of the box, or neither");
   }
   if (keys.has("input_lower")) {
     layer.box_lower = per_channel(keys, "input_lower", layer.cols);
@@ -347,7 +371,8 @@ std::vector<std::string> layer_names(const TensorFile& file) {
     }
   }
   if (names.empty()) {
-    throw InputError(file.path, "holds no layer", "every layer has an array NAME.weight; docs/layers.md lists the keys");
+    throw InputError(file.path, "holds no layer",
+                     "every layer has an array NAME.weight; docs/layers.md lists the keys");
   }
   std::sort(names.begin(), names.end());
   return names;
@@ -374,9 +399,12 @@ std::vector<std::uint8_t> quantized_bytes(const std::vector<QuantizedLayer>& lay
   for (const QuantizedLayer& quantized : layers) {
     const IntegerLayer& layer = quantized.layer;
     const std::string name = layer.name + ".";
-    const std::vector<std::int64_t> per_scale =
-        quantized.groups == 1 ? std::vector<std::int64_t>{layer.rows} : std::vector<std::int64_t>{layer.rows, quantized.groups};
-    const auto length = [](const auto& values) { return std::vector<std::int64_t>{static_cast<std::int64_t>(values.size())}; };
+    const std::vector<std::int64_t> per_scale = quantized.groups == 1
+                                                    ? std::vector<std::int64_t>{layer.rows}
+                                                    : std::vector<std::int64_t>{layer.rows, quantized.groups};
+    const auto length = [](const auto& values) {
+      return std::vector<std::int64_t>{static_cast<std::int64_t>(values.size())};
+    };
     put(name + "weight", Tensor::of({layer.rows, layer.cols}, layer.weights));
     put(name + "scale", Tensor::of(per_scale, quantized.scales));
     if (!layer.bias.empty()) {

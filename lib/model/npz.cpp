@@ -40,7 +40,8 @@ class HeaderParser {
       const std::string key = quoted();
       expect(':');
       if (key == "descr" && !has_descr) {
-        header.dtype = dtype(peek() == '\'' || peek() == '"' ? quoted() : fail("a structured array", "store plain numbers"));
+        header.dtype =
+            dtype(peek() == '\'' || peek() == '"' ? quoted() : fail("a structured array", "store plain numbers"));
         has_descr = true;
       } else if (key == "fortran_order" && !has_order) {
         if (word() != "False") {
@@ -171,7 +172,8 @@ class Member {
   Member(zip_t* archive, std::uint64_t index, std::string place) : place_(std::move(place)) {
     file_.reset(zip_fopen_index(archive, index, 0));
     if (!file_) {
-      throw InputError(place_, std::string("cannot be unpacked: ") + zip_strerror(archive), "write the file again with numpy.savez");
+      throw InputError(place_, std::string("cannot be unpacked: ") + zip_strerror(archive),
+                       "write the file again with numpy.savez");
     }
   }
   // Fills [out, out + size) or throws.
@@ -180,7 +182,8 @@ class Member {
     while (size > 0) {
       const zip_int64_t got = zip_fread(file_.get(), cursor, size);
       if (got <= 0) {
-        throw InputError(place_, got == 0 ? std::string("the array ends too early") : error_text(), "the file is truncated or damaged");
+        throw InputError(place_, got == 0 ? std::string("the array ends too early") : error_text(),
+                         "the file is truncated or damaged");
       }
       cursor += got;
       size -= static_cast<std::size_t>(got);
@@ -202,12 +205,15 @@ class Member {
 };
 
 Tensor read_member(zip_t* archive, std::uint64_t index, const zip_stat_t& status, const std::string& place) {
-  if (status.encryption_method != ZIP_EM_NONE || (status.comp_method != ZIP_CM_STORE && status.comp_method != ZIP_CM_DEFLATE)) {
+  if (status.encryption_method != ZIP_EM_NONE ||
+      (status.comp_method != ZIP_CM_STORE && status.comp_method != ZIP_CM_DEFLATE)) {
     throw InputError(place, "encrypted, or packed by another method than deflate", "write the file with numpy.savez");
   }
   if (status.size / largest_expansion > status.comp_size) {
-    throw InputError(place, "declares " + std::to_string(status.size) + " bytes in " + std::to_string(status.comp_size) +
-                                " packed ones, which deflate cannot do", "the file is damaged");
+    throw InputError(place,
+                     "declares " + std::to_string(status.size) + " bytes in " + std::to_string(status.comp_size) +
+                         " packed ones, which deflate cannot do",
+                     "the file is damaged");
   }
   Member member(archive, index, place);
   std::array<unsigned char, 12> prefix{};
@@ -221,7 +227,9 @@ Tensor read_member(zip_t* archive, std::uint64_t index, const zip_stat_t& status
   }
   const int version = prefix[6];
   if (version < 1 || version > 3 || prefix[7] != 0) {
-    throw InputError(place, ".npy version " + std::to_string(version) + "." + std::to_string(prefix[7]) + " is not read", "use version 1.0, 2.0 or 3.0");
+    throw InputError(place,
+                     ".npy version " + std::to_string(version) + "." + std::to_string(prefix[7]) + " is not read",
+                     "use version 1.0, 2.0 or 3.0");
   }
   const std::size_t length_bytes = version == 1 ? 2 : 4;
   member.read(prefix.data() + 8, length_bytes);
@@ -243,8 +251,10 @@ Tensor read_member(zip_t* archive, std::uint64_t index, const zip_stat_t& status
   const std::optional<std::int64_t> count = checked_elements(header.shape);
   const std::uint64_t data_size = status.size - before_data;
   if (!count || static_cast<std::uint64_t>(*count) * size_of(header.dtype) != data_size) {
-    throw InputError(place, "shape " + shape_text(header.shape) + " of " + to_text(header.dtype) + " does not take the " +
-                                std::to_string(data_size) + " bytes that are there", "the file is truncated or damaged");
+    throw InputError(place,
+                     "shape " + shape_text(header.shape) + " of " + to_text(header.dtype) + " does not take the " +
+                         std::to_string(data_size) + " bytes that are there",
+                     "the file is truncated or damaged");
   }
   tensor.data.resize(static_cast<std::size_t>(data_size));
   member.read(tensor.data.data(), tensor.data.size());
@@ -271,16 +281,19 @@ TensorFile read_npz(const std::filesystem::path& path) {
     const auto index = static_cast<zip_uint64_t>(i);
     zip_stat_t status;
     zip_stat_init(&status);
-    constexpr zip_uint64_t needed = ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD;
+    constexpr zip_uint64_t needed =
+        ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD;
     if (zip_stat_index(archive.get(), index, 0, &status) != 0 || (status.valid & needed) != needed) {
-      throw InputError(file.path, "member " + std::to_string(i) + " of the archive is damaged", "write the file again with numpy.savez");
+      throw InputError(file.path, "member " + std::to_string(i) + " of the archive is damaged",
+                       "write the file again with numpy.savez");
     }
     std::string name = status.name;
     const std::string place = file.path + ": " + name;
     if (name.size() <= 4 || name.compare(name.size() - 4, 4, ".npy") != 0) {
       const bool checkpoint = name.find("data.pkl") != std::string::npos;
-      throw InputError(place, checkpoint ? "a PyTorch checkpoint, not an .npz archive" : "not a .npy array",
-                       checkpoint ? "save it with safetensors.torch.save_file" : "an .npz archive holds .npy arrays only");
+      throw InputError(
+          place, checkpoint ? "a PyTorch checkpoint, not an .npz archive" : "not a .npy array",
+          checkpoint ? "save it with safetensors.torch.save_file" : "an .npz archive holds .npy arrays only");
     }
     name.resize(name.size() - 4);
     Tensor tensor = read_member(archive.get(), index, status, place);

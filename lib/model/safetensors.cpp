@@ -29,14 +29,16 @@ json parse_header(const std::string& text, const std::string& where) {
     } else if (event == json::parse_event_t::object_end) {
       keys.pop_back();
     } else if (event == json::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second) {
-      throw InputError(where, "'" + parsed.get<std::string>() + "' stands twice in the header", "give every array its own name");
+      throw InputError(where, "'" + parsed.get<std::string>() + "' stands twice in the header",
+                       "give every array its own name");
     }
     return true;
   };
   try {
     return json::parse(text, watch);
   } catch (const json::exception& error) {
-    throw InputError(where, std::string("the header is not JSON: ") + error.what(), "not a .safetensors file, or a damaged one");
+    throw InputError(where, std::string("the header is not JSON: ") + error.what(),
+                     "not a .safetensors file, or a damaged one");
   }
 }
 
@@ -78,8 +80,10 @@ Entry parse_entry(const std::string& name, const json& value, const std::string&
   const std::optional<std::int64_t> count = checked_elements(entry.tensor.shape);
   if (!count || entry.end < entry.begin ||
       static_cast<std::uint64_t>(entry.end - entry.begin) != static_cast<std::uint64_t>(*count) * size_of(*dtype)) {
-    throw InputError(place, "shape " + shape_text(entry.tensor.shape) + " of " + type_name + " does not take the bytes " +
-                                std::to_string(entry.begin) + " to " + std::to_string(entry.end), "the file is damaged");
+    throw InputError(place,
+                     "shape " + shape_text(entry.tensor.shape) + " of " + type_name + " does not take the bytes " +
+                         std::to_string(entry.begin) + " to " + std::to_string(entry.end),
+                     "the file is damaged");
   }
   return entry;
 }
@@ -98,7 +102,8 @@ TensorFile read_safetensors(const std::filesystem::path& path) {
     stream.seekg(static_cast<std::streamoff>(position));
     stream.read(static_cast<char*>(out), static_cast<std::streamsize>(size));
     if (!stream || static_cast<std::uint64_t>(stream.gcount()) != size) {
-      throw InputError(file.path, "cannot be read at byte " + std::to_string(position), "the file changed, or the disk fails");
+      throw InputError(file.path, "cannot be read at byte " + std::to_string(position),
+                       "the file changed, or the disk fails");
     }
   };
   const std::string unknown = "neither an .npz nor a .safetensors file";
@@ -142,14 +147,17 @@ TensorFile read_safetensors(const std::filesystem::path& path) {
   std::int64_t position = 0;
   for (const Entry& entry : entries) {
     if (entry.begin != position) {
-      throw InputError(file.path + ": " + entry.name, entry.begin < position ? "overlaps the array before it" : "leaves a gap before it",
+      throw InputError(file.path + ": " + entry.name,
+                       entry.begin < position ? "overlaps the array before it" : "leaves a gap before it",
                        "arrays must follow one another; the file is damaged");
     }
     position = entry.end;
   }
   if (static_cast<std::uint64_t>(position) != file_size - data_begin) {
-    throw InputError(file.path, "the arrays take " + std::to_string(position) + " bytes, the file has " +
-                                    std::to_string(file_size - data_begin) + " behind its header", "the file is truncated or damaged");
+    throw InputError(file.path,
+                     "the arrays take " + std::to_string(position) + " bytes, the file has " +
+                         std::to_string(file_size - data_begin) + " behind its header",
+                     "the file is truncated or damaged");
   }
   for (Entry& entry : entries) {
     entry.tensor.data.resize(static_cast<std::size_t>(entry.end - entry.begin));
@@ -184,7 +192,8 @@ std::vector<std::uint8_t> safetensors_bytes(const std::map<std::string, Tensor>&
   std::size_t position = 0;
   for (const auto* item : order) {
     const std::size_t end = position + item->second.data.size();
-    header[item->first] = {{"dtype", to_text(item->second.dtype)}, {"shape", item->second.shape}, {"data_offsets", {position, end}}};
+    header[item->first] = {
+        {"dtype", to_text(item->second.dtype)}, {"shape", item->second.shape}, {"data_offsets", {position, end}}};
     position = end;
   }
   std::string text = header.dump();

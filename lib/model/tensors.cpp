@@ -24,8 +24,9 @@ struct DTypeName {
 };
 
 constexpr DTypeName dtype_names[] = {
-    {DType::i8, "I8", 1},   {DType::u8, "U8", 1},     {DType::i16, "I16", 2}, {DType::i32, "I32", 4}, {DType::i64, "I64", 8},
-    {DType::f16, "F16", 2}, {DType::bf16, "BF16", 2}, {DType::f32, "F32", 4}, {DType::f64, "F64", 8},
+    {DType::i8, "I8", 1},     {DType::u8, "U8", 1},   {DType::i16, "I16", 2},
+    {DType::i32, "I32", 4},   {DType::i64, "I64", 8}, {DType::f16, "F16", 2},
+    {DType::bf16, "BF16", 2}, {DType::f32, "F32", 4}, {DType::f64, "F64", 8},
 };
 
 const DTypeName& entry(DType dtype) {
@@ -51,7 +52,9 @@ float half_to_float(std::uint16_t bits) {
 }
 
 // bfloat16 is the upper half of a float.
-float bfloat_to_float(std::uint16_t bits) { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
+float bfloat_to_float(std::uint16_t bits) {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+}
 
 template <typename T>
 T element(const std::vector<std::byte>& data, std::size_t i) {
@@ -67,15 +70,33 @@ void for_each_element(const Tensor& tensor, Visit visit) {
   const std::vector<std::byte>& data = tensor.data;
   for (std::size_t i = 0; i < n; ++i) {
     switch (tensor.dtype) {
-      case DType::i8: visit(i, static_cast<std::int64_t>(element<std::int8_t>(data, i))); break;
-      case DType::u8: visit(i, static_cast<std::int64_t>(element<std::uint8_t>(data, i))); break;
-      case DType::i16: visit(i, static_cast<std::int64_t>(element<std::int16_t>(data, i))); break;
-      case DType::i32: visit(i, static_cast<std::int64_t>(element<std::int32_t>(data, i))); break;
-      case DType::i64: visit(i, element<std::int64_t>(data, i)); break;
-      case DType::f16: visit(i, static_cast<double>(half_to_float(element<std::uint16_t>(data, i)))); break;
-      case DType::bf16: visit(i, static_cast<double>(bfloat_to_float(element<std::uint16_t>(data, i)))); break;
-      case DType::f32: visit(i, static_cast<double>(element<float>(data, i))); break;
-      case DType::f64: visit(i, element<double>(data, i)); break;
+      case DType::i8:
+        visit(i, static_cast<std::int64_t>(element<std::int8_t>(data, i)));
+        break;
+      case DType::u8:
+        visit(i, static_cast<std::int64_t>(element<std::uint8_t>(data, i)));
+        break;
+      case DType::i16:
+        visit(i, static_cast<std::int64_t>(element<std::int16_t>(data, i)));
+        break;
+      case DType::i32:
+        visit(i, static_cast<std::int64_t>(element<std::int32_t>(data, i)));
+        break;
+      case DType::i64:
+        visit(i, element<std::int64_t>(data, i));
+        break;
+      case DType::f16:
+        visit(i, static_cast<double>(half_to_float(element<std::uint16_t>(data, i))));
+        break;
+      case DType::bf16:
+        visit(i, static_cast<double>(bfloat_to_float(element<std::uint16_t>(data, i))));
+        break;
+      case DType::f32:
+        visit(i, static_cast<double>(element<float>(data, i)));
+        break;
+      case DType::f64:
+        visit(i, element<double>(data, i));
+        break;
     }
   }
 }
@@ -96,7 +117,8 @@ std::vector<Real> as_real(const Tensor& tensor, const std::string& place) {
   for_each_element(tensor, [&](std::size_t i, auto value) {
     const auto real = static_cast<Real>(value);
     if (!std::isfinite(real)) {
-      throw InputError(place + index_text(tensor, i), std::isnan(real) ? "not a number" : "infinite or too large for this type",
+      throw InputError(place + index_text(tensor, i),
+                       std::isnan(real) ? "not a number" : "infinite or too large for this type",
                        "the array must hold finite numbers");
     }
     values[i] = real;
@@ -110,8 +132,10 @@ Tensor tensor_of(DType dtype, std::vector<std::int64_t> shape, const std::vector
   tensor.dtype = dtype;
   tensor.shape = std::move(shape);
   if (static_cast<std::size_t>(tensor.elements()) != values.size()) {
-    throw InputError("array", "the shape asks for " + std::to_string(tensor.elements()) + " elements, there are " +
-                                  std::to_string(values.size()), "");
+    throw InputError("array",
+                     "the shape asks for " + std::to_string(tensor.elements()) + " elements, there are " +
+                         std::to_string(values.size()),
+                     "");
   }
   tensor.data.resize(values.size() * sizeof(T));
   if (!values.empty()) {
@@ -126,8 +150,12 @@ bool starts_with(const std::string& head, const char* magic, std::size_t size) {
 
 }  // namespace
 
-std::string to_text(DType dtype) { return entry(dtype).name; }
-std::size_t size_of(DType dtype) { return entry(dtype).size; }
+std::string to_text(DType dtype) {
+  return entry(dtype).name;
+}
+std::size_t size_of(DType dtype) {
+  return entry(dtype).size;
+}
 
 std::optional<DType> dtype_of(const std::string& name) {
   for (const DTypeName& candidate : dtype_names) {
@@ -173,8 +201,12 @@ std::int64_t Tensor::elements() const {
   return *count;
 }
 
-std::vector<float> Tensor::as_f32(const std::string& place) const { return as_real<float>(*this, place); }
-std::vector<double> Tensor::as_f64(const std::string& place) const { return as_real<double>(*this, place); }
+std::vector<float> Tensor::as_f32(const std::string& place) const {
+  return as_real<float>(*this, place);
+}
+std::vector<double> Tensor::as_f64(const std::string& place) const {
+  return as_real<double>(*this, place);
+}
 
 std::vector<std::int64_t> Tensor::as_integers(const std::string& place) const {
   std::vector<std::int64_t> values(static_cast<std::size_t>(elements()));
@@ -182,7 +214,8 @@ std::vector<std::int64_t> Tensor::as_integers(const std::string& place) const {
     if constexpr (std::is_integral_v<decltype(value)>) {
       values[i] = value;
     } else {
-      throw InputError(place, "has type " + to_text(dtype) + ", must be an integer type", "store it as I8, U8, I16, I32 or I64");
+      throw InputError(place, "has type " + to_text(dtype) + ", must be an integer type",
+                       "store it as I8, U8, I16, I32 or I64");
     }
   });
   return values;
@@ -210,11 +243,21 @@ std::vector<std::int8_t> Tensor::as_i8(const std::string& place) const {
   return values;
 }
 
-Tensor Tensor::of(std::vector<std::int64_t> s, const std::vector<std::int8_t>& v) { return tensor_of(DType::i8, std::move(s), v); }
-Tensor Tensor::of(std::vector<std::int64_t> s, const std::vector<std::int32_t>& v) { return tensor_of(DType::i32, std::move(s), v); }
-Tensor Tensor::of(std::vector<std::int64_t> s, const std::vector<std::int64_t>& v) { return tensor_of(DType::i64, std::move(s), v); }
-Tensor Tensor::of(std::vector<std::int64_t> s, const std::vector<float>& v) { return tensor_of(DType::f32, std::move(s), v); }
-Tensor Tensor::of(std::vector<std::int64_t> s, const std::vector<double>& v) { return tensor_of(DType::f64, std::move(s), v); }
+Tensor Tensor::of(std::vector<std::int64_t> s, const std::vector<std::int8_t>& v) {
+  return tensor_of(DType::i8, std::move(s), v);
+}
+Tensor Tensor::of(std::vector<std::int64_t> s, const std::vector<std::int32_t>& v) {
+  return tensor_of(DType::i32, std::move(s), v);
+}
+Tensor Tensor::of(std::vector<std::int64_t> s, const std::vector<std::int64_t>& v) {
+  return tensor_of(DType::i64, std::move(s), v);
+}
+Tensor Tensor::of(std::vector<std::int64_t> s, const std::vector<float>& v) {
+  return tensor_of(DType::f32, std::move(s), v);
+}
+Tensor Tensor::of(std::vector<std::int64_t> s, const std::vector<double>& v) {
+  return tensor_of(DType::f64, std::move(s), v);
+}
 
 const Tensor* TensorFile::find(const std::string& name) const {
   const auto found = tensors.find(name);
@@ -250,10 +293,12 @@ TensorFile read_tensors(const std::filesystem::path& path) {
     return read_npz(path);
   }
   if (starts_with(head, "\x93NUMPY", 6)) {
-    throw InputError(where, "a single .npy array has no names", "write numpy.savez(FILE, **{\"NAME.weight\": array, ...})");
+    throw InputError(where, "a single .npy array has no names",
+                     "write numpy.savez(FILE, **{\"NAME.weight\": array, ...})");
   }
   if (starts_with(head, "GGUF", 4)) {
-    throw InputError(where, "GGUF files are not read", "convert to .safetensors or .npz with the keys of docs/layers.md");
+    throw InputError(where, "GGUF files are not read",
+                     "convert to .safetensors or .npz with the keys of docs/layers.md");
   }
   return read_safetensors(path);
 }

@@ -45,8 +45,8 @@ struct TensorFile {
   std::map<std::string, Tensor> tensors;
   std::map<std::string, std::string> metadata;
 
-  const Tensor* find(const std::string& name) const;     ///< nullptr when absent
-  const Tensor& at(const std::string& name) const;       ///< InputError that names the file and the missing key
+  const Tensor* find(const std::string& name) const;  ///< nullptr when absent
+  const Tensor& at(const std::string& name) const;    ///< InputError that names the file and the missing key
 };
 
 /// Reads .npz or .safetensors, by content. Throws InputError: truncated, overlapping or out-of-bounds arrays, duplicate

@@ -82,11 +82,21 @@ Interval::Interval(const Rational& lower, const Rational& upper) {
   demand_bounded("conversion");
 }
 
-Rational Interval::lower() const { return exact(&data()->left); }
-Rational Interval::upper() const { return exact(&data()->right); }
-double Interval::lower_double() const { return mpfr_get_d(&data()->left, MPFR_RNDD); }
-double Interval::upper_double() const { return mpfr_get_d(&data()->right, MPFR_RNDU); }
-bool Interval::is_point() const { return mpfr_equal_p(&data()->left, &data()->right) != 0; }
+Rational Interval::lower() const {
+  return exact(&data()->left);
+}
+Rational Interval::upper() const {
+  return exact(&data()->right);
+}
+double Interval::lower_double() const {
+  return mpfr_get_d(&data()->left, MPFR_RNDD);
+}
+double Interval::upper_double() const {
+  return mpfr_get_d(&data()->right, MPFR_RNDU);
+}
+bool Interval::is_point() const {
+  return mpfr_equal_p(&data()->left, &data()->right) != 0;
+}
 
 std::string Interval::text() const {
   char* line = nullptr;
@@ -106,7 +116,9 @@ bool Interval::contains(const Interval& inner) const {
          mpfr_greaterequal_p(&data()->right, &inner.data()->right) != 0;
 }
 
-bool Interval::contains_zero() const { return mpfr_sgn(&data()->left) <= 0 && mpfr_sgn(&data()->right) >= 0; }
+bool Interval::contains_zero() const {
+  return mpfr_sgn(&data()->left) <= 0 && mpfr_sgn(&data()->right) >= 0;
+}
 
 void Interval::demand_bounded(const char* operation) const {
   if (!mpfi_bounded_p(data())) {  // also false for NaN
@@ -142,7 +154,9 @@ Interval& Interval::operator/=(const Interval& other) {
   return *this;
 }
 
-Interval Interval::operator-() const { return Interval(Number(-number_)); }
+Interval Interval::operator-() const {
+  return Interval(Number(-number_));
+}
 
 Interval abs(const Interval& a) {
   Interval result;
@@ -152,7 +166,8 @@ Interval abs(const Interval& a) {
 
 Interval sqrt(const Interval& a) {
   if (mpfr_sgn(&a.data()->left) < 0) {
-    throw InputError("interval", "square root of " + a.text() + ", which holds negative numbers", "bound it from below by 0");
+    throw InputError("interval", "square root of " + a.text() + ", which holds negative numbers",
+                     "bound it from below by 0");
   }
   Interval result;
   mpfi_sqrt(result.number_.backend().data(), a.data());
@@ -182,7 +197,9 @@ Interval hull(const Interval& a, const Interval& b) {
   return result;
 }
 
-bool certainly_less(const Interval& a, const Interval& b) { return mpfr_less_p(&a.data()->right, &b.data()->left) != 0; }
+bool certainly_less(const Interval& a, const Interval& b) {
+  return mpfr_less_p(&a.data()->right, &b.data()->left) != 0;
+}
 
 bool certainly_at_most(const Interval& a, const Interval& b) {
   return mpfr_lessequal_p(&a.data()->right, &b.data()->left) != 0;

@@ -20,13 +20,14 @@ namespace axe {
 class Interval {
  public:
   /// 40 decimal digits: at least 128 bits for each endpoint, so every double and every 64-bit integer is a point.
-  using Number = boost::multiprecision::number<boost::multiprecision::mpfi_float_backend<40>, boost::multiprecision::et_off>;
+  using Number =
+      boost::multiprecision::number<boost::multiprecision::mpfi_float_backend<40>, boost::multiprecision::et_off>;
 
-  Interval() = default;                          ///< the point 0
-  explicit Interval(double value);               ///< the point `value`, exactly; InputError on NaN and infinities
-  explicit Interval(std::signed_integral auto value) : number_(static_cast<long>(value)) {}      ///< the point, exactly
+  Interval() = default;             ///< the point 0
+  explicit Interval(double value);  ///< the point `value`, exactly; InputError on NaN and infinities
+  explicit Interval(std::signed_integral auto value) : number_(static_cast<long>(value)) {}  ///< the point, exactly
   explicit Interval(std::unsigned_integral auto value) : number_(static_cast<unsigned long>(value)) {}
-  explicit Interval(const Rational& value);      ///< the narrowest interval that contains it
+  explicit Interval(const Rational& value);  ///< the narrowest interval that contains it
   /// The narrowest interval that contains [lower, upper]. Throws InputError when lower > upper.
   Interval(const Rational& lower, const Rational& upper);
 

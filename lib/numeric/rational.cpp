@@ -46,7 +46,9 @@ Integer floor_of(const Rational& value) {
   return quotient;
 }
 
-Integer ceiling_of(const Rational& value) { return -floor_of(-value); }
+Integer ceiling_of(const Rational& value) {
+  return -floor_of(-value);
+}
 
 Integer round_half_even(const Rational& value) {
   const Integer down = floor_of(value);
@@ -60,7 +62,9 @@ Integer round_half_even(const Rational& value) {
   return down % 2 == 0 ? down : Integer(down + 1);
 }
 
-Integer round_toward_zero(const Rational& value) { return value < 0 ? ceiling_of(value) : floor_of(value); }
+Integer round_toward_zero(const Rational& value) {
+  return value < 0 ? ceiling_of(value) : floor_of(value);
+}
 
 std::int64_t narrow(const Integer& value, const char* what) {
   if (value < std::numeric_limits<std::int64_t>::min() || value > std::numeric_limits<std::int64_t>::max()) {
@@ -69,7 +73,9 @@ std::int64_t narrow(const Integer& value, const char* what) {
   return value.convert_to<std::int64_t>();
 }
 
-double double_above(const Rational& value) { return -double_below(-value); }
+double double_above(const Rational& value) {
+  return -double_below(-value);
+}
 
 double double_below(const Rational& value) {
   constexpr double largest = std::numeric_limits<double>::max();

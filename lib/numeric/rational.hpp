@@ -22,7 +22,8 @@
 namespace axe {
 
 using Integer = boost::multiprecision::number<boost::multiprecision::cpp_int_backend<>, boost::multiprecision::et_off>;
-using Rational = boost::multiprecision::number<boost::multiprecision::cpp_rational_backend, boost::multiprecision::et_off>;
+using Rational =
+    boost::multiprecision::number<boost::multiprecision::cpp_rational_backend, boost::multiprecision::et_off>;
 
 /// The value of `value` as it stands in memory: m · 2^e, no rounding (a float is first widened, which is exact too).
 /// Throws InputError on NaN and infinities.

@@ -9,7 +9,7 @@
 
 namespace axe {
 
-__extension__ typedef __int128 int128;             // exact sums of products of machine integers
+__extension__ typedef __int128 int128;  // exact sums of products of machine integers
 __extension__ typedef unsigned __int128 uint128;
 
 /// An integer did not fit where it was put; the message names the value and the place.
@@ -24,10 +24,14 @@ std::string to_string(int128 value);
 std::int64_t narrow(int128 value, const char* what);
 
 /// ⌊a / b⌋ for b > 0.
-constexpr int128 floor_div(int128 a, int128 b) { return a / b - (a % b < 0 ? 1 : 0); }
+constexpr int128 floor_div(int128 a, int128 b) {
+  return a / b - (a % b < 0 ? 1 : 0);
+}
 
 /// ⌈a / b⌉ for b > 0.
-constexpr int128 ceil_div(int128 a, int128 b) { return a / b + (a % b > 0 ? 1 : 0); }
+constexpr int128 ceil_div(int128 a, int128 b) {
+  return a / b + (a % b > 0 ? 1 : 0);
+}
 
 /// ⌈log2(n)⌉ for n ≥ 1, by integers: the number of bits that a sum of n values can add to one value's width.
 constexpr int ceil_log2(std::uint64_t n) {

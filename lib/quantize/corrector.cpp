@@ -16,7 +16,9 @@ const std::vector<float>& cross_of(const LayerProblem& problem) {
   return problem.cross.empty() ? problem.gram : problem.cross;
 }
 
-std::size_t at(std::int64_t row, std::int64_t col, std::int64_t cols) { return static_cast<std::size_t>(row * cols + col); }
+std::size_t at(std::int64_t row, std::int64_t col, std::int64_t cols) {
+  return static_cast<std::size_t>(row * cols + col);
+}
 
 /// M with P(H + ηI)Pᵀ = M Mᵀ in sweep order. While that is not positive definite to working precision, η grows tenfold.
 std::vector<double> factorize(const LayerProblem& problem, const std::vector<std::int64_t>& order, double mean_diagonal,
@@ -35,9 +37,10 @@ std::vector<double> factorize(const LayerProblem& problem, const std::vector<std
       return factor;
     }
   }
-  throw InputError("layer " + problem.name,
-                   "H + ηI is not positive definite even with η = " + std::to_string(dampening) + " of the mean diagonal",
-                   "H must be X̃ᵀX̃: symmetric and finite");
+  throw InputError(
+      "layer " + problem.name,
+      "H + ηI is not positive definite even with η = " + std::to_string(dampening) + " of the mean diagonal",
+      "H must be X̃ᵀX̃: symmetric and finite");
 }
 
 }  // namespace
@@ -73,7 +76,8 @@ ErrorCorrection make_correction(const LayerProblem& problem, const QuantizeOptio
   }
   if (aims_at_corrected_target(options)) {
     result.target_dampening = options.target_dampening;
-    const std::vector<double> target_factor = factorize(problem, result.order, mean, result.target_dampening, result.dampening_raised);
+    const std::vector<double> target_factor =
+        factorize(problem, result.order, mean, result.target_dampening, result.dampening_raised);
     // X = (H + ηI)⁻¹ G, rows in sweep order while it is solved for.
     std::vector<double> solution(static_cast<std::size_t>(K * K));
     const std::vector<float>& cross = cross_of(problem);
@@ -84,7 +88,8 @@ ErrorCorrection make_correction(const LayerProblem& problem, const QuantizeOptio
     result.target_operator.resize(static_cast<std::size_t>(K * K));
     for (std::int64_t t = 0; t < K; ++t) {
       for (std::int64_t k = 0; k < K; ++k) {
-        result.target_operator[at(result.order[static_cast<std::size_t>(t)], k, K)] = static_cast<float>(solution[at(t, k, K)]);
+        result.target_operator[at(result.order[static_cast<std::size_t>(t)], k, K)] =
+            static_cast<float>(solution[at(t, k, K)]);
       }
     }
   }
@@ -102,7 +107,8 @@ ErrorCorrection make_correction(const LayerProblem& problem, const QuantizeOptio
     result.coupling.assign(static_cast<std::size_t>(K * K), 0);
     for (std::int64_t j = 0; j < K; ++j) {
       for (std::int64_t t = j + 1; t < K; ++t) {
-        const std::int64_t row = result.order[static_cast<std::size_t>(t)], col = result.order[static_cast<std::size_t>(j)];
+        const std::int64_t row = result.order[static_cast<std::size_t>(t)],
+                           col = result.order[static_cast<std::size_t>(j)];
         const double d = diagonal[static_cast<std::size_t>(row)];
         result.coupling[at(j, t, K)] = d > 0 ? static_cast<float>(-problem.gram[at(row, col, K)] / d) : 0.0F;
       }
@@ -116,7 +122,8 @@ std::vector<float> sweep_target(const LayerProblem& problem, const ErrorCorrecti
   const std::int64_t K = problem.cols;
   std::vector<float> target(static_cast<std::size_t>(K * count));
   if (corrected) {
-    multiply_add(K, count, K, {correction.target_operator.data(), K}, {problem.weight.data() + first * K, K, true}, target.data(), count);
+    multiply_add(K, count, K, {correction.target_operator.data(), K}, {problem.weight.data() + first * K, K, true},
+                 target.data(), count);
   } else {
     for (std::int64_t r = 0; r < count; ++r) {
       for (std::int64_t k = 0; k < K; ++k) {
@@ -144,7 +151,8 @@ std::vector<float> sweep_base(const LayerProblem& problem, const ErrorCorrection
       const std::int64_t row = correction.order[static_cast<std::size_t>(t)];
       const double d = problem.gram[at(row, row, K)];
       for (std::int64_t j = 0; j <= t && d > 0; ++j) {
-        triangle[at(t, j, K)] = static_cast<float>(cross[at(row, correction.order[static_cast<std::size_t>(j)], K)] / d);
+        triangle[at(t, j, K)] =
+            static_cast<float>(cross[at(row, correction.order[static_cast<std::size_t>(j)], K)] / d);
       }
       for (std::int64_t r = 0; r < count; ++r) {
         weights[at(t, r, count)] = problem.weight[at(first + r, row, K)];
@@ -154,7 +162,8 @@ std::vector<float> sweep_base(const LayerProblem& problem, const ErrorCorrection
     return base;
   }
   for (std::int64_t t = 0; t < K; ++t) {
-    std::copy_n(target.begin() + correction.order[static_cast<std::size_t>(t)] * count, count, base.begin() + t * count);
+    std::copy_n(target.begin() + correction.order[static_cast<std::size_t>(t)] * count, count,
+                base.begin() + t * count);
   }
   if (corrector == Corrector::qronos && !correction.dead[static_cast<std::size_t>(correction.order[0])]) {
     // The candidate of the first column alone; what it leaves is still measured from w*_0 (SweepInput::first_observed).
@@ -177,7 +186,8 @@ std::vector<float> sweep_base(const LayerProblem& problem, const ErrorCorrection
 std::vector<float> cross_term(const LayerProblem& problem, std::int64_t first, std::int64_t count) {
   const std::int64_t K = problem.cols;
   std::vector<float> result(static_cast<std::size_t>(count * K), 0);
-  multiply_add(count, K, K, {problem.weight.data() + first * K, K}, {cross_of(problem).data(), K, true}, result.data(), K);
+  multiply_add(count, K, K, {problem.weight.data() + first * K, K}, {cross_of(problem).data(), K, true}, result.data(),
+               K);
   return result;
 }
 

@@ -29,13 +29,13 @@ namespace axe {
 
 struct ErrorCorrection {
   std::vector<std::int64_t> order;  ///< [K] column of each step
-  std::vector<float> coupling;      ///< [K, K] in sweep order, row j: the effect of x_j on later columns; empty for none
-  bool observes_integers = false;   ///< x_j = s q_j (GPFQ) rather than an error
-  std::vector<std::uint8_t> dead;   ///< [K] by column: 1 when H_kk = 0; such a column is quantized to 0
+  std::vector<float> coupling;     ///< [K, K] in sweep order, row j: the effect of x_j on later columns; empty for none
+  bool observes_integers = false;  ///< x_j = s q_j (GPFQ) rather than an error
+  std::vector<std::uint8_t> dead;  ///< [K] by column: 1 when H_kk = 0; such a column is quantized to 0
   std::vector<float> target_operator;  ///< X = (H + ηI)⁻¹ G [K, K], so that W*ᵀ = X Wᵀ; empty when W* is not aimed at
-  int dampening_raised = 0;         ///< times that η was raised tenfold, both factorizations together
-  double dampening = 0;             ///< what the diffusion used
-  double target_dampening = 0;      ///< what the corrected target used
+  int dampening_raised = 0;            ///< times that η was raised tenfold, both factorizations together
+  double dampening = 0;                ///< what the diffusion used
+  double target_dampening = 0;         ///< what the corrected target used
 };
 
 /// Whether the sweep aims at W* (GPFQ has the mismatch of its inputs in its base already).

@@ -20,7 +20,8 @@ InputBox boxed(const LayerProblem& problem, double headroom) {
     const std::int32_t least = problem.code_min[k], most = problem.code_max[k];
     if (least > most || least < problem.input.code_lower() || most > problem.input.code_upper()) {
       throw InputError("layer " + problem.name,
-                       "input " + std::to_string(k) + " has calibrated codes [" + std::to_string(least) + ", " + std::to_string(most) + "]",
+                       "input " + std::to_string(k) + " has calibrated codes [" + std::to_string(least) + ", " +
+                           std::to_string(most) + "]",
                        "smallest ≤ largest, within [" + std::to_string(problem.input.code_lower()) + ", " +
                            std::to_string(problem.input.code_upper()) + "]");
     }
@@ -58,8 +59,8 @@ InputBox make_input_box(const LayerProblem& problem, const Datapath& datapath, d
     if (box.lower[k] < datapath.activations.lower || box.upper[k] > datapath.activations.upper) {
       throw InputError("layer " + problem.name,
                        "operands [" + std::to_string(box.lower[k]) + ", " + std::to_string(box.upper[k]) +
-                           "] do not fit the datapath's activations [" + std::to_string(datapath.activations.lower) + ", " +
-                           std::to_string(datapath.activations.upper) + "]",
+                           "] do not fit the datapath's activations [" + std::to_string(datapath.activations.lower) +
+                           ", " + std::to_string(datapath.activations.upper) + "]",
                        "choose another operand form (act=u8, s8 or box) or activation quantizer");
     }
   }

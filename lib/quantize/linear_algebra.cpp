@@ -11,7 +11,9 @@ void dtrtri_(const char* uplo, const char* diag, const int* n, double* a, const 
 
 namespace axe {
 
-void single_threaded_blas() { openblas_set_num_threads(1); }
+void single_threaded_blas() {
+  openblas_set_num_threads(1);
+}
 
 bool upper_factor(std::int64_t n, const std::vector<double>& a, std::vector<double>& m) {
   // With J the reversal of indices, J A J = L Lᵀ gives A = (J L J)(J L J)ᵀ, and J L J is upper triangular.
@@ -43,22 +45,24 @@ void invert_upper(std::int64_t n, std::vector<double>& m) {
 
 void solve(std::int64_t n, const std::vector<double>& m, std::int64_t columns, double* b) {
   const int order = static_cast<int>(n), width = static_cast<int>(columns);
-  cblas_dtrsm(CblasRowMajor, CblasLeft, CblasUpper, CblasNoTrans, CblasNonUnit, order, width, 1, m.data(), order, b, width);
-  cblas_dtrsm(CblasRowMajor, CblasLeft, CblasUpper, CblasTrans, CblasNonUnit, order, width, 1, m.data(), order, b, width);
+  cblas_dtrsm(CblasRowMajor, CblasLeft, CblasUpper, CblasNoTrans, CblasNonUnit, order, width, 1, m.data(), order, b,
+              width);
+  cblas_dtrsm(CblasRowMajor, CblasLeft, CblasUpper, CblasTrans, CblasNonUnit, order, width, 1, m.data(), order, b,
+              width);
 }
 
 void multiply_add(std::int64_t m, std::int64_t n, std::int64_t k, Operand<float> a, Operand<float> b, float* c,
                   std::int64_t c_stride) {
   cblas_sgemm(CblasRowMajor, a.transposed ? CblasTrans : CblasNoTrans, b.transposed ? CblasTrans : CblasNoTrans,
-              static_cast<int>(m), static_cast<int>(n), static_cast<int>(k), 1, a.data, static_cast<int>(a.stride), b.data,
-              static_cast<int>(b.stride), 1, c, static_cast<int>(c_stride));
+              static_cast<int>(m), static_cast<int>(n), static_cast<int>(k), 1, a.data, static_cast<int>(a.stride),
+              b.data, static_cast<int>(b.stride), 1, c, static_cast<int>(c_stride));
 }
 
 void multiply_add(std::int64_t m, std::int64_t n, std::int64_t k, Operand<double> a, Operand<double> b, double* c,
                   std::int64_t c_stride) {
   cblas_dgemm(CblasRowMajor, a.transposed ? CblasTrans : CblasNoTrans, b.transposed ? CblasTrans : CblasNoTrans,
-              static_cast<int>(m), static_cast<int>(n), static_cast<int>(k), 1, a.data, static_cast<int>(a.stride), b.data,
-              static_cast<int>(b.stride), 1, c, static_cast<int>(c_stride));
+              static_cast<int>(m), static_cast<int>(n), static_cast<int>(k), 1, a.data, static_cast<int>(a.stride),
+              b.data, static_cast<int>(b.stride), 1, c, static_cast<int>(c_stride));
 }
 
 }  // namespace axe

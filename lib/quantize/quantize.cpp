@@ -31,19 +31,24 @@ void require(bool condition, const LayerProblem& problem, const std::string& wha
 void require_finite(const std::vector<float>& values, const LayerProblem& problem, const char* key) {
   const auto bad = std::find_if(values.begin(), values.end(), [](float value) { return !std::isfinite(value); });
   if (bad != values.end()) {
-    throw InputError("layer " + problem.name,
-                     std::string(key) + " has a value that is not finite at element " + std::to_string(bad - values.begin()),
-                     "NaN and infinity cannot be quantized");
+    throw InputError(
+        "layer " + problem.name,
+        std::string(key) + " has a value that is not finite at element " + std::to_string(bad - values.begin()),
+        "NaN and infinity cannot be quantized");
   }
 }
 
 void validate(const LayerProblem& problem, const Datapath& datapath, const QuantizeOptions& options) {
   const std::int64_t K = problem.cols, R = problem.rows;
-  require(R >= 1 && K >= 1, problem, "empty layer: " + std::to_string(R) + " × " + std::to_string(K), "give at least one row and one column");
-  require(problem.weight.size() == static_cast<std::size_t>(R * K), problem, "weight has the wrong size", "it must be [rows, K]");
+  require(R >= 1 && K >= 1, problem, "empty layer: " + std::to_string(R) + " × " + std::to_string(K),
+          "give at least one row and one column");
+  require(problem.weight.size() == static_cast<std::size_t>(R * K), problem, "weight has the wrong size",
+          "it must be [rows, K]");
   require(problem.gram.size() == static_cast<std::size_t>(K * K), problem, "H has the wrong size", "it must be [K, K]");
-  require(problem.cross.empty() || problem.cross.size() == problem.gram.size(), problem, "G has the wrong size", "it must be [K, K]");
-  require(problem.bias.empty() || problem.bias.size() == static_cast<std::size_t>(R), problem, "bias has the wrong size", "it must be [rows]");
+  require(problem.cross.empty() || problem.cross.size() == problem.gram.size(), problem, "G has the wrong size",
+          "it must be [K, K]");
+  require(problem.bias.empty() || problem.bias.size() == static_cast<std::size_t>(R), problem,
+          "bias has the wrong size", "it must be [rows]");
   require_finite(problem.weight, problem, "weight");
   require_finite(problem.gram, problem, "H");
   require_finite(problem.cross, problem, "G");
@@ -53,18 +58,27 @@ void validate(const LayerProblem& problem, const Datapath& datapath, const Quant
       throw InputError("layer " + problem.name, "H has a negative diagonal at " + std::to_string(k), "H must be X̃ᵀX̃");
     }
   }
-  require(std::isfinite(problem.input.scale) && problem.input.scale >= 1e-30, problem, "input_scale must be finite and at least 1e-30", "recalibrate the inputs");
+  require(std::isfinite(problem.input.scale) && problem.input.scale >= 1e-30, problem,
+          "input_scale must be finite and at least 1e-30", "recalibrate the inputs");
   require(problem.input.bits >= 2 && problem.input.bits <= 8, problem, "input_bits must be 2 to 8", "");
-  require(problem.input.zero_point >= problem.input.code_lower() && problem.input.zero_point <= problem.input.code_upper(), problem,
-          "input_zero_point " + std::to_string(problem.input.zero_point) + " is outside the code range", "recalibrate the inputs");
+  require(
+      problem.input.zero_point >= problem.input.code_lower() && problem.input.zero_point <= problem.input.code_upper(),
+      problem, "input_zero_point " + std::to_string(problem.input.zero_point) + " is outside the code range",
+      "recalibrate the inputs");
   require(options.weight_bits >= 2 && options.weight_bits <= 8, problem, "weight bits must be 2 to 8", "");
-  require(options.dampening > 0 && std::isfinite(options.dampening) && options.target_dampening > 0 && std::isfinite(options.target_dampening), problem, "dampening must be positive", "the usual value is 0.01");
-  require(options.box_headroom >= 0 && options.box_headroom <= 1000, problem, "the headroom of boxes must be 0 to 1000", "the usual value is 0.05");
-  require(!std::isnan(problem.output_energy) && !std::isinf(problem.output_energy), problem, "the output energy is not finite", "it is ‖XWᵀ‖²_F, or below 0 when unknown");
+  require(options.dampening > 0 && std::isfinite(options.dampening) && options.target_dampening > 0 &&
+              std::isfinite(options.target_dampening),
+          problem, "dampening must be positive", "the usual value is 0.01");
+  require(options.box_headroom >= 0 && options.box_headroom <= 1000, problem, "the headroom of boxes must be 0 to 1000",
+          "the usual value is 0.05");
+  require(!std::isnan(problem.output_energy) && !std::isinf(problem.output_energy), problem,
+          "the output energy is not finite", "it is ‖XWᵀ‖²_F, or below 0 when unknown");
   require(options.refinement_passes >= 0 && options.threads >= 1, problem, "passes must be ≥ 0 and threads ≥ 1", "");
-  require(options.scales.empty() || options.scales.size() == static_cast<std::size_t>(R), problem, "fixed scales must be [rows]", "");
+  require(options.scales.empty() || options.scales.size() == static_cast<std::size_t>(R), problem,
+          "fixed scales must be [rows]", "");
   for (float s : options.scales) {
-    require(std::isfinite(s) && s >= 1e-30F, problem, "a fixed scale is not finite or below 1e-30", "scales are positive and normal");
+    require(std::isfinite(s) && s >= 1e-30F, problem, "a fixed scale is not finite or below 1e-30",
+            "scales are positive and normal");
   }
   if (options.granularity == ScaleGranularity::tile) {
     const Topology topology(datapath, K);
@@ -82,8 +96,9 @@ void require_safe(const QuantizedLayer& result, const Datapath& datapath) {
     const IntegerRange limits = register_limits(topology.stage(s));
     for (std::size_t i = 0; i < ranges[s].lower.size(); ++i) {
       if (ranges[s].lower[i] < limits.lower || ranges[s].upper[i] > limits.upper) {
-        throw std::logic_error("layer " + result.layer.name + ": stage " + topology.stage(s).name + ", entry " + std::to_string(i) +
-                               " leaves its register after quantization under a constraint; this is a defect of axecert");
+        throw std::logic_error(
+            "layer " + result.layer.name + ": stage " + topology.stage(s).name + ", entry " + std::to_string(i) +
+            " leaves its register after quantization under a constraint; this is a defect of axecert");
       }
     }
   }
@@ -129,8 +144,9 @@ QuantizedLayer quantize(const LayerProblem& problem, const Datapath& datapath, c
   result.statistics.dampening_used = setting.correction().dampening;
   const auto warn_of_dampening = [&](const char* what, double asked, double used) {
     if (used > asked) {
-      result.warnings.push_back(std::string("H + ηI was not positive definite: dampening of the ") + what + " raised from " + std::to_string(asked) +
-                                " to " + std::to_string(used) + " of the mean diagonal; the constraint holds as before");
+      result.warnings.push_back(std::string("H + ηI was not positive definite: dampening of the ") + what +
+                                " raised from " + std::to_string(asked) + " to " + std::to_string(used) +
+                                " of the mean diagonal; the constraint holds as before");
     }
   };
   warn_of_dampening("diffusion", options.dampening, setting.correction().dampening);
@@ -159,7 +175,8 @@ QuantizedLayer quantize(const LayerProblem& problem, const Datapath& datapath, c
         std::copy(rows.weights.begin(), rows.weights.end(), result.layer.weights.begin() + first * K);
         std::copy(rows.scales.begin(), rows.scales.end(), result.scales.begin() + first * setting.groups());
         if (options.asymmetric_weights) {
-          std::copy(rows.zero_points.begin(), rows.zero_points.end(), result.weight_zero_points.begin() + first * setting.groups());
+          std::copy(rows.zero_points.begin(), rows.zero_points.end(),
+                    result.weight_zero_points.begin() + first * setting.groups());
         }
         if (!result.layer.bias.empty()) {
           std::copy(rows.bias.begin(), rows.bias.end(), result.layer.bias.begin() + first);
@@ -204,8 +221,8 @@ QuantizedLayer quantize(const LayerProblem& problem, const Datapath& datapath, c
   return result;
 }
 
-double relative_error(const LayerProblem& problem, const std::vector<std::int8_t>& weights, const std::vector<float>& scales,
-                      const std::vector<std::int64_t>& group_of_column) {
+double relative_error(const LayerProblem& problem, const std::vector<std::int8_t>& weights,
+                      const std::vector<float>& scales, const std::vector<std::int64_t>& group_of_column) {
   if (!(problem.output_energy > 0)) {
     return -1;
   }
@@ -219,7 +236,8 @@ double relative_error(const LayerProblem& problem, const std::vector<std::int8_t
     const std::int64_t count = std::min(rows_per_block, R - first);
     std::vector<double> d(static_cast<std::size_t>(count * K)), product(d.size(), 0);
     for (std::int64_t i = 0; i < count * K; ++i) {
-      const std::int64_t row = first + i / K, group = groups == 1 ? 0 : group_of_column[static_cast<std::size_t>(i % K)];
+      const std::int64_t row = first + i / K,
+                         group = groups == 1 ? 0 : group_of_column[static_cast<std::size_t>(i % K)];
       d[static_cast<std::size_t>(i)] = static_cast<double>(scales[static_cast<std::size_t>(row * groups + group)]) *
                                        weights[static_cast<std::size_t>(first * K + i)];
     }
@@ -238,20 +256,28 @@ double relative_error(const LayerProblem& problem, const std::vector<std::int8_t
 
 std::string to_text(Corrector corrector) {
   switch (corrector) {
-    case Corrector::none: return "none";
-    case Corrector::optq: return "optq";
-    case Corrector::gpfq: return "gpfq";
-    case Corrector::qronos: return "qronos";
+    case Corrector::none:
+      return "none";
+    case Corrector::optq:
+      return "optq";
+    case Corrector::gpfq:
+      return "gpfq";
+    case Corrector::qronos:
+      return "qronos";
   }
   return "?";
 }
 
 std::string to_text(Constraint constraint) {
   switch (constraint) {
-    case Constraint::none: return "none";
-    case Constraint::datatype: return "datatype";
-    case Constraint::ep_init: return "ep-init";
-    case Constraint::axe: return "axe";
+    case Constraint::none:
+      return "none";
+    case Constraint::datatype:
+      return "datatype";
+    case Constraint::ep_init:
+      return "ep-init";
+    case Constraint::axe:
+      return "axe";
   }
   return "?";
 }

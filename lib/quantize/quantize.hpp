@@ -14,9 +14,9 @@ namespace axe {
 
 /// Static per-tensor activation quantizer: code = clamp(round(x / scale) + zero_point, code_lower(), code_upper()).
 struct ActivationGrid {
-  double scale = 1;              ///< finite, > 0
-  std::int32_t zero_point = 0;   ///< within the code range
-  int bits = 8;                  ///< 2 to 8
+  double scale = 1;             ///< finite, > 0
+  std::int32_t zero_point = 0;  ///< within the code range
+  int bits = 8;                 ///< 2 to 8
   bool is_signed = false;
   std::int32_t code_lower() const { return is_signed ? -(1 << (bits - 1)) : 0; }
   std::int32_t code_upper() const { return is_signed ? (1 << (bits - 1)) - 1 : (1 << bits) - 1; }
@@ -26,15 +26,15 @@ struct ActivationGrid {
 struct LayerProblem {
   std::string name;
   std::int64_t rows = 0;
-  std::int64_t cols = 0;                   ///< K
-  std::vector<float> weight;               ///< [rows, K]
-  std::vector<float> gram;                 ///< H = X̃ᵀX̃ [K, K], symmetric
-  std::vector<float> cross;                ///< G = X̃ᵀX [K, K], row index quantized; empty: taken as H
-  double output_energy = -1;               ///< ‖XWᵀ‖²_F, or < 0 when unknown (no relative error then)
+  std::int64_t cols = 0;      ///< K
+  std::vector<float> weight;  ///< [rows, K]
+  std::vector<float> gram;    ///< H = X̃ᵀX̃ [K, K], symmetric
+  std::vector<float> cross;   ///< G = X̃ᵀX [K, K], row index quantized; empty: taken as H
+  double output_energy = -1;  ///< ‖XWᵀ‖²_F, or < 0 when unknown (no relative error then)
   ActivationGrid input;
-  std::vector<std::int32_t> code_min;      ///< [K] smallest and largest code seen per channel, or empty
+  std::vector<std::int32_t> code_min;  ///< [K] smallest and largest code seen per channel, or empty
   std::vector<std::int32_t> code_max;
-  std::vector<float> bias;                 ///< [rows] or empty
+  std::vector<float> bias;  ///< [rows] or empty
 };
 
 enum class Corrector { none, optq, gpfq, qronos };
@@ -51,20 +51,20 @@ enum class ScaleGranularity { row, tile };
 struct QuantizeOptions {
   Corrector corrector = Corrector::optq;
   Constraint constraint = Constraint::axe;
-  int weight_bits = 4;                   ///< 2 to 8
+  int weight_bits = 4;  ///< 2 to 8
   bool asymmetric_weights = false;
   ScaleGranularity granularity = ScaleGranularity::row;
   StrictForm strict = StrictForm::exact;
   Diffusion diffusion = Diffusion::whole;
   Target target = Target::corrected;
-  bool soft_threshold = true;            ///< AXE's Π_λ; off: strict limits alone
-  double dampening = 0.01;               ///< η of OPTQ's and Qronos' diffusion, as a fraction of H's mean diagonal, > 0
-  double target_dampening = 0.001;       ///< η of the corrected target, likewise
-  bool activation_order = true;          ///< columns by descending diagonal of H
-  bool search_scales = true;             ///< choose each row's scale under its budget by calibration error; off: max-based
-  int refinement_passes = 8;             ///< coordinate-descent passes after the sweep, ≥ 0; stops early when nothing moves
-  double box_headroom = 0.05;            ///< boxed: fraction of a channel's width added on each side, plus one code
-  std::vector<float> scales;             ///< [rows] fixed scales that replace the grid's choice, or empty
+  bool soft_threshold = true;       ///< AXE's Π_λ; off: strict limits alone
+  double dampening = 0.01;          ///< η of OPTQ's and Qronos' diffusion, as a fraction of H's mean diagonal, > 0
+  double target_dampening = 0.001;  ///< η of the corrected target, likewise
+  bool activation_order = true;     ///< columns by descending diagonal of H
+  bool search_scales = true;        ///< choose each row's scale under its budget by calibration error; off: max-based
+  int refinement_passes = 8;   ///< coordinate-descent passes after the sweep, ≥ 0; stops early when nothing moves
+  double box_headroom = 0.05;  ///< boxed: fraction of a channel's width added on each side, plus one code
+  std::vector<float> scales;   ///< [rows] fixed scales that replace the grid's choice, or empty
   int threads = 1;
 
   /// AXE as the paper and its reference have it: max-based scales, original target, published limits, rounding error
@@ -74,28 +74,29 @@ struct QuantizeOptions {
 
 /// What happened on the way; every count is exact.
 struct QuantizeStatistics {
-  std::int64_t decisions = 0;            ///< roundings and clips taken in sweeps
-  std::int64_t settled_exactly = 0;      ///< of these, how many double could not settle and rationals did
-  std::int64_t thresholded = 0;          ///< final weights with λ > 0 in force
-  std::int64_t clipped = 0;              ///< decisions that the budget's interval changed (final sweep)
+  std::int64_t decisions = 0;        ///< roundings and clips taken in sweeps
+  std::int64_t settled_exactly = 0;  ///< of these, how many double could not settle and rationals did
+  std::int64_t thresholded = 0;      ///< final weights with λ > 0 in force
+  std::int64_t clipped = 0;          ///< decisions that the budget's interval changed (final sweep)
   std::int64_t refinement_moves = 0;
-  int dampening_raised = 0;              ///< times the Cholesky factorization failed and η was raised tenfold
+  int dampening_raised = 0;  ///< times the Cholesky factorization failed and η was raised tenfold
   double dampening_used = 0;
-  std::int64_t dead_inputs = 0;          ///< zero diagonal of H
-  double seconds = 0;                    ///< of quantizing and its exact check; measuring the error is not in it
+  std::int64_t dead_inputs = 0;  ///< zero diagonal of H
+  double seconds = 0;            ///< of quantizing and its exact check; measuring the error is not in it
 };
 
 struct QuantizedLayer {
-  IntegerLayer layer;                    ///< operand weights (zero point removed), box, offsets, integer bias
-  std::vector<float> scales;             ///< [rows, groups]
-  std::int64_t groups = 1;               ///< scales per row
-  std::vector<std::int32_t> shift;       ///< c_k, [1] or [K]: operand = clamp(code − c_k, box_lower, box_upper)
-  std::vector<std::int32_t> weight_zero_points;  ///< [rows, groups] when asymmetric (stored code = weight + zero point), else empty
+  IntegerLayer layer;               ///< operand weights (zero point removed), box, offsets, integer bias
+  std::vector<float> scales;        ///< [rows, groups]
+  std::int64_t groups = 1;          ///< scales per row
+  std::vector<std::int32_t> shift;  ///< c_k, [1] or [K]: operand = clamp(code − c_k, box_lower, box_upper)
+  std::vector<std::int32_t>
+      weight_zero_points;  ///< [rows, groups] when asymmetric (stored code = weight + zero point), else empty
   ActivationGrid input;
   int weight_bits = 4;
-  double relative_error = -1;            ///< ‖XWᵀ − X̃Dᵀ‖_F / ‖XWᵀ‖_F, or −1 when the energy is unknown
+  double relative_error = -1;  ///< ‖XWᵀ − X̃Dᵀ‖_F / ‖XWᵀ‖_F, or −1 when the energy is unknown
   QuantizeStatistics statistics;
-  std::vector<std::string> warnings;     ///< "dampening raised to 0.1 …", one line each
+  std::vector<std::string> warnings;  ///< "dampening raised to 0.1 …", one line each
 };
 
 /// Quantizes `problem` for `datapath`. Whatever the options (except Constraint::none), the result's registers all fit; this
@@ -105,8 +106,8 @@ QuantizedLayer quantize(const LayerProblem& problem, const Datapath& datapath, c
                         const std::function<void(std::int64_t, std::int64_t)>& progress = {});
 
 /// ‖XWᵀ − X̃Dᵀ‖_F / ‖XWᵀ‖_F of integer weights [rows, K] with scales [rows, groups], in double.
-double relative_error(const LayerProblem& problem, const std::vector<std::int8_t>& weights, const std::vector<float>& scales,
-                      const std::vector<std::int64_t>& group_of_column);
+double relative_error(const LayerProblem& problem, const std::vector<std::int8_t>& weights,
+                      const std::vector<float>& scales, const std::vector<std::int64_t>& group_of_column);
 
 std::string to_text(Corrector);   // "none" | "optq" | "gpfq" | "qronos"
 std::string to_text(Constraint);  // "none" | "datatype" | "ep-init" | "axe"

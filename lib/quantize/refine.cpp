@@ -13,8 +13,9 @@ namespace axe {
 
 /// The unit moves of every column of a neighbourhood.
 struct UnitMoves {
-  std::vector<float> up, down;                                  ///< cost alone; +inf when off the grid
-  std::vector<float> up_above, up_below, down_above, down_below;  ///< what the move gives back to the register (< 0: takes)
+  std::vector<float> up, down;  ///< cost alone; +inf when off the grid
+  std::vector<float> up_above, up_below, down_above,
+      down_below;  ///< what the move gives back to the register (< 0: takes)
   std::vector<float> cost;
   void resize(std::size_t n) {
     for (std::vector<float>* v : {&up, &down, &up_above, &up_below, &down_above, &down_below, &cost}) {
@@ -37,15 +38,17 @@ AXECERT_CLONES void add_scaled(std::int64_t n, float factor, const float* x, flo
 
 using Lanes [[gnu::vector_size(32)]] = float;
 constexpr std::size_t lanes = 8;
-constexpr std::size_t padded(std::size_t n) { return (n + lanes - 1) / lanes * lanes; }
+constexpr std::size_t padded(std::size_t n) {
+  return (n + lanes - 1) / lanes * lanes;
+}
 
 /// For every column j of a neighbourhood, the cheaper admissible unit move given that column i moves too: cost[j] = min over
 /// ± of alone_±[j] ± coupling·h[j], +inf where neither is admissible. `above` and `below` are what i's move leaves of the
 /// register; a move changes them by above_±[j], below_±[j]. n is a multiple of `lanes`. Returns the least cost. Written in
 /// lanes because a minimum over floats does not vectorise by itself (order of NaN and −0). 256 bits: GCC 12 takes comparisons of 512 apart.
-AXECERT_CLONES_256 float best_partner(std::size_t n, float coupling, const float* h, float above, float below, const float* up,
-                                  const float* down, const float* up_above, const float* up_below, const float* down_above,
-                                  const float* down_below, float* cost) {
+AXECERT_CLONES_256 float best_partner(std::size_t n, float coupling, const float* h, float above, float below,
+                                      const float* up, const float* down, const float* up_above, const float* up_below,
+                                      const float* down_above, const float* down_below, float* cost) {
   constexpr float infinite = std::numeric_limits<float>::infinity();
   Lanes least = Lanes{} + infinite;
   for (std::size_t j = 0; j < n; j += lanes) {
@@ -86,7 +89,8 @@ RefinementSetting make_refinement_setting(const LayerProblem& problem, const Bud
     const std::vector<std::int64_t> all = topology.products_of(stage, node);
     for (std::size_t begin = 0; begin < all.size(); begin += largest_neighbourhood) {
       const std::size_t end = std::min(all.size(), begin + largest_neighbourhood);
-      setting.neighbourhoods.emplace_back(all.begin() + static_cast<std::ptrdiff_t>(begin), all.begin() + static_cast<std::ptrdiff_t>(end));
+      setting.neighbourhoods.emplace_back(all.begin() + static_cast<std::ptrdiff_t>(begin),
+                                          all.begin() + static_cast<std::ptrdiff_t>(end));
     }
   }
   for (const std::vector<std::int64_t>& columns : setting.neighbourhoods) {
@@ -186,24 +190,30 @@ std::int64_t RowRefiner::descend_pairs() {
           continue;
         }
         const auto [left_above, left_below] = budget_.left(k);
-        const float above = static_cast<float>(left_above) + (upward ? unit_moves.up_above[i] : unit_moves.down_above[i]);
-        const float below = static_cast<float>(left_below) + (upward ? unit_moves.up_below[i] : unit_moves.down_below[i]);
+        const float above =
+            static_cast<float>(left_above) + (upward ? unit_moves.up_above[i] : unit_moves.down_above[i]);
+        const float below =
+            static_cast<float>(left_below) + (upward ? unit_moves.up_below[i] : unit_moves.down_below[i]);
         // ΔE of two moves: the sum of both alone, plus 2 δ_k δ_j H_kj.
         const float coupling = (upward ? 2 : -2) * s * s;
         const float own_up = unit_moves.up[i], own_down = unit_moves.down[i];
         unit_moves.up[i] = unit_moves.down[i] = infinite;
-        const float least = best_partner(stride, coupling, h_row, above, below, unit_moves.up.data(), unit_moves.down.data(),
-                                         unit_moves.up_above.data(), unit_moves.up_below.data(), unit_moves.down_above.data(),
-                                         unit_moves.down_below.data(), unit_moves.cost.data());
+        const float least =
+            best_partner(stride, coupling, h_row, above, below, unit_moves.up.data(), unit_moves.down.data(),
+                         unit_moves.up_above.data(), unit_moves.up_below.data(), unit_moves.down_above.data(),
+                         unit_moves.down_below.data(), unit_moves.cost.data());
         if (alone + least < -1e-5F * square) {
-          const auto b = static_cast<std::size_t>(std::find(unit_moves.cost.begin(), unit_moves.cost.end(), least) - unit_moves.cost.begin());
+          const auto b = static_cast<std::size_t>(std::find(unit_moves.cost.begin(), unit_moves.cost.end(), least) -
+                                                  unit_moves.cost.begin());
           const std::int64_t j = columns[b];
           const float shift = coupling * h_row[b];
           const bool rises = above + unit_moves.up_above[b] >= 0 && below + unit_moves.up_below[b] >= 0;
           const bool falls = above + unit_moves.down_above[b] >= 0 && below + unit_moves.down_below[b] >= 0;
-          const float rise = rises ? unit_moves.up[b] + shift : infinite, fall = falls ? unit_moves.down[b] - shift : infinite;
+          const float rise = rises ? unit_moves.up[b] + shift : infinite,
+                      fall = falls ? unit_moves.down[b] - shift : infinite;
           const double step = rise < fall ? 1.0 : -1.0;
-          const double before_k = state_->q[static_cast<std::size_t>(k)], before_j = state_->q[static_cast<std::size_t>(j)];
+          const double before_k = state_->q[static_cast<std::size_t>(k)],
+                       before_j = state_->q[static_cast<std::size_t>(j)];
           const double after_k = before_k + (upward ? 1.0 : -1.0), after_j = before_j + step;
           budget_.change(k, before_k, after_k);
           budget_.change(j, before_j, after_j);
@@ -226,7 +236,8 @@ std::int64_t RowRefiner::descend_pairs() {
   return moves;
 }
 
-void RowRefiner::weigh_unit_moves(const std::vector<std::int64_t>& columns, const float* block, UnitMoves& moves) const {
+void RowRefiner::weigh_unit_moves(const std::vector<std::int64_t>& columns, const float* block,
+                                  UnitMoves& moves) const {
   constexpr float infinite = std::numeric_limits<float>::infinity();
   const std::size_t stride = padded(columns.size());
   for (std::size_t b = columns.size(); b < stride; ++b) {
@@ -283,7 +294,8 @@ double RowRefiner::error() const {
   double sum = 0;
   for (std::int64_t k = 0; k < setting_.cols; ++k) {
     const auto i = static_cast<std::size_t>(k);
-    sum += static_cast<double>(scale_of(k)) * state_->q[i] * (static_cast<double>(state_->gradient[i]) - state_->linear[i]);
+    sum += static_cast<double>(scale_of(k)) * state_->q[i] *
+           (static_cast<double>(state_->gradient[i]) - state_->linear[i]);
   }
   return sum;
 }

@@ -14,12 +14,12 @@ namespace axe {
 /// What all rows of a layer share while they are refined.
 struct RefinementSetting {
   std::int64_t cols = 0;
-  const float* gram = nullptr;                    ///< H [K, K]
+  const float* gram = nullptr;  ///< H [K, K]
   const BudgetPlan* plan = nullptr;
   const std::int64_t* group_of_column = nullptr;  ///< [K], or null for one group
   std::int64_t groups = 1;
   std::vector<std::vector<std::int64_t>> neighbourhoods;  ///< columns that pair moves look at together: a tile's
-  std::vector<std::vector<float>> gram_blocks;    ///< per neighbourhood [n, n rounded up to 8]
+  std::vector<std::vector<float>> gram_blocks;            ///< per neighbourhood [n, n rounded up to 8]
 };
 
 RefinementSetting make_refinement_setting(const LayerProblem& problem, const BudgetPlan& plan, const Topology& topology,
@@ -27,13 +27,13 @@ RefinementSetting make_refinement_setting(const LayerProblem& problem, const Bud
 
 /// One row's state; E below is the calibration error less its constant ‖Xw‖²: E = dᵀHd − 2 dᵀb, d = s q, b = G w.
 struct RowState {
-  std::vector<float> q;          ///< [K] integers
-  std::vector<float> gradient;   ///< [K] H d − b
-  const float* linear = nullptr; ///< [K] b
-  std::vector<float> scale;      ///< [groups]
+  std::vector<float> q;                 ///< [K] integers
+  std::vector<float> gradient;          ///< [K] H d − b
+  const float* linear = nullptr;        ///< [K] b
+  std::vector<float> scale;             ///< [groups]
   std::vector<double> lowest, highest;  ///< [groups] the grid's ends
   std::int64_t bias = 0;
-  double least_scale = 0;        ///< below it the integer bias would not fit
+  double least_scale = 0;  ///< below it the integer bias would not fit
 };
 
 struct UnitMoves;

@@ -28,7 +28,8 @@ struct RowGrid {
 RowGrid max_based_grid(float least, float most, int bits, bool asymmetric, double factor) {
   const auto half = static_cast<double>(1 << (bits - 1));
   const auto steps = static_cast<double>((1 << bits) - 1);
-  double s = asymmetric ? (std::max(0.0F, most) - std::min(0.0F, least)) / steps : std::max(std::fabs(least), std::fabs(most)) / half;
+  double s = asymmetric ? (std::max(0.0F, most) - std::min(0.0F, least)) / steps
+                        : std::max(std::fabs(least), std::fabs(most)) / half;
   s = std::max(s * factor, static_cast<double>(least_scale));
   RowGrid grid{static_cast<float>(s), static_cast<std::int32_t>(half)};
   if (asymmetric) {
@@ -95,7 +96,8 @@ LayerSetting::LayerSetting(const LayerProblem& problem, const Datapath& datapath
     const auto plan_for = [&](int bits) {
       // Asymmetric grids put the zero point anywhere: one side may hold all 2^bits − 1 steps.
       const std::int64_t half = std::int64_t{1} << (bits - 1), steps = 2 * half - 1;
-      const IntegerRange weights = options.asymmetric_weights ? IntegerRange{-steps, steps} : IntegerRange{-half, half - 1};
+      const IntegerRange weights =
+          options.asymmetric_weights ? IntegerRange{-steps, steps} : IntegerRange{-half, half - 1};
       return BudgetPlan(topology_, lower, upper, offset, weights, bias);
     };
     if (options.constraint == Constraint::datatype) {
@@ -103,7 +105,8 @@ LayerSetting::LayerSetting(const LayerProblem& problem, const Datapath& datapath
         --weight_bits_;
       }
       if (weight_bits_ < 2) {
-        throw InputError("layer " + problem.name, "no weight width of 2 bits or more fits this datapath by data types alone",
+        throw InputError("layer " + problem.name,
+                         "no weight width of 2 bits or more fits this datapath by data types alone",
                          "use --constraint axe, a wider accumulator, smaller tiles, or inputs of fewer bits");
       }
     } else {
@@ -119,7 +122,8 @@ LayerSetting::LayerSetting(const LayerProblem& problem, const Datapath& datapath
   const std::int64_t most = (std::int64_t{1} << (weight_bits_ - (options.asymmetric_weights ? 0 : 1))) - 1;
   const std::int64_t least = options.asymmetric_weights ? -most : -most - 1;
   if (most > datapath.weights.upper || least < datapath.weights.lower) {
-    throw InputError("layer " + problem.name, std::to_string(weight_bits_) + "-bit weights do not fit the datapath's multiplier",
+    throw InputError("layer " + problem.name,
+                     std::to_string(weight_bits_) + "-bit weights do not fit the datapath's multiplier",
                      "use fewer weight bits, or symmetric weights");
   }
   correction_ = make_correction(problem, options);
@@ -144,9 +148,9 @@ class RowBlock {
 
   /// The block swept at one scale per row.
   struct Candidate {
-    std::vector<double> factors;       // [count] multiples of the max-based scales
-    std::vector<RowGrid> grid;         // [groups, count]
-    std::vector<float> scales;         // [groups, count]
+    std::vector<double> factors;  // [count] multiples of the max-based scales
+    std::vector<RowGrid> grid;    // [groups, count]
+    std::vector<float> scales;    // [groups, count]
     std::vector<double> lowest, highest;
     std::vector<std::int64_t> bias;    // [count]
     std::vector<std::uint8_t> usable;  // [count] the integer bias fits at this scale
@@ -176,17 +180,22 @@ class RowBlock {
   std::vector<ThresholdTable> thresholds_;
   std::vector<Best> best_;
   std::vector<std::vector<std::pair<double, double>>> errors_;  // per row: factors tried, and their errors
-  std::vector<std::uint8_t> bias_fits_;  // at some scale
-  bool takes_bias_;  // a register takes the integer bias
-  bool refits_;      // a row's scale may follow its integers: it is nobody's given, and no register's account depends on it
+  std::vector<std::uint8_t> bias_fits_;                         // at some scale
+  bool takes_bias_;                                             // a register takes the integer bias
+  bool refits_;  // a row's scale may follow its integers: it is nobody's given, and no register's account depends on it
   RowRefiner refiner_;
   SweepCounts counts_;
   std::int64_t moves_ = 0;
 };
 
 RowBlock::RowBlock(const LayerSetting& setting, std::int64_t first, std::int64_t count)
-    : setting_(setting), problem_(setting.problem()), options_(setting.options()), first_(first), count_(count),
-      K_(setting.problem().cols), best_(static_cast<std::size_t>(count)),
+    : setting_(setting),
+      problem_(setting.problem()),
+      options_(setting.options()),
+      first_(first),
+      count_(count),
+      K_(setting.problem().cols),
+      best_(static_cast<std::size_t>(count)),
       bias_fits_(static_cast<std::size_t>(count)),
       takes_bias_(!setting.problem().bias.empty() && setting.groups() == 1),
       refits_(setting.options().search_scales && setting.options().scales.empty() && !setting.bias_in_plan()),
@@ -210,7 +219,8 @@ RowBlock::RowBlock(const LayerSetting& setting, std::int64_t first, std::int64_t
     }
   }
   const bool ep_init = options_.constraint == Constraint::ep_init;
-  if (!setting.plan().unconstrained() && (ep_init || (options_.constraint == Constraint::axe && options_.soft_threshold))) {
+  if (!setting.plan().unconstrained() &&
+      (ep_init || (options_.constraint == Constraint::axe && options_.soft_threshold))) {
     const Ball ball = ep_init ? Ball::ep_init : setting.uniform_box() ? Ball::axe_centred : Ball::axe;
     thresholds_.emplace_back(setting.plan().stages()[0], count, target_, ball);
   }
@@ -226,8 +236,10 @@ std::int64_t RowBlock::integer_bias(std::int64_t row, float scale) const {
 /// A row without weights still has a bias: a scale that gives it half of the register that takes it, at most 2^20 steps.
 RowGrid RowBlock::zero_row_grid(std::int64_t row, double factor) const {
   const double steps = std::clamp(static_cast<double>(setting_.bias_limit()) / 2, 1.0, 0x1p20);
-  const double s = std::fabs(problem_.bias[static_cast<std::size_t>(first_ + row)]) / (steps * problem_.input.scale) * factor;
-  return {static_cast<float>(std::clamp(s, static_cast<double>(least_scale), 1e30)), static_cast<std::int32_t>(1 << (setting_.weight_bits() - 1))};
+  const double s =
+      std::fabs(problem_.bias[static_cast<std::size_t>(first_ + row)]) / (steps * problem_.input.scale) * factor;
+  return {static_cast<float>(std::clamp(s, static_cast<double>(least_scale), 1e30)),
+          static_cast<std::int32_t>(1 << (setting_.weight_bits() - 1))};
 }
 
 std::vector<RowGrid> RowBlock::grids(const std::vector<double>& factors) const {
@@ -237,7 +249,9 @@ std::vector<RowGrid> RowBlock::grids(const std::vector<double>& factors) const {
       const auto i = static_cast<std::size_t>(g * count_ + r);
       if (!options_.scales.empty()) {
         const auto half = static_cast<std::int32_t>(1 << (setting_.weight_bits() - 1));
-        result.push_back({options_.scales[static_cast<std::size_t>(first_ + r)] * static_cast<float>(factors[static_cast<std::size_t>(r)]), half});
+        result.push_back({options_.scales[static_cast<std::size_t>(first_ + r)] *
+                              static_cast<float>(factors[static_cast<std::size_t>(r)]),
+                          half});
       } else if (least_[i] == 0 && most_[i] == 0 && !problem_.bias.empty() && setting_.groups() == 1) {
         result.push_back(zero_row_grid(r, factors[static_cast<std::size_t>(r)]));
       } else {
@@ -296,7 +310,8 @@ RowBlock::Candidate RowBlock::sweep_candidate(const std::vector<double>& factors
     input.lambda_error = &lambda_error;
     input.threshold_cost = thresholds_[0].costs();
     input.exact_threshold = [&](std::int64_t column, std::int64_t row) {
-      return thresholds_[0].exact(column, row, candidate.scales[static_cast<std::size_t>(setting_.group(column) * count_ + row)]);
+      return thresholds_[0].exact(column, row,
+                                  candidate.scales[static_cast<std::size_t>(setting_.group(column) * count_ + row)]);
     };
   }
   const SweepCounts counts = sweep(input, candidate.integers);
@@ -313,7 +328,8 @@ RowState RowBlock::state_of(const Candidate& candidate, std::int64_t row) const 
   const auto r = static_cast<std::size_t>(row);
   state.q.assign(candidate.integers.begin() + row * K_, candidate.integers.begin() + (row + 1) * K_);
   state.bias = candidate.bias[r];
-  if (takes_bias_ && setting_.bias_limit() > 0) {  // a smaller scale means a larger integer bias: keep half a step of room
+  if (takes_bias_ &&
+      setting_.bias_limit() > 0) {  // a smaller scale means a larger integer bias: keep half a step of room
     state.least_scale = std::fabs(problem_.bias[static_cast<std::size_t>(first_ + row)]) /
                         (static_cast<double>(setting_.bias_limit()) - 1) / problem_.input.scale;
   }
@@ -333,7 +349,8 @@ std::int64_t RowBlock::try_candidate(const std::vector<double>& factors) {
   for (std::int64_t r = 0; r < count_; ++r) {
     for (std::int64_t k = 0; k < K_; ++k) {
       const auto i = static_cast<std::size_t>(r * K_ + k);
-      dequantized[i] = candidate.integers[i] * candidate.scales[static_cast<std::size_t>(setting_.group(k) * count_ + r)];
+      dequantized[i] =
+          candidate.integers[i] * candidate.scales[static_cast<std::size_t>(setting_.group(k) * count_ + r)];
       gradient[i] = -linear_[i];
     }
   }
@@ -383,7 +400,8 @@ void RowBlock::search() {
   int fruitless = 0;
   for (double factor : {0.8, 1.0, 1.25, 1.55, 1.9, 2.35, 2.9, 3.6, 4.5, 5.6, 7.0, 9.0, 12.0}) {
     const std::int64_t improved = try_candidate(std::vector<double>(n, factor));
-    const bool all_rows_found = std::all_of(best_.begin(), best_.end(), [](const Best& best) { return !best.state.q.empty(); });
+    const bool all_rows_found =
+        std::all_of(best_.begin(), best_.end(), [](const Best& best) { return !best.state.q.empty(); });
     fruitless = improved == 0 && all_rows_found ? fruitless + 1 : 0;
     if (fruitless == 2) {
       break;
@@ -447,7 +465,8 @@ void RowBlock::require_bias_fits(std::int64_t row) const {
 
 void RowBlock::require_finite(bool finite, std::int64_t row) const {
   if (!finite) {
-    throw InputError("layer " + problem_.name + ", row " + std::to_string(first_ + row), "the calibration error is not finite",
+    throw InputError("layer " + problem_.name + ", row " + std::to_string(first_ + row),
+                     "the calibration error is not finite",
                      "the weights, H or G are too large for single precision: rescale them");
   }
 }

@@ -16,7 +16,8 @@ namespace axe {
 /// What the rows of a layer share; immutable after construction. Throws InputError when no grid can meet the datapath.
 class LayerSetting {
  public:
-  LayerSetting(const LayerProblem& problem, const Datapath& datapath, const QuantizeOptions& options, const InputBox& box);
+  LayerSetting(const LayerProblem& problem, const Datapath& datapath, const QuantizeOptions& options,
+               const InputBox& box);
 
   const LayerProblem& problem() const { return problem_; }
   const QuantizeOptions& options() const { return options_; }
@@ -50,10 +51,10 @@ class LayerSetting {
 };
 
 struct RowBlockResult {
-  std::vector<std::int8_t> weights;        ///< [count, K]
-  std::vector<float> scales;               ///< [count, groups]
-  std::vector<std::int32_t> zero_points;   ///< [count, groups] when asymmetric
-  std::vector<std::int64_t> bias;          ///< [count] when the problem has one and a stage takes it
+  std::vector<std::int8_t> weights;       ///< [count, K]
+  std::vector<float> scales;              ///< [count, groups]
+  std::vector<std::int32_t> zero_points;  ///< [count, groups] when asymmetric
+  std::vector<std::int64_t> bias;         ///< [count] when the problem has one and a stage takes it
   SweepCounts counts;
   std::int64_t refinement_moves = 0;
 };

@@ -112,7 +112,8 @@ SweepCounts sweep(const SweepInput& input, std::vector<float>& integers) {
           for (std::int64_t r = 0; r < rows; ++r) {
             const auto i = static_cast<std::size_t>(r);
             shrunk[i] = std::clamp(shrunk[i], low[i], high[i]);
-            q[i] = std::clamp(std::nearbyint(shrunk[i]), input.lowest[group * rows + r], input.highest[group * rows + r]);
+            q[i] =
+                std::clamp(std::nearbyint(shrunk[i]), input.lowest[group * rows + r], input.highest[group * rows + r]);
           }
         } else if (doubtful > 0 || input.rounding == Rounding::toward_zero) {
           for (std::int64_t r = 0; r < rows; ++r) {

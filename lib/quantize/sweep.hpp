@@ -19,21 +19,23 @@ namespace axe {
 struct SweepInput {
   std::int64_t rows = 0, cols = 0;
   const ErrorCorrection* correction = nullptr;
-  const float* base = nullptr;             ///< [K, rows] in sweep order, real units
-  const float* first_observed = nullptr;   ///< [rows] or null: Qronos measures the first column's error from here
-  const float* scales = nullptr;           ///< [groups, rows] real units per integer, > 0
+  const float* base = nullptr;            ///< [K, rows] in sweep order, real units
+  const float* first_observed = nullptr;  ///< [rows] or null: Qronos measures the first column's error from here
+  const float* scales = nullptr;          ///< [groups, rows] real units per integer, > 0
   const std::int64_t* group_of_column = nullptr;  ///< [K], or null for one group
   const BudgetPlan* plan = nullptr;
-  const std::int64_t* bias = nullptr;      ///< [rows] or null
-  const double* lowest = nullptr;          ///< [rows] the grid's least integer; [groups, rows] when grouped
+  const std::int64_t* bias = nullptr;  ///< [rows] or null
+  const double* lowest = nullptr;      ///< [rows] the grid's least integer; [groups, rows] when grouped
   const double* highest = nullptr;
-  const std::vector<double>* lambda = nullptr;  ///< [nodes, rows] of plan stage 0, grid units per unit of cost; null for none
+  const std::vector<double>* lambda =
+      nullptr;  ///< [nodes, rows] of plan stage 0, grid units per unit of cost; null for none
   const std::vector<double>* lambda_error = nullptr;  ///< bound on the error of lambda, same shape
-  const double* threshold_cost = nullptr;  ///< [K] what a column pays per unit of lambda
+  const double* threshold_cost = nullptr;             ///< [K] what a column pays per unit of lambda
   /// Exact threshold λ·cost_k of a column and row, for decisions that double cannot settle; required with lambda.
   std::function<Rational(std::int64_t column, std::int64_t row)> exact_threshold;
   Rounding rounding = Rounding::half_even;
-  StrictForm strict = StrictForm::exact;   ///< published: clipped to real limits, ½ step inside what is left, then rounded
+  StrictForm strict =
+      StrictForm::exact;  ///< published: clipped to real limits, ½ step inside what is left, then rounded
   Diffusion diffusion = Diffusion::whole;
 };
 

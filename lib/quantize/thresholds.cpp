@@ -34,8 +34,8 @@ AXECERT_CLONES void add_to_mean(std::int64_t rows, const float* w, double* sum, 
 }
 
 /// One term of every row: adds c·m and c² where m > tau·c.
-AXECERT_CLONES void add_term(std::int64_t rows, const float* w, const double* mean, const double* tau, double c, double* sum,
-                             double* squares) {
+AXECERT_CLONES void add_term(std::int64_t rows, const float* w, const double* mean, const double* tau, double c,
+                             double* sum, double* squares) {
   for (std::int64_t r = 0; r < rows; ++r) {
     const double m = std::fabs(static_cast<double>(w[r]) - mean[r]);
     const bool active = m > tau[r] * c;
@@ -74,8 +74,8 @@ ThresholdTable::ThresholdTable(const BudgetStage& stage, std::int64_t rows, cons
       mean[r] = centring_ == Centring::mean ? mean[r] / static_cast<double>(columns.size()) : 0;
     }
     for (std::int64_t k : columns) {
-      add_term(rows, target.data() + k * rows, mean, all.data(), cost_[static_cast<std::size_t>(k)], spent_.data() + node * rows,
-               squares.data());
+      add_term(rows, target.data() + k * rows, mean, all.data(), cost_[static_cast<std::size_t>(k)],
+               spent_.data() + node * rows, squares.data());
     }
   }
 }
@@ -115,8 +115,8 @@ void ThresholdTable::at_scales(const std::vector<float>& scales, bool scale_per_
       std::fill(sum.begin(), sum.end(), 0.0);
       std::fill(squares.begin(), squares.end(), 0.0);
       for (std::int64_t k : columns) {
-        add_term(rows_, target_.data() + k * rows_, mean_.data() + first, tau.data(), cost_[static_cast<std::size_t>(k)], sum.data(),
-                 squares.data());
+        add_term(rows_, target_.data() + k * rows_, mean_.data() + first, tau.data(),
+                 cost_[static_cast<std::size_t>(k)], sum.data(), squares.data());
       }
       settled = true;
       for (std::size_t r = 0; r < n; ++r) {
@@ -132,8 +132,10 @@ void ThresholdTable::at_scales(const std::vector<float>& scales, bool scale_per_
         continue;
       }
       const double scale = s[r];
-      const double bound = ((2 * terms + 16) * largest_[first + r] / least + (4 * terms + 64) * spent_[first + r] / (least * least)) *
-                               0x1p-53 / scale + 0x1p-1000 / scale + 0x1p-1000;
+      const double bound =
+          ((2 * terms + 16) * largest_[first + r] / least + (4 * terms + 64) * spent_[first + r] / (least * least)) *
+              0x1p-53 / scale +
+          0x1p-1000 / scale + 0x1p-1000;
       lambda[first + r] = tau[r] / scale;
       const bool finite = std::isfinite(lambda[first + r]) && std::isfinite(bound);
       lambda[first + r] = finite ? lambda[first + r] : 0;

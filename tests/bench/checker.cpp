@@ -50,12 +50,17 @@ Sample make_sample(std::int64_t group, bool per_channel) {
   datapath.stages = {inner, outer};
   tiny::Arrays arrays;
   tiny::add_layer(arrays, layer);
-  Sample sample{certificate_bytes({"bench", {make_claims(layer, datapath, InputSource::clamped)}}), tiny::weights_file(arrays), {}, {}};
+  Sample sample{certificate_bytes({"bench", {make_claims(layer, datapath, InputSource::clamped)}}),
+                tiny::weights_file(arrays),
+                {},
+                {}};
   axc_certificate open;
   std::size_t position = 0;
-  if (axc_open(sample.certificate.data(), sample.certificate.size(), &open, &position) != AXC_PROVED) throw std::logic_error("refused");
+  if (axc_open(sample.certificate.data(), sample.certificate.size(), &open, &position) != AXC_PROVED)
+    throw std::logic_error("refused");
   if (!axc_next_layer(&open, &sample.layer)) throw std::logic_error("refused");
-  sample.layer.weights = reinterpret_cast<const signed char*>(sample.weights.data() + tiny::extent_of(sample.weights, "bench.weight").begin);
+  sample.layer.weights = reinterpret_cast<const signed char*>(sample.weights.data() +
+                                                              tiny::extent_of(sample.weights, "bench.weight").begin);
   sample.layer.bias = nullptr;
   sample.scratch.resize(4 * static_cast<std::size_t>(open.most_nodes));
   return sample;
@@ -108,7 +113,8 @@ void whole(benchmark::State& state) {
   const Sample& sample = sample_of(64, false);
   for (auto _ : state) {
     axc_report report;
-    if (axc_check(sample.certificate.data(), sample.certificate.size(), sample.weights.data(), sample.weights.size(), &report) != AXC_SAFE) {
+    if (axc_check(sample.certificate.data(), sample.certificate.size(), sample.weights.data(), sample.weights.size(),
+                  &report) != AXC_SAFE) {
       state.SkipWithError("not safe");
     }
   }
@@ -116,8 +122,15 @@ void whole(benchmark::State& state) {
 }
 
 BENCHMARK(read_only)->Unit(benchmark::kMillisecond);
-BENCHMARK(core)->ArgNames({"group", "per_channel"})->Args({64, 0})->Args({128, 0})->Args({32, 0})->Args({2, 0})->Args({0, 0})->Args({64, 1})->Unit(benchmark::kMillisecond);
+BENCHMARK(core)
+    ->ArgNames({"group", "per_channel"})
+    ->Args({64, 0})
+    ->Args({128, 0})
+    ->Args({32, 0})
+    ->Args({2, 0})
+    ->Args({0, 0})
+    ->Args({64, 1})
+    ->Unit(benchmark::kMillisecond);
 BENCHMARK(whole)->Unit(benchmark::kMillisecond);
 
 }  // namespace
-

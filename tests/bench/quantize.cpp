@@ -15,7 +15,9 @@ namespace {
 
 const axe::LayerProblem& layer() {
   static const axe::LayerProblem problem =
-      axe::test::synthetic_layer({.rows = 1536, .cols = 576, .tokens = 640, .seed = 5, .outliers = 0.01, .quiet_channels = true}).problem;
+      axe::test::synthetic_layer(
+          {.rows = 1536, .cols = 576, .tokens = 640, .seed = 5, .outliers = 0.01, .quiet_channels = true})
+          .problem;
   return problem;
 }
 
@@ -45,14 +47,16 @@ void quantize(benchmark::State& state, const std::string& datapath_text, axe::Co
     benchmark::DoNotOptimize(result.layer.weights.data());
   }
   state.counters["error"] = result.relative_error;
-  state.counters["exact"] = static_cast<double>(result.statistics.settled_exactly) / static_cast<double>(std::max<std::int64_t>(1, result.statistics.decisions));
+  state.counters["exact"] = static_cast<double>(result.statistics.settled_exactly) /
+                            static_cast<double>(std::max<std::int64_t>(1, result.statistics.decisions));
   state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations()) * layer().rows * layer().cols);
 }
 
 const bool added = [] {
   using axe::Corrector;
   const auto add = [](const std::string& name, const char* datapath, Corrector corrector, bool defaults) {
-    benchmark::RegisterBenchmark((name + "/" + datapath).c_str(), quantize, datapath, corrector, defaults)->Unit(benchmark::kMillisecond);
+    benchmark::RegisterBenchmark((name + "/" + datapath).c_str(), quantize, datapath, corrector, defaults)
+        ->Unit(benchmark::kMillisecond);
   };
   for (const char* datapath : {"axe:P=32", "axe:P=16,T=128", "axe:P=14,T=64,act=s8", "axe:P=14,T=64,act=box"}) {
     add("sweep/optq", datapath, Corrector::optq, false);

@@ -59,12 +59,20 @@ void replay(benchmark::State& state, const char* datapath, bool channels) {
   report(state, vote);
 }
 
-BENCHMARK_CAPTURE(smt, ground_T64, SmtDepth::ground, "axe:P=18,T=64", false)->UseRealTime()->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(smt, ground_T128, SmtDepth::ground, "axe:P=18,T=128", false)->UseRealTime()->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(smt, ground_T64_channels, SmtDepth::ground, "axe:P=18,T=64,act=box", true)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(smt, ground_T64, SmtDepth::ground, "axe:P=18,T=64", false)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(smt, ground_T128, SmtDepth::ground, "axe:P=18,T=128", false)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(smt, ground_T64_channels, SmtDepth::ground, "axe:P=18,T=64,act=box", true)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(smt, box_T64, SmtDepth::box, "axe:P=18,T=64", false)->UseRealTime()->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(smt, box_T128, SmtDepth::box, "axe:P=18,T=128", false)->UseRealTime()->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(smt, box_T64_channels, SmtDepth::box, "axe:P=18,T=64,act=box", true)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(smt, box_T64_channels, SmtDepth::box, "axe:P=18,T=64,act=box", true)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(replay, T64, "axe:P=18,T=64", false)->UseRealTime()->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(replay, T64_channels, "axe:P=18,T=64,act=box", true)->UseRealTime()->Unit(benchmark::kMillisecond);
 

@@ -54,7 +54,8 @@ inline IntegerLayer boxed_layer() {
   return layer;
 }
 
-inline Pair pair_of(const std::vector<IntegerLayer>& layers, const Datapath& datapath, InputSource source = InputSource::clamped) {
+inline Pair pair_of(const std::vector<IntegerLayer>& layers, const Datapath& datapath,
+                    InputSource source = InputSource::clamped) {
   Certificate certificate{"golden", {}};
   Arrays arrays;
   for (const IntegerLayer& layer : layers) {
@@ -65,7 +66,8 @@ inline Pair pair_of(const std::vector<IntegerLayer>& layers, const Datapath& dat
 }
 
 /// The pair after `change` of its claims, weights left as they are.
-inline Pair with_claims(const IntegerLayer& layer, const Datapath& datapath, const std::function<void(LayerClaims&)>& change) {
+inline Pair with_claims(const IntegerLayer& layer, const Datapath& datapath,
+                        const std::function<void(LayerClaims&)>& change) {
   Pair pair = pair_of({layer}, datapath);
   Certificate certificate{"golden", {make_claims(layer, datapath, InputSource::clamped)}};
   change(certificate.layers[0]);
@@ -161,13 +163,23 @@ inline void add_false_claims(std::map<std::string, Pair>& files) {
   claim("upper.too-large-by-one", [](LayerClaims& c) { ++c.ranges[1].upper[1]; });
   claim("lower.too-large-by-one", [](LayerClaims& c) { ++c.ranges[0].lower[1]; });
   claim("lower.too-small-by-one", [](LayerClaims& c) { --c.ranges[1].lower[0]; });
-  claim("upper.other-claim-kind", [](LayerClaims& c) { c.datapath.stages[1].claim = Claim::final_value; c.ranges[1].upper[0] += 7; });
+  claim("upper.other-claim-kind", [](LayerClaims& c) {
+    c.datapath.stages[1].claim = Claim::final_value;
+    c.ranges[1].upper[0] += 7;
+  });
   claim("verdict.unsafe-though-safe", [](LayerClaims& c) { c.verdict = Verdict::unsafe; });
   claim("worst.other-node", [](LayerClaims& c) { c.worst.node = 1 - c.worst.node; });
   claim("worst.other-row", [](LayerClaims& c) { c.worst.row = 1 - c.worst.row; });
-  claim("worst.other-side", [](LayerClaims& c) { c.worst_side = c.worst_side == Side::upper ? Side::lower : Side::upper; });
+  claim("worst.other-side",
+        [](LayerClaims& c) { c.worst_side = c.worst_side == Side::upper ? Side::lower : Side::upper; });
   claim("witness-box.one-above", [](LayerClaims& c) { c.worst_witness[4] = 16; });
-  claim("witness-value.one-short", [](LayerClaims& c) { for (auto& x : c.worst_witness) if (x == 15) { x = 14; return; } });
+  claim("witness-value.one-short", [](LayerClaims& c) {
+    for (auto& x : c.worst_witness)
+      if (x == 15) {
+        x = 14;
+        return;
+      }
+  });
   claim("weight-hash.another", [](LayerClaims& c) { c.weight_hash[31] ^= 1; });
   claim("bias-hash.another", [](LayerClaims& c) { c.bias_hash[0] ^= 1; });
   claim("bias-presence.certificate-has-none", [](LayerClaims& c) { c.bias_hash = Sha256{}; });
@@ -182,9 +194,14 @@ inline void add_false_claims(std::map<std::string, Pair>& files) {
   claim("box.empty", [](LayerClaims& c) { c.layer.box_lower[0] = 16; });
   claim("box.beyond-operand", [](LayerClaims& c) { c.layer.box_upper[0] = 256; });
   claim("offset.beyond-limit", [](LayerClaims& c) { c.layer.offset[0] = (1 << 24) + 1; });
-  files["reject/verdict.safe-though-unsafe"] = with_claims(layer, two_stages(8), [](LayerClaims& c) { c.verdict = Verdict::safe; });
-  files["reject/final-value-without-wrap.saturate"] = edited("overflow=wrap limits=symmetric initial=zero claim=every-partial-sum", "overflow=saturate limits=symmetric initial=zero claim=final-value");
-  files["reject/two-constants.both-stages"] = edited("group=3 stride=1 overflow=wrap limits=symmetric initial=zero", "group=0 stride=1 overflow=wrap limits=symmetric initial=constant");
+  files["reject/verdict.safe-though-unsafe"] =
+      with_claims(layer, two_stages(8), [](LayerClaims& c) { c.verdict = Verdict::safe; });
+  files["reject/final-value-without-wrap.saturate"] =
+      edited("overflow=wrap limits=symmetric initial=zero claim=every-partial-sum",
+             "overflow=saturate limits=symmetric initial=zero claim=final-value");
+  files["reject/two-constants.both-stages"] =
+      edited("group=3 stride=1 overflow=wrap limits=symmetric initial=zero",
+             "group=0 stride=1 overflow=wrap limits=symmetric initial=constant");
   files["reject/constant-added-twice.two-tiles"] = edited("initial=zero", "initial=constant");
   files["reject/assumptions.one-hidden"] = edited("input-clamped ", "");
   files["reject/assumptions.calibrated-as-given"] = edited("input.source\":\"clamped", "input.source\":\"calibrated");
@@ -195,7 +212,11 @@ inline void add_other_weights(std::map<std::string, Pair>& files) {
   const auto beside = [&](const std::string& name, const std::function<void(Arrays&)>& change) {
     files["reject/" + name] = with_arrays(layer, change);
   };
-  beside("missing-layer.renamed", [](Arrays& a) { auto node = a.extract("layer.weight"); node.key() = "other.weight"; a.insert(std::move(node)); });
+  beside("missing-layer.renamed", [](Arrays& a) {
+    auto node = a.extract("layer.weight");
+    node.key() = "other.weight";
+    a.insert(std::move(node));
+  });
   beside("weight-hash.one-bit", [](Arrays& a) { a["layer.weight"].data[3] ^= 1; });
   beside("shape.transposed", [](Arrays& a) { a["layer.weight"].shape = {5, 2}; });
   beside("shape.flat", [](Arrays& a) { a["layer.weight"].shape = {10}; });
@@ -219,15 +240,20 @@ inline void add_other_weights(std::map<std::string, Pair>& files) {
   const std::string before = to_hex(sha256(little_endian(layer.bias).data(), 16));
   heavy.certificate = edit_header(heavy.certificate, before, to_hex(sha256(bias.data(), bias.size())));
   files["reject/bias.beyond-limit"] = heavy;
-  files["reject/duplicate-array.two-shifts"] = with_arrays(layer, [](Arrays& a) { a["layer.input_shifu"] = int32_array({0}); });
+  files["reject/duplicate-array.two-shifts"] =
+      with_arrays(layer, [](Arrays& a) { a["layer.input_shifu"] = int32_array({0}); });
   Pair& twice = files["reject/duplicate-array.two-shifts"];
   twice.weights = with_header(replaced(header_of(twice.weights), "input_shifu", "input_shift"), data_of(twice.weights));
 }
 
 inline void add_malformed(std::map<std::string, Pair>& files) {
   const Pair good = pair_of({small_layer()}, two_stages());
-  const auto bytes = [&](const std::string& name, Bytes certificate) { files["malformed/" + name] = {std::move(certificate), good.weights}; };
-  const auto text = [&](const std::string& name, const std::string& from, const std::string& to) { files["malformed/" + name] = edited(from, to); };
+  const auto bytes = [&](const std::string& name, Bytes certificate) {
+    files["malformed/" + name] = {std::move(certificate), good.weights};
+  };
+  const auto text = [&](const std::string& name, const std::string& from, const std::string& to) {
+    files["malformed/" + name] = edited(from, to);
+  };
   bytes("truncated.empty", {});
   bytes("truncated.seven-bytes", Bytes(good.certificate.begin(), good.certificate.begin() + 7));
   bytes("truncated.half-header", Bytes(good.certificate.begin(), good.certificate.begin() + 200));
@@ -277,17 +303,21 @@ inline void add_malformed(std::map<std::string, Pair>& files) {
   wide.layers[0].ranges[1].upper[0] = std::int64_t{1} << 40;  // written as I64; then the number is made small again
   Bytes narrow = certificate_bytes(wide);
   const std::size_t at = extent_of(narrow, "0.stage.1.upper").begin;
-  std::fill(narrow.begin() + static_cast<std::ptrdiff_t>(at), narrow.begin() + static_cast<std::ptrdiff_t>(at) + 8, std::uint8_t{0});
+  std::fill(narrow.begin() + static_cast<std::ptrdiff_t>(at), narrow.begin() + static_cast<std::ptrdiff_t>(at) + 8,
+            std::uint8_t{0});
   bytes("wider-than-needed.outer", redigest(narrow));
 
-  const auto weights = [&](const std::string& name, Bytes file) { files["malformed/weights-file." + name] = {good.certificate, std::move(file)}; };
+  const auto weights = [&](const std::string& name, Bytes file) {
+    files["malformed/weights-file." + name] = {good.certificate, std::move(file)};
+  };
   weights("empty", {});
   weights("half-header", Bytes(good.weights.begin(), good.weights.begin() + 100));
   weights("last-byte", Bytes(good.weights.begin(), good.weights.end() - 1));
   Bytes weights_bomb = good.weights;
   std::fill(weights_bomb.begin(), weights_bomb.begin() + 8, std::uint8_t{0xff});
   weights("length-bomb", weights_bomb);
-  files["malformed/weights-file.offset-bomb"] = edited_weights("\"data_offsets\":[0,16]", "\"data_offsets\":[0,99999999999999999999]");
+  files["malformed/weights-file.offset-bomb"] =
+      edited_weights("\"data_offsets\":[0,16]", "\"data_offsets\":[0,99999999999999999999]");
   files["malformed/weights-file.backwards"] = edited_weights("\"data_offsets\":[0,16]", "\"data_offsets\":[16,0]");
   files["malformed/weights-file.escaped-name"] = edited_weights("\"layer.bias\"", "\"layer\\u002ebias\"");
   files["malformed/weights-file.unknown-key"] = edited_weights("\"dtype\"", "\"dtypo\"");

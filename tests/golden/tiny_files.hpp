@@ -28,7 +28,8 @@ Bytes little_endian(const std::vector<Integer>& values) {
   Bytes bytes;
   for (const Integer value : values) {
     for (std::size_t i = 0; i < sizeof(Integer); ++i) {
-      bytes.push_back(static_cast<std::uint8_t>(static_cast<std::uint64_t>(static_cast<std::int64_t>(value)) >> (8 * i)));
+      bytes.push_back(
+          static_cast<std::uint8_t>(static_cast<std::uint64_t>(static_cast<std::int64_t>(value)) >> (8 * i)));
     }
   }
   return bytes;
@@ -76,7 +77,9 @@ inline std::size_t header_size(const Bytes& bytes) {
 inline std::string header_of(const Bytes& bytes) {
   return std::string(bytes.begin() + 8, bytes.begin() + 8 + static_cast<std::ptrdiff_t>(header_size(bytes)));
 }
-inline Bytes data_of(const Bytes& bytes) { return Bytes(bytes.begin() + 8 + static_cast<std::ptrdiff_t>(header_size(bytes)), bytes.end()); }
+inline Bytes data_of(const Bytes& bytes) {
+  return Bytes(bytes.begin() + 8 + static_cast<std::ptrdiff_t>(header_size(bytes)), bytes.end());
+}
 
 /// A safetensors file. `foreign` writes the header as another program might: spaces, another order, escapes in metadata.
 inline Bytes weights_file(const Arrays& arrays, bool foreign = false) {
@@ -84,13 +87,17 @@ inline Bytes weights_file(const Arrays& arrays, bool foreign = false) {
   Bytes data;
   for (const auto& [name, array] : arrays) {
     if (!data.empty()) header += foreign ? " ,\n\t" : ",";
-    const std::string offsets = std::to_string(data.size()) + (foreign ? " , " : ",") + std::to_string(data.size() + array.data.size());
+    const std::string offsets =
+        std::to_string(data.size()) + (foreign ? " , " : ",") + std::to_string(data.size() + array.data.size());
     const std::string shape = joined(array.shape);
-    header += foreign ? "\"" + name + "\" : { \"data_offsets\" : [ " + offsets + " ] , \"shape\":[ " + shape + " ],\"dtype\" :\"" + array.dtype + "\" }"
-                      : "\"" + name + "\":{\"dtype\":\"" + array.dtype + "\",\"shape\":[" + shape + "],\"data_offsets\":[" + offsets + "]}";
+    header += foreign ? "\"" + name + "\" : { \"data_offsets\" : [ " + offsets + " ] , \"shape\":[ " + shape +
+                            " ],\"dtype\" :\"" + array.dtype + "\" }"
+                      : "\"" + name + "\":{\"dtype\":\"" + array.dtype + "\",\"shape\":[" + shape +
+                            "],\"data_offsets\":[" + offsets + "]}";
     data.insert(data.end(), array.data.begin(), array.data.end());
   }
-  if (foreign) header += ", \"__metadata__\" : { \"note\" : \"a \\\"quoted\\\" brace } \\\\ and \\u00e9\", \"\\u0061\":\"\" }\n";
+  if (foreign)
+    header += ", \"__metadata__\" : { \"note\" : \"a \\\"quoted\\\" brace } \\\\ and \\u00e9\", \"\\u0061\":\"\" }\n";
   header += "}";
   header.append((8 - header.size() % 8) % 8, ' ');
   return with_header(header, data);

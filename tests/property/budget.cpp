@@ -18,7 +18,9 @@ using namespace axe;
 namespace {
 
 std::mt19937_64 generator(2409);
-std::int64_t uniform(std::int64_t low, std::int64_t high) { return std::uniform_int_distribution<std::int64_t>(low, high)(generator); }
+std::int64_t uniform(std::int64_t low, std::int64_t high) {
+  return std::uniform_int_distribution<std::int64_t>(low, high)(generator);
+}
 
 struct Scene {
   Datapath datapath;
@@ -38,8 +40,8 @@ struct Scene {
   BudgetPlan plan() const { return {topology(), lower, upper, offset, weights, bias_range()}; }
 };
 
-Stage stage(const char* name, int width, std::int64_t group, Overflow overflow, Limits limits, Initial initial = Initial::zero,
-            std::int64_t stride = 1) {
+Stage stage(const char* name, int width, std::int64_t group, Overflow overflow, Limits limits,
+            Initial initial = Initial::zero, std::int64_t stride = 1) {
   Stage s;
   s.name = name;
   s.width = width;
@@ -56,14 +58,20 @@ Datapath any_datapath() {
   const std::string p = std::to_string(width), t = std::to_string(uniform(1, 9));
   Datapath d;
   switch (uniform(0, 7)) {
-    case 0: return parse_datapath("axe:P=" + p);
-    case 1: return parse_datapath("axe:P=" + p + ",T=" + t);
-    case 2: return parse_datapath("axe:P=" + p + ",T=" + t + ",outer=" + std::to_string(uniform(2, width + 4)));
-    case 3: return parse_datapath("axe:P=" + p + ",T=" + t + ",outer=float");
-    case 4: return parse_datapath("axe:P=32,outer=" + p);
+    case 0:
+      return parse_datapath("axe:P=" + p);
+    case 1:
+      return parse_datapath("axe:P=" + p + ",T=" + t);
+    case 2:
+      return parse_datapath("axe:P=" + p + ",T=" + t + ",outer=" + std::to_string(uniform(2, width + 4)));
+    case 3:
+      return parse_datapath("axe:P=" + p + ",T=" + t + ",outer=float");
+    case 4:
+      return parse_datapath("axe:P=32,outer=" + p);
     case 5:  // saturating pairs under tiles under a row that starts from the constant
       d = parse_datapath("axe:P=16");
-      d.stages = {stage("pair", width, 2, Overflow::saturate, Limits::full), stage("tile", width + 1, 3, Overflow::wrap, Limits::symmetric),
+      d.stages = {stage("pair", width, 2, Overflow::saturate, Limits::full),
+                  stage("tile", width + 1, 3, Overflow::wrap, Limits::symmetric),
                   stage("row", width + 2, 0, Overflow::undefined, Limits::full, Initial::constant)};
       return d;
     case 6:  // interleaved lanes
@@ -71,7 +79,8 @@ Datapath any_datapath() {
       d.stages = {stage("lane", width, 4, Overflow::wrap, Limits::symmetric, Initial::zero, 3),
                   stage("row", width + 1, 0, Overflow::wrap, Limits::symmetric, Initial::constant)};
       return d;
-    default: return parse_datapath(uniform(0, 1) != 0 ? "fbgemm-acc16" : "x86-avx2-maddubs");
+    default:
+      return parse_datapath(uniform(0, 1) != 0 ? "fbgemm-acc16" : "x86-avx2-maddubs");
   }
 }
 
@@ -144,13 +153,20 @@ std::int64_t overflows(const Scene& scene, const std::vector<std::int8_t>& weigh
 /// nothing until the last third and then all.
 double pick(std::int64_t strategy, std::int64_t step, std::int64_t length, double low, double high) {
   switch (strategy % 7) {
-    case 0: return static_cast<double>(uniform(static_cast<std::int64_t>(low), static_cast<std::int64_t>(high)));
-    case 1: return high;
-    case 2: return low;
-    case 3: return step % 2 == 0 ? high : low;
-    case 4: return std::clamp(static_cast<double>(uniform(-1, 1)), low, high);
-    case 5: return high > -low ? high : low;
-    default: return 3 * step < 2 * length ? 0 : uniform(0, 1) != 0 ? high : low;
+    case 0:
+      return static_cast<double>(uniform(static_cast<std::int64_t>(low), static_cast<std::int64_t>(high)));
+    case 1:
+      return high;
+    case 2:
+      return low;
+    case 3:
+      return step % 2 == 0 ? high : low;
+    case 4:
+      return std::clamp(static_cast<double>(uniform(-1, 1)), low, high);
+    case 5:
+      return high > -low ? high : low;
+    default:
+      return 3 * step < 2 * length ? 0 : uniform(0, 1) != 0 ? high : low;
   }
 }
 
@@ -163,7 +179,9 @@ std::vector<std::int64_t> any_order(std::int64_t n) {
 
 }  // namespace
 
-TEST_CASE("whatever is chosen inside admissible, every register's claimed range fits; a row's budget agrees with the block's") {
+TEST_CASE(
+    "whatever is chosen inside admissible, every register's claimed range fits; a row's budget agrees with the "
+    "block's") {
   constexpr std::int64_t rows = 14;
   int constrained = 0, touched = 0;
   for (int trial = 0; trial < 1500; ++trial) {
@@ -180,7 +198,8 @@ TEST_CASE("whatever is chosen inside admissible, every register's claimed range 
     std::vector<std::int8_t> weights(static_cast<std::size_t>(rows * scene.length), 0);
     std::int64_t step = 0;
     for (std::int64_t k : any_order(scene.length)) {
-      std::vector<double> low(rows, static_cast<double>(scene.weights.lower)), high(rows, static_cast<double>(scene.weights.upper)), q(rows);
+      std::vector<double> low(rows, static_cast<double>(scene.weights.lower)),
+          high(rows, static_cast<double>(scene.weights.upper)), q(rows);
       block.admissible(k, low.data(), high.data());
       for (std::int64_t r = 0; r < rows; ++r) {
         const auto i = static_cast<std::size_t>(r);
@@ -190,7 +209,9 @@ TEST_CASE("whatever is chosen inside admissible, every register's claimed range 
         REQUIRE(b == high[i]);
         REQUIRE(low[i] <= 0);
         REQUIRE(high[i] >= 0);
-        touched += low[i] > static_cast<double>(scene.weights.lower) || high[i] < static_cast<double>(scene.weights.upper) ? 1 : 0;
+        touched +=
+            low[i] > static_cast<double>(scene.weights.lower) || high[i] < static_cast<double>(scene.weights.upper) ? 1
+                                                                                                                    : 0;
         q[i] = pick(r, step, scene.length, low[i], high[i]);
         single[i].change(k, 0, q[i]);
         REQUIRE(single[i].fits(k));
@@ -237,7 +258,8 @@ TEST_CASE("without a constant the budget is maximal: one step beyond admissible 
   CHECK(stepped > 5000);
 }
 
-TEST_CASE("one constrained register, no constant: admissible is the rational limits' integers, published is the joint form") {
+TEST_CASE(
+    "one constrained register, no constant: admissible is the rational limits' integers, published is the joint form") {
   int compared = 0;
   for (int trial = 0; trial < 1500; ++trial) {
     Scene scene = any_scene(1, false, false);
@@ -292,7 +314,8 @@ TEST_CASE("a value clipped to the published limits and rounded is admissible, on
     BudgetBlock block(plan, scene.bias, 2);
     std::int64_t step = 0;
     for (std::int64_t k : any_order(scene.length)) {
-      std::vector<double> low(2, static_cast<double>(scene.weights.lower)), high(2, static_cast<double>(scene.weights.upper)), a(2), b(2), q(2);
+      std::vector<double> low(2, static_cast<double>(scene.weights.lower)),
+          high(2, static_cast<double>(scene.weights.upper)), a(2), b(2), q(2);
       block.published_limits(k, a.data(), b.data());
       block.admissible(k, low.data(), high.data());
       for (std::size_t r = 0; r < 2; ++r) {
@@ -300,8 +323,9 @@ TEST_CASE("a value clipped to the published limits and rounded is admissible, on
         REQUIRE(b[r] >= 0);
         // Both ends, and every half step between: ties round to even, which may be away from 0.
         const auto rounds_inside = [&](double v) {
-          const double rounded = std::clamp(std::nearbyint(std::clamp(v, a[r], b[r])), static_cast<double>(scene.weights.lower),
-                                            static_cast<double>(scene.weights.upper));
+          const double rounded =
+              std::clamp(std::nearbyint(std::clamp(v, a[r], b[r])), static_cast<double>(scene.weights.lower),
+                         static_cast<double>(scene.weights.upper));
           return rounded >= low[r] && rounded <= high[r];
         };
         for (double v = -101; v <= 101; v += 0.5) {
@@ -315,7 +339,8 @@ TEST_CASE("a value clipped to the published limits and rounded is admissible, on
   }
 }
 
-TEST_CASE("changing a row's weights back restores its budget to the unit, and a change counts like the final weights alone") {
+TEST_CASE(
+    "changing a row's weights back restores its budget to the unit, and a change counts like the final weights alone") {
   for (int trial = 0; trial < 600; ++trial) {
     const Scene scene = any_scene(1, trial % 3 == 0, trial % 2 == 0);
     const BudgetPlan plan = scene.plan();

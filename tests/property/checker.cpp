@@ -18,17 +18,24 @@ axc_verdict check(const tiny::Bytes& certificate, const tiny::Bytes& weights, ax
 class Random {
  public:
   explicit Random(std::uint64_t seed) : engine_(seed) {}
-  std::int64_t in(std::int64_t lower, std::int64_t upper) { return std::uniform_int_distribution<std::int64_t>(lower, upper)(engine_); }
+  std::int64_t in(std::int64_t lower, std::int64_t upper) {
+    return std::uniform_int_distribution<std::int64_t>(lower, upper)(engine_);
+  }
   bool one_in(int n) { return in(1, n) == 1; }
   template <class T>
-  T of(std::initializer_list<T> values) { return *(values.begin() + in(0, static_cast<std::int64_t>(values.size()) - 1)); }
+  T of(std::initializer_list<T> values) {
+    return *(values.begin() + in(0, static_cast<std::int64_t>(values.size()) - 1));
+  }
 
   /// Biased towards the ends, where mistakes live.
   std::int64_t edgy(std::int64_t lower, std::int64_t upper) {
     switch (in(0, 3)) {
-      case 0: return lower;
-      case 1: return upper;
-      default: return in(lower, upper);
+      case 0:
+        return lower;
+      case 1:
+        return upper;
+      default:
+        return in(lower, upper);
     }
   }
 
@@ -75,7 +82,8 @@ IntegerLayer random_layer(Random& random) {
   const int frequent = random.one_in(2) ? 127 : -128;  // so often that sums come near the ends of their fields
   const std::int64_t most = random.of<std::int64_t>({0, 1, 8, 127});
   for (std::int64_t i = 0; i < layer.rows * layer.cols; ++i) {
-    layer.weights.push_back(static_cast<std::int8_t>(extreme ? (random.one_in(500) ? -1 - frequent : frequent) : random.edgy(-most - 1, most)));
+    layer.weights.push_back(static_cast<std::int8_t>(extreme ? (random.one_in(500) ? -1 - frequent : frequent)
+                                                             : random.edgy(-most - 1, most)));
   }
   const std::int64_t reach = random.of<std::int64_t>({0, 1, 255, 1 << 24});
   const std::int64_t channels = random.one_in(2) ? 1 : layer.cols;
@@ -87,7 +95,8 @@ IntegerLayer random_layer(Random& random) {
   const std::int64_t offset = random.of<std::int64_t>({1, 255, (1 << 24) - 8});
   layer.offset = random_channels(random, random.of<std::int64_t>({0, 1, layer.cols}), -offset, offset);
   if (random.one_in(2)) {
-    for (std::int64_t r = 0; r < layer.rows; ++r) layer.bias.push_back(random.edgy(-(std::int64_t{1} << 62), std::int64_t{1} << 62));
+    for (std::int64_t r = 0; r < layer.rows; ++r)
+      layer.bias.push_back(random.edgy(-(std::int64_t{1} << 62), std::int64_t{1} << 62));
   }
   return layer;
 }
@@ -106,7 +115,8 @@ TEST_CASE("the checker proves what lib/bound claims, safe or unsafe, on random a
     tiny::add_layer(arrays, layer, static_cast<std::int32_t>(random.in(-8, 8)));
     axc_report report;
     const axc_verdict verdict = check(certificate_bytes({"test", {claims}}), tiny::weights_file(arrays), report);
-    REQUIRE_MESSAGE(verdict == (claims.verdict == Verdict::safe ? AXC_SAFE : AXC_UNSAFE), axc_reason_name(report.reason));
+    REQUIRE_MESSAGE(verdict == (claims.verdict == Verdict::safe ? AXC_SAFE : AXC_UNSAFE),
+                    axc_reason_name(report.reason));
     CHECK(report.nodes_checked == report.nodes_total);
     if (verdict == AXC_UNSAFE) {
       CHECK(report.row == claims.worst.row);
@@ -153,7 +163,8 @@ TEST_CASE("safe is said of a tiny dot product exactly when no inputs and no orde
     layer.name = "tiny";
     layer.rows = 1;
     layer.cols = 3;
-    layer.weights = {static_cast<std::int8_t>(code % 5 - 2), static_cast<std::int8_t>(code / 5 % 5 - 2), static_cast<std::int8_t>(code / 25 - 2)};
+    layer.weights = {static_cast<std::int8_t>(code % 5 - 2), static_cast<std::int8_t>(code / 5 % 5 - 2),
+                     static_cast<std::int8_t>(code / 25 - 2)};
     for (std::int32_t lower = -1; lower <= 2; ++lower) {
       for (std::int32_t upper = lower; upper <= 2; ++upper) {
         layer.box_lower = {lower};
@@ -173,7 +184,9 @@ TEST_CASE("safe is said of a tiny dot product exactly when no inputs and no orde
           tiny::Arrays arrays;
           tiny::add_layer(arrays, layer);
           axc_report report;
-          const axc_verdict verdict = check(certificate_bytes({"test", {make_claims(layer, datapath, InputSource::clamped)}}), tiny::weights_file(arrays), report);
+          const axc_verdict verdict =
+              check(certificate_bytes({"test", {make_claims(layer, datapath, InputSource::clamped)}}),
+                    tiny::weights_file(arrays), report);
           REQUIRE(verdict == (fits ? AXC_SAFE : AXC_UNSAFE));
         }
       }

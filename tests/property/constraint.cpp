@@ -19,9 +19,15 @@ using namespace axe;
 namespace {
 
 std::mt19937_64 generator(2409);
-int uniform(int low, int high) { return std::uniform_int_distribution<int>(low, high)(generator); }
-double real() { return std::uniform_real_distribution<double>(-1, 1)(generator); }
-double gaussian() { return std::normal_distribution<double>()(generator); }
+int uniform(int low, int high) {
+  return std::uniform_int_distribution<int>(low, high)(generator);
+}
+double real() {
+  return std::uniform_real_distribution<double>(-1, 1)(generator);
+}
+double gaussian() {
+  return std::normal_distribution<double>()(generator);
+}
 
 struct Tile {
   std::vector<double> weights;
@@ -62,11 +68,14 @@ Tile any_tile(int most = 24) {
       tile.cost.push_back(uniform(costs == 1 ? 1 : 0, 255));
     }
   }
-  tile.radius = static_cast<std::uint64_t>(uniform(0, 3) == 0 ? uniform(0, 20) : uniform(0, 1200 * static_cast<int>(n)));
+  tile.radius =
+      static_cast<std::uint64_t>(uniform(0, 3) == 0 ? uniform(0, 20) : uniform(0, 1200 * static_cast<int>(n)));
   return tile;
 }
 
-std::int64_t cost_of(const Tile& tile, std::size_t k) { return tile.cost[tile.cost.size() == 1 ? 0 : k]; }
+std::int64_t cost_of(const Tile& tile, std::size_t k) {
+  return tile.cost[tile.cost.size() == 1 ? 0 : k];
+}
 
 std::vector<Rational> exact_values(const Tile& tile, Centring centring) {
   std::vector<Rational> values;
@@ -81,7 +90,9 @@ std::vector<Rational> exact_values(const Tile& tile, Centring centring) {
   return values;
 }
 
-Rational magnitude(const Rational& a) { return a < 0 ? Rational(-a) : a; }
+Rational magnitude(const Rational& a) {
+  return a < 0 ? Rational(-a) : a;
+}
 
 // Σ c_k max(|u_k| − λ c_k, 0)
 Rational spent_at(const Tile& tile, const std::vector<Rational>& u, const Rational& lambda) {
@@ -93,12 +104,13 @@ Rational spent_at(const Tile& tile, const std::vector<Rational>& u, const Ration
 }
 
 // Each double that is decided, and what the rationals say of it.
-void check_decision(double value, double scale, Threshold threshold, const Rational& lambda, IntegerRange range, Rounding rounding,
-                    std::int64_t& count) {
+void check_decision(double value, double scale, Threshold threshold, const Rational& lambda, IntegerRange range,
+                    Rounding rounding, std::int64_t& count) {
   CAPTURE(value);
   CAPTURE(scale);
   CAPTURE(threshold.value);
-  const std::int64_t decided = decide(value, scale, threshold, range, [&] { return lambda; }, count, rounding);
+  const std::int64_t decided = decide(
+      value, scale, threshold, range, [&] { return lambda; }, count, rounding);
   CHECK(decided == decide_exactly(value, scale, lambda, range, rounding));
   const double quotient = std::fabs(value) / scale, t = quotient - threshold.value;
   const double error = quotient_error(quotient, threshold);
@@ -291,7 +303,8 @@ TEST_CASE("double settles all but a vanishing share of ordinary decisions") {
   std::int64_t count = 0;
   for (int i = 0; i < 200000; ++i) {
     const double lambda = 0.3, v = gaussian() * 3;
-    decide(v, 0.7, {lambda, 1e-13}, {-8, 7}, [&] { return exact(lambda); }, count);
+    decide(
+        v, 0.7, {lambda, 1e-13}, {-8, 7}, [&] { return exact(lambda); }, count);
   }
   CHECK(count == 0);
 }
@@ -366,14 +379,17 @@ TEST_CASE("a tile filled greedily never overflows, under the published limits an
         const std::int64_t lower = input.lower * positive + input.upper * negative;
         REQUIRE(upper <= limit);
         REQUIRE(lower >= -limit);
-        const Rational v = exact(k < 38 ? gaussian() * 10 : k == 38 ? 1e6 : -1e6);  // the last two take all that is left
+        const Rational v = exact(k < 38    ? gaussian() * 10
+                                 : k == 38 ? 1e6
+                                           : -1e6);  // the last two take all that is left
         Integer q;
         if (published) {
           const RealLimits<Rational> limits = published_limits<Rational>(positive, negative, limit, input);
           q = round_half_even(v < *limits.lower ? *limits.lower : v > *limits.upper ? *limits.upper : v);
         } else {
           const IntegerRange grid{-1000000, 1000000};
-          const IntegerRange inside = integers_inside(exact_limits<Rational>(limit - upper, lower + limit, input), grid);
+          const IntegerRange inside =
+              integers_inside(exact_limits<Rational>(limit - upper, lower + limit, input), grid);
           q = std::clamp<Integer>(round_half_even(v), inside.lower, inside.upper);
         }
         (q > 0 ? positive : negative) += narrow(q, "q");

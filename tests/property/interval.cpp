@@ -13,17 +13,25 @@ namespace {
 
 std::mt19937_64 generator(4711);
 
-int uniform(int low, int high) { return std::uniform_int_distribution<int>(low, high)(generator); }
+int uniform(int low, int high) {
+  return std::uniform_int_distribution<int>(low, high)(generator);
+}
 
 // Rationals of all kinds: zero, small integers, dyadic, with odd denominators, huge and tiny.
 Rational any_rational() {
-  Rational value = Rational(static_cast<std::int64_t>(generator())) / (1 + static_cast<std::int64_t>(generator() >> uniform(1, 62)));
+  Rational value =
+      Rational(static_cast<std::int64_t>(generator())) / (1 + static_cast<std::int64_t>(generator() >> uniform(1, 62)));
   switch (uniform(0, 5)) {
-    case 0: return Rational(uniform(-3, 3));
-    case 1: return Rational(uniform(-1000, 1000)) / 64;
-    case 2: return value * power_of_two(uniform(-300, 300));
-    case 3: return uniform(0, 19) == 0 ? Rational(value * power_of_two(uniform(-3000, 3000))) : value;
-    default: return value;
+    case 0:
+      return Rational(uniform(-3, 3));
+    case 1:
+      return Rational(uniform(-1000, 1000)) / 64;
+    case 2:
+      return value * power_of_two(uniform(-300, 300));
+    case 3:
+      return uniform(0, 19) == 0 ? Rational(value * power_of_two(uniform(-3000, 3000))) : value;
+    default:
+      return value;
   }
 }
 
@@ -128,7 +136,8 @@ TEST_CASE("a rational inside its interval stays inside after abs, min, max, hull
   }
 }
 
-TEST_CASE("the ends of + − × are attained up to one rounding: an interval is no wider than the truth by 2^-126 of its size") {
+TEST_CASE(
+    "the ends of + − × are attained up to one rounding: an interval is no wider than the truth by 2^-126 of its size") {
   for (int i = 0; i < rounds; ++i) {
     const auto [a, x] = any_sample();
     const auto [b, y] = any_sample();
@@ -141,7 +150,8 @@ TEST_CASE("the ends of + − × are attained up to one rounding: an interval is 
     tight(a + b, a.lower() + b.lower(), a.upper() + b.upper());
     tight(a - b, a.lower() - b.upper(), a.upper() - b.lower());
     Rational low = a.lower() * b.lower(), high = low;
-    for (const Rational& corner : {Rational(a.lower() * b.upper()), Rational(a.upper() * b.lower()), Rational(a.upper() * b.upper())}) {
+    for (const Rational& corner :
+         {Rational(a.lower() * b.upper()), Rational(a.upper() * b.lower()), Rational(a.upper() * b.upper())}) {
       low = corner < low ? corner : low;
       high = corner > high ? corner : high;
     }

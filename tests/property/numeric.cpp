@@ -49,7 +49,8 @@ TEST_CASE("sums and products of doubles are exact: the rounded double is the nea
   for (int i = 0; i < 5000; ++i) {
     const double a = std::ldexp(static_cast<double>(static_cast<std::int64_t>(random_bits())), exponent(random_bits));
     const double b = std::ldexp(a * 0.37, exponent(random_bits) / 10);
-    for (const auto& [truth, rounded] : {std::pair(Rational(exact(a) + exact(b)), a + b), std::pair(Rational(exact(a) * exact(b)), a * b)}) {
+    for (const auto& [truth, rounded] :
+         {std::pair(Rational(exact(a) + exact(b)), a + b), std::pair(Rational(exact(a) * exact(b)), a * b)}) {
       CHECK(double_below(truth) <= rounded);
       CHECK(rounded <= double_above(truth));
     }

@@ -15,8 +15,8 @@
 
 using namespace axe;
 using axe::test::Recipe;
-using axe::test::SyntheticLayer;
 using axe::test::synthetic_layer;
+using axe::test::SyntheticLayer;
 
 namespace {
 
@@ -40,10 +40,14 @@ Datapath pairs(ActivationForm form) {
 Datapath datapath_of(int shape, int form, bool float_outside) {
   const std::string tail = std::string(float_outside ? ",outer=float" : "") + ",act=" + forms[form];
   switch (shape) {
-    case 0: return parse_datapath("axe:P=13" + tail);
-    case 1: return parse_datapath("axe:P=11,T=4" + std::string(float_outside ? "" : ",outer=13") + tail);
-    case 2: return parse_datapath("axe:P=12,T=7" + tail);
-    default: return pairs(static_cast<ActivationForm>(form));
+    case 0:
+      return parse_datapath("axe:P=13" + tail);
+    case 1:
+      return parse_datapath("axe:P=11,T=4" + std::string(float_outside ? "" : ",outer=13") + tail);
+    case 2:
+      return parse_datapath("axe:P=12,T=7" + tail);
+    default:
+      return pairs(static_cast<ActivationForm>(form));
   }
 }
 
@@ -94,7 +98,8 @@ double error_by_definition(const SyntheticLayer& s, const std::vector<double>& d
 
 /// The largest distance, in steps of s·s_x, between what the integers give (operands as the clamp makes them from the codes,
 /// times the integer weights, plus the constant) and X̃Dᵀ + bias.
-double distance_in_steps(const SyntheticLayer& s, const QuantizedLayer& result, const Datapath& datapath, const std::vector<double>& d) {
+double distance_in_steps(const SyntheticLayer& s, const QuantizedLayer& result, const Datapath& datapath,
+                         const std::vector<double>& d) {
   const std::int64_t K = s.problem.cols;
   double furthest = 0;
   for (std::int64_t t = 0; t < s.tokens; t += 7) {
@@ -107,14 +112,16 @@ double distance_in_steps(const SyntheticLayer& s, const QuantizedLayer& result, 
         const std::int32_t offset = result.layer.offset[result.layer.offset.size() == 1 ? 0 : channel];
         const std::int32_t code = s.codes[static_cast<std::size_t>(t * K + k)];
         const std::int32_t operand = std::clamp(code - shift, result.layer.lower(k), result.layer.upper(k));
-        sums[static_cast<std::size_t>(group_of(result, datapath, k))] += std::int64_t{result.layer.row(r)[k]} * (operand + offset);
+        sums[static_cast<std::size_t>(group_of(result, datapath, k))] +=
+            std::int64_t{result.layer.row(r)[k]} * (operand + offset);
         real += s.quantized[static_cast<std::size_t>(t * K + k)] * d[static_cast<std::size_t>(r * K + k)];
       }
       double integer = 0;
-      const double step = static_cast<double>(result.scales[static_cast<std::size_t>(r * result.groups)]) * result.input.scale;
+      const double step =
+          static_cast<double>(result.scales[static_cast<std::size_t>(r * result.groups)]) * result.input.scale;
       for (std::int64_t g = 0; g < result.groups; ++g) {
-        integer += static_cast<double>(result.scales[static_cast<std::size_t>(r * result.groups + g)]) * result.input.scale *
-                   static_cast<double>(sums[static_cast<std::size_t>(g)]);
+        integer += static_cast<double>(result.scales[static_cast<std::size_t>(r * result.groups + g)]) *
+                   result.input.scale * static_cast<double>(sums[static_cast<std::size_t>(g)]);
       }
       if (!s.problem.bias.empty() && result.groups == 1) {
         integer += step * static_cast<double>(result.layer.bias[static_cast<std::size_t>(r)]);
@@ -129,14 +136,29 @@ double distance_in_steps(const SyntheticLayer& s, const QuantizedLayer& result, 
 std::string words(const QuantizeOptions& o, const Datapath& datapath) {
   return to_text(o.corrector) + " " + to_text(o.constraint) + (o.asymmetric_weights ? " asymmetric" : " symmetric") +
          (o.granularity == ScaleGranularity::tile ? " tile scales" : " row scales") +
-         (o.strict == StrictForm::published ? " published " : " exact ") + datapath.name + " form " + to_text(datapath.form) + " search " +
-         std::to_string(o.search_scales) + " passes " + std::to_string(o.refinement_passes);
+         (o.strict == StrictForm::published ? " published " : " exact ") + datapath.name + " form " +
+         to_text(datapath.form) + " search " + std::to_string(o.search_scales) + " passes " +
+         std::to_string(o.refinement_passes);
 }
 
 std::vector<SyntheticLayer> adversarial_layers() {
-  return {synthetic_layer({.rows = 3, .cols = 23, .tokens = 80, .seed = 11, .correlation = 0.98, .outliers = 0.15, .quiet_channels = true, .bias = true}),
-          synthetic_layer({.rows = 2, .cols = 23, .tokens = 80, .seed = 12, .correlation = 0.9, .mean = 1.5, .bias = true}),
-          synthetic_layer({.rows = 2, .cols = 23, .tokens = 80, .seed = 13, .correlation = 0.5, .input_bits = 4, .input_signed = true})};
+  return {
+      synthetic_layer({.rows = 3,
+                       .cols = 23,
+                       .tokens = 80,
+                       .seed = 11,
+                       .correlation = 0.98,
+                       .outliers = 0.15,
+                       .quiet_channels = true,
+                       .bias = true}),
+      synthetic_layer({.rows = 2, .cols = 23, .tokens = 80, .seed = 12, .correlation = 0.9, .mean = 1.5, .bias = true}),
+      synthetic_layer({.rows = 2,
+                       .cols = 23,
+                       .tokens = 80,
+                       .seed = 13,
+                       .correlation = 0.5,
+                       .input_bits = 4,
+                       .input_signed = true})};
 }
 
 /// Calls check(layer, datapath, options) for the whole product; combinations that have no meaning are left out.
@@ -182,7 +204,9 @@ int for_all(const std::vector<SyntheticLayer>& layers, const Check& check) {
 }
 
 /// A datapath on which no weight width of two bits fits by data types alone.
-bool refused_by_data_types(const InputError& e) { return std::string(e.what()).find("data types alone") != std::string::npos; }
+bool refused_by_data_types(const InputError& e) {
+  return std::string(e.what()).find("data types alone") != std::string::npos;
+}
 
 }  // namespace
 
@@ -215,15 +239,19 @@ TEST_CASE("whatever is combined: registers fit, the error is the definition's, a
     for (std::int64_t k = 0; k < s.problem.cols; ++k) {
       groups.push_back(group_of(result, datapath, k));
     }
-    CHECK(squares_differ_by(relative_error(s.problem, result.layer.weights, result.scales, groups)) <= 2e-7 + 2e-7 * error * error);
+    CHECK(squares_differ_by(relative_error(s.problem, result.layer.weights, result.scales, groups)) <=
+          2e-7 + 2e-7 * error * error);
     // Half a step is what the bias may be rounded by; float adds next to nothing.
     CHECK(distance_in_steps(s, result, datapath, d) <= (s.problem.bias.empty() ? 1e-6 : 0.5 + 1e-6));
     CHECK(result.weight_zero_points.empty() == !options.asymmetric_weights);
     for (std::size_t i = 0; i < result.layer.weights.size(); ++i) {
       const std::int32_t zero_point =
-          options.asymmetric_weights ? result.weight_zero_points[i / static_cast<std::size_t>(s.problem.cols) * static_cast<std::size_t>(result.groups) +
-                                                                 static_cast<std::size_t>(groups[i % static_cast<std::size_t>(s.problem.cols)])]
-                                     : 8;
+          options.asymmetric_weights
+              ? result
+                    .weight_zero_points[i / static_cast<std::size_t>(s.problem.cols) *
+                                            static_cast<std::size_t>(result.groups) +
+                                        static_cast<std::size_t>(groups[i % static_cast<std::size_t>(s.problem.cols)])]
+              : 8;
       REQUIRE(result.layer.weights[i] + zero_point >= 0);
       REQUIRE(result.layer.weights[i] + zero_point <= 15);
     }
@@ -257,7 +285,8 @@ TEST_CASE("refinement never makes the error worse, and neither does the search")
 }
 
 TEST_CASE("the result does not depend on the number of threads") {
-  const SyntheticLayer s = synthetic_layer({.rows = 300, .cols = 20, .tokens = 60, .seed = 21, .outliers = 0.1, .bias = true});
+  const SyntheticLayer s =
+      synthetic_layer({.rows = 300, .cols = 20, .tokens = 60, .seed = 21, .outliers = 0.1, .bias = true});
   for (const Corrector corrector : correctors) {
     for (const char* name : {"axe:P=12,T=7,outer=16", "axe:P=13,act=box"}) {
       QuantizeOptions options;
@@ -283,7 +312,9 @@ TEST_CASE("the result does not depend on the number of threads") {
 
 TEST_CASE("a tighter register costs error, and boxes cost less than re-centring, which costs less than raw codes") {
   const SyntheticLayer s = synthetic_layer({.rows = 12, .cols = 64, .tokens = 400, .seed = 31, .quiet_channels = true});
-  const auto error = [&](const std::string& datapath) { return quantize(s.problem, parse_datapath(datapath), {}).relative_error; };
+  const auto error = [&](const std::string& datapath) {
+    return quantize(s.problem, parse_datapath(datapath), {}).relative_error;
+  };
   CHECK(error("axe:P=11") > 1.05 * error("axe:P=12"));
   CHECK(error("axe:P=12") > 1.05 * error("axe:P=14"));
   CHECK(error("axe:P=12") > error("axe:P=12,act=s8"));

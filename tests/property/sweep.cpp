@@ -24,8 +24,8 @@
 
 using namespace axe;
 using axe::test::Recipe;
-using axe::test::SyntheticLayer;
 using axe::test::synthetic_layer;
+using axe::test::SyntheticLayer;
 
 namespace {
 
@@ -73,9 +73,9 @@ Vector times(const Matrix& a, const Vector& x) {
 /// The data of one problem, columns in sweep order.
 struct Data {
   std::vector<std::int64_t> order;
-  Matrix x, q;        // [K][tokens] columns of X and X̃
+  Matrix x, q;          // [K][tokens] columns of X and X̃
   Matrix gram, damped;  // X̃ᵀX̃, and with η on the diagonal
-  Matrix cross;       // X̃ᵀX
+  Matrix cross;         // X̃ᵀX
   Data(const SyntheticLayer& s, bool activation_order, double dampening) {
     const std::int64_t K = s.problem.cols;
     const auto n = static_cast<std::size_t>(K);
@@ -84,7 +84,8 @@ struct Data {
     }
     const auto diagonal = [&](std::int64_t k) { return s.problem.gram[static_cast<std::size_t>(k * K + k)]; };
     if (activation_order) {
-      std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) { return diagonal(a) > diagonal(b); });
+      std::stable_sort(order.begin(), order.end(),
+                       [&](std::int64_t a, std::int64_t b) { return diagonal(a) > diagonal(b); });
     }
     for (std::int64_t k : order) {
       Vector a, b;
@@ -237,7 +238,9 @@ void compare(Comparison& c, double u, double taken, const Decide& decide) {
   }
 }
 
-double shrink_to(double u, double t) { return std::copysign(std::max(std::fabs(u) - t, 0.0), u); }
+double shrink_to(double u, double t) {
+  return std::copysign(std::max(std::fabs(u) - t, 0.0), u);
+}
 
 QuantizeOptions plain(Corrector corrector, Constraint constraint, int bits) {
   QuantizeOptions options;
@@ -313,7 +316,8 @@ TEST_CASE("every corrector takes the integers of its definition") {
 }
 
 TEST_CASE("the corrected target solves the damped normal equations") {
-  const SyntheticLayer s = synthetic_layer({.rows = 3, .cols = 20, .tokens = 160, .seed = 5, .correlation = 0.5, .input_bits = 4});
+  const SyntheticLayer s =
+      synthetic_layer({.rows = 3, .cols = 20, .tokens = 160, .seed = 5, .correlation = 0.5, .input_bits = 4});
   QuantizeOptions options;
   options.target_dampening = 0.003;
   const ErrorCorrection correction = make_correction(s.problem, options);
@@ -324,7 +328,8 @@ TEST_CASE("the corrected target solves the damped normal equations") {
   for (std::int64_t r = 0; r < 3; ++r) {
     const Vector w = data.row(s.problem.weight, r), expected = times(solve, times(data.cross, w));
     for (std::size_t t = 0; t < w.size(); ++t) {
-      CHECK(target[static_cast<std::size_t>(data.order[t] * 3 + r)] == doctest::Approx(expected[t]).epsilon(1e-4).scale(0.05));
+      CHECK(target[static_cast<std::size_t>(data.order[t] * 3 + r)] ==
+            doctest::Approx(expected[t]).epsilon(1e-4).scale(0.05));
       distance = std::max(distance, std::fabs(expected[t] - w[t]));
     }
   }
@@ -333,8 +338,13 @@ TEST_CASE("the corrected target solves the damped normal equations") {
 
 TEST_CASE("OPTQ under AXE: threshold of the target, exact limits in sweep order, and the whole error diffused") {
   for (int trial = 0; trial < 8; ++trial) {
-    const SyntheticLayer s = synthetic_layer({.rows = 5, .cols = 37, .tokens = 300, .seed = 40U + static_cast<unsigned>(trial),
-                                              .correlation = 0.6, .outliers = 0.05, .mean = trial % 2 == 0 ? 0.0 : 0.7});
+    const SyntheticLayer s = synthetic_layer({.rows = 5,
+                                              .cols = 37,
+                                              .tokens = 300,
+                                              .seed = 40U + static_cast<unsigned>(trial),
+                                              .correlation = 0.6,
+                                              .outliers = 0.05,
+                                              .mean = trial % 2 == 0 ? 0.0 : 0.7});
     const char* datapaths[] = {"axe:P=12,T=16,outer=14", "axe:P=13,act=s8", "axe:P=11,T=7,act=box", "axe:P=9,T=4"};
     const Datapath datapath = parse_datapath(datapaths[trial % 4]);
     for (const bool published : {false, true}) {
@@ -402,8 +412,9 @@ TEST_CASE("OPTQ under AXE: threshold of the target, exact limits in sweep order,
 namespace {
 
 /// What a sweep without corrector must take, decided over the rationals from the weights' floats alone. One constrained stage.
-std::vector<std::int64_t> rational_sweep(const SyntheticLayer& s, const QuantizedLayer& result, const Topology& topology, std::int64_t row,
-                                         IntegerRange grid, const std::vector<std::int64_t>& order, bool soft_threshold = true) {
+std::vector<std::int64_t> rational_sweep(const SyntheticLayer& s, const QuantizedLayer& result,
+                                         const Topology& topology, std::int64_t row, IntegerRange grid,
+                                         const std::vector<std::int64_t>& order, bool soft_threshold = true) {
   const IntegerRange limits = register_limits(topology.stage(0));
   std::vector<std::int64_t> taken(static_cast<std::size_t>(s.problem.cols), 0);
   std::vector<std::int64_t> reach_up(static_cast<std::size_t>(topology.nodes(0)), 0), reach_down = reach_up;
@@ -418,11 +429,14 @@ std::vector<std::int64_t> rational_sweep(const SyntheticLayer& s, const Quantize
       tile.push_back(s.problem.weight[static_cast<std::size_t>(row * s.problem.cols + j)]);
       cost.push_back(result.layer.upper(j) - result.layer.lower(j));
     }
-    const Rational lambda = soft_threshold ? exact_soft_threshold(tile, scale, cost, static_cast<std::uint64_t>(limits.upper - limits.lower),
-                                                                  uniform ? Centring::mean : Centring::none)
-                                           : Rational(0);
+    const Rational lambda =
+        soft_threshold
+            ? exact_soft_threshold(tile, scale, cost, static_cast<std::uint64_t>(limits.upper - limits.lower),
+                                   uniform ? Centring::mean : Centring::none)
+            : Rational(0);
     const IntegerRange box{result.layer.lower(k), result.layer.upper(k)};
-    const IntegerRange inside = integers_inside(exact_limits(Rational(limits.upper - reach_up[n]), Rational(-limits.lower - reach_down[n]), box), grid);
+    const IntegerRange inside = integers_inside(
+        exact_limits(Rational(limits.upper - reach_up[n]), Rational(-limits.lower - reach_down[n]), box), grid);
     const std::int64_t q = decide_exactly(s.problem.weight[static_cast<std::size_t>(row * s.problem.cols + k)], scale,
                                           Rational(lambda * (box.upper - box.lower)), inside);
     reach_up[n] += std::max(q * box.lower, q * box.upper);
@@ -450,7 +464,7 @@ TEST_CASE("without a corrector every integer is the rational decision, ties incl
     QuantizeOptions options = plain(Corrector::none, Constraint::axe, 5);
     options.activation_order = trial % 5 != 0;
     options.soft_threshold = trial % 3 != 1;
-    if (ties) {  // multiples of half a step, every row; half of them odd
+    if (ties) {                                            // multiples of half a step, every row; half of them odd
       const float scale = trial % 2 == 0 ? 0.125F : 0.1F;  // 0.1F·n is a float's exact multiple for small n
       options.scales.assign(3, scale);
       for (float& w : s.problem.weight) {
@@ -458,7 +472,8 @@ TEST_CASE("without a corrector every integer is the rational decision, ties incl
       }
     }
     const char* forms[] = {"", ",act=s8", ",act=box"};
-    const char* shapes[] = {"axe:P=12,outer=float", "axe:P=10,T=7,outer=float", "axe:P=9,T=2,outer=float", "axe:P=20,outer=float"};
+    const char* shapes[] = {"axe:P=12,outer=float", "axe:P=10,T=7,outer=float", "axe:P=9,T=2,outer=float",
+                            "axe:P=20,outer=float"};
     Datapath datapath = parse_datapath(std::string(shapes[trial % 4]) + forms[(trial / 4) % 3]);
     datapath.stages[0].limits = trial % 7 < 3 ? Limits::full : Limits::symmetric;
     CAPTURE(trial);
@@ -467,7 +482,8 @@ TEST_CASE("without a corrector every integer is the rational decision, ties incl
     const Topology topology(datapath, 22);
     const std::vector<std::int64_t> order = Data(s, options.activation_order, 0.01).order;
     for (std::int64_t r = 0; r < 3; ++r) {
-      const std::vector<std::int64_t> expected = rational_sweep(s, result, topology, r, {-16, 15}, order, options.soft_threshold);
+      const std::vector<std::int64_t> expected =
+          rational_sweep(s, result, topology, r, {-16, 15}, order, options.soft_threshold);
       const std::vector<std::int64_t> taken(result.layer.row(r), result.layer.row(r) + 22);
       CHECK(taken == expected);
       compared += 22;
@@ -493,7 +509,8 @@ TEST_CASE("a tie that only the exact threshold makes is settled exactly") {
   options.scales.clear();
   for (std::int64_t r = 0; r < 7; ++r) {
     for (std::int64_t k = 0; k < 8; ++k) {
-      s.problem.weight[static_cast<std::size_t>(r * 8 + k)] = (k % 2 == 0 ? 1.0F : -1.0F) * (0.1F + 0.037F * static_cast<float>(r * 4 + k / 2));
+      s.problem.weight[static_cast<std::size_t>(r * 8 + k)] =
+          (k % 2 == 0 ? 1.0F : -1.0F) * (0.1F + 0.037F * static_cast<float>(r * 4 + k / 2));
     }
     options.scales.push_back(0.0013F);
   }
@@ -502,20 +519,29 @@ TEST_CASE("a tie that only the exact threshold makes is settled exactly") {
     const QuantizedLayer result = quantize(s.problem, datapath, options);
     REQUIRE(result.layer.lower(0) == -1);
     REQUIRE(result.layer.upper(0) == 1);
-    CHECK(result.statistics.settled_exactly == 7 * 4);  // the second of a pair: the first rounded up, so its limit lies below the tie
+    CHECK(result.statistics.settled_exactly ==
+          7 * 4);  // the second of a pair: the first rounded up, so its limit lies below the tie
     const std::vector<std::int64_t> order = Data(s, true, 0.01).order;
     for (std::int64_t r = 0; r < 7; ++r) {
-      const std::vector<std::int64_t> expected = rational_sweep(s, result, Topology(datapath, 8), r, {-128, 127}, order);
+      const std::vector<std::int64_t> expected =
+          rational_sweep(s, result, Topology(datapath, 8), r, {-128, 127}, order);
       CHECK(std::vector<std::int64_t>(result.layer.row(r), result.layer.row(r) + 8) == expected);
     }
   }
 }
 
-TEST_CASE("EP-init without a corrector is lib/constraint/ep_init, in either strict form, and its budget never clips it") {
+TEST_CASE(
+    "EP-init without a corrector is lib/constraint/ep_init, in either strict form, and its budget never clips it") {
   for (int trial = 0; trial < 24; ++trial) {
-    const SyntheticLayer s = synthetic_layer({.rows = 3, .cols = 21, .tokens = 60, .seed = 200U + static_cast<unsigned>(trial),
-                                              .outliers = 0.1, .mean = trial % 2 == 0 ? 0.0 : 1.0, .quiet_channels = true});
-    const char* datapaths[] = {"axe:P=12,outer=float", "axe:P=11,T=7", "axe:P=12,act=s8", "axe:P=9,T=4,act=box", "axe:P=2", "axe:P=16,T=4"};
+    const SyntheticLayer s = synthetic_layer({.rows = 3,
+                                              .cols = 21,
+                                              .tokens = 60,
+                                              .seed = 200U + static_cast<unsigned>(trial),
+                                              .outliers = 0.1,
+                                              .mean = trial % 2 == 0 ? 0.0 : 1.0,
+                                              .quiet_channels = true});
+    const char* datapaths[] = {"axe:P=12,outer=float", "axe:P=11,T=7", "axe:P=12,act=s8",
+                               "axe:P=9,T=4,act=box",  "axe:P=2",      "axe:P=16,T=4"};
     const Datapath datapath = parse_datapath(datapaths[trial % 6]);
     QuantizeOptions options = plain(Corrector::none, Constraint::ep_init, 5);
     options.strict = trial % 2 == 0 ? StrictForm::exact : StrictForm::published;
@@ -534,15 +560,19 @@ TEST_CASE("EP-init without a corrector is lib/constraint/ep_init, in either stri
           taken.push_back(result.layer.row(r)[k]);
         }
         std::int64_t settled = 0;
-        CHECK(taken == ep_init(tile, result.scales[static_cast<std::size_t>(r)], cost, static_cast<std::uint64_t>(limits.upper), {-16, 15}, settled));
+        CHECK(taken == ep_init(tile, result.scales[static_cast<std::size_t>(r)], cost,
+                               static_cast<std::uint64_t>(limits.upper), {-16, 15}, settled));
       }
     }
   }
 }
 
-TEST_CASE("thresholds of a block: the rational λ is within the stated error, for every ball, cost, scale and kind of tile") {
+TEST_CASE(
+    "thresholds of a block: the rational λ is within the stated error, for every ball, cost, scale and kind of tile") {
   std::mt19937_64 generator(99);
-  const auto uniform = [&](std::int64_t low, std::int64_t high) { return std::uniform_int_distribution<std::int64_t>(low, high)(generator); };
+  const auto uniform = [&](std::int64_t low, std::int64_t high) {
+    return std::uniform_int_distribution<std::int64_t>(low, high)(generator);
+  };
   std::normal_distribution<double> gaussian;
   int positive = 0, zero = 0, loose = 0;
   for (int trial = 0; trial < 400; ++trial) {
@@ -554,7 +584,9 @@ TEST_CASE("thresholds of a block: the rational λ is within the stated error, fo
     const std::int64_t costs = uniform(0, 3);
     for (std::int64_t k = 0; k < K; ++k) {
       stage.node_of_column.push_back(k < stage.nodes ? k : uniform(0, stage.nodes - 1));
-      stage.with_sign.push_back(costs == 0 ? 255 : costs == 1 ? 127 : static_cast<double>(uniform(0, costs == 2 ? 2 : 200)));
+      stage.with_sign.push_back(costs == 0   ? 255
+                                : costs == 1 ? 127
+                                             : static_cast<double>(uniform(0, costs == 2 ? 2 : 200)));
       stage.against_sign.push_back(costs == 0 ? 0 : costs == 1 ? 128 : static_cast<double>(uniform(0, 3)));
     }
     std::vector<float> target, scales;
@@ -568,7 +600,8 @@ TEST_CASE("thresholds of a block: the rational λ is within the stated error, fo
       target.push_back(static_cast<float>(kind == 5 && uniform(0, 1) != 0 ? 0 : w));
     }
     for (std::int64_t i = 0; i < stage.nodes * rows; ++i) {
-      scales.push_back(kind <= 2 ? static_cast<float>(std::ldexp(1.0, static_cast<int>(uniform(-6, 3)))) : static_cast<float>(std::exp(gaussian(generator) * 4)));
+      scales.push_back(kind <= 2 ? static_cast<float>(std::ldexp(1.0, static_cast<int>(uniform(-6, 3))))
+                                 : static_cast<float>(std::exp(gaussian(generator) * 4)));
     }
     for (const Ball ball : {Ball::axe_centred, Ball::axe, Ball::ep_init}) {
       const ThresholdTable table(stage, rows, target, ball);
@@ -585,10 +618,15 @@ TEST_CASE("thresholds of a block: the rational λ is within the stated error, fo
             continue;
           }
           const Rational truth = table.exact(k, r, scales[i]) / exact(cost);
-          const Rational distance = exact(lambda[i]) > truth ? Rational(exact(lambda[i]) - truth) : Rational(truth - exact(lambda[i]));
+          const Rational distance =
+              exact(lambda[i]) > truth ? Rational(exact(lambda[i]) - truth) : Rational(truth - exact(lambda[i]));
           REQUIRE(distance <= exact(error[i]));
           (truth > 0 ? positive : zero) += 1;
-          loose += error[i] > 1e-9 * (1 + lambda[i] + std::fabs(static_cast<double>(target[static_cast<std::size_t>(k * rows + r)])) / static_cast<double>(scales[i])) ? 1 : 0;
+          loose += error[i] > 1e-9 * (1 + lambda[i] +
+                                      std::fabs(static_cast<double>(target[static_cast<std::size_t>(k * rows + r)])) /
+                                          static_cast<double>(scales[i]))
+                       ? 1
+                       : 0;
         }
       }
     }

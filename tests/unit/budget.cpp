@@ -15,8 +15,8 @@ namespace {
 BudgetPlan plan_of(const std::string& datapath, std::int64_t length, IntegerRange box, std::int32_t offset = 0,
                    IntegerRange weights = {-8, 7}, IntegerRange bias = {0, 0}) {
   const auto n = static_cast<std::size_t>(length);
-  const std::vector<std::int32_t> lower(n, static_cast<std::int32_t>(box.lower)), upper(n, static_cast<std::int32_t>(box.upper)),
-      offsets(n, offset);
+  const std::vector<std::int32_t> lower(n, static_cast<std::int32_t>(box.lower)),
+      upper(n, static_cast<std::int32_t>(box.upper)), offsets(n, offset);
   return BudgetPlan(Topology(parse_datapath(datapath), length), lower, upper, offsets, weights, bias);
 }
 
@@ -25,7 +25,9 @@ IntegerRange admissible(const BudgetBlock& budget, std::int64_t k, double low = 
   return {static_cast<std::int64_t>(low), static_cast<std::int64_t>(high)};
 }
 
-void take(BudgetBlock& budget, std::int64_t k, double q) { budget.take(k, &q); }
+void take(BudgetBlock& budget, std::int64_t k, double q) {
+  budget.take(k, &q);
+}
 
 }  // namespace
 
@@ -58,7 +60,7 @@ TEST_CASE("unsigned codes: positives and negatives have a limit each, and do not
   const BudgetPlan plan = plan_of("axe:P=8", 3, {0, 15}, 0, {-64, 64});
   BudgetBlock budget(plan, {}, 1);
   CHECK(admissible(budget, 0) == IntegerRange{-8, 8});  // 127 / 15 = 8.47
-  take(budget, 0, 8);                                    // 120 of 127
+  take(budget, 0, 8);                                   // 120 of 127
   CHECK(admissible(budget, 1) == IntegerRange{-8, 0});
   take(budget, 1, -8);
   CHECK(admissible(budget, 2) == IntegerRange{0, 0});
@@ -70,7 +72,7 @@ TEST_CASE("signed operands: a weight costs both ends") {
   const BudgetPlan plan = plan_of("axe:P=8", 3, {-16, 15}, 0, {-64, 64});
   BudgetBlock budget(plan, {}, 1);
   CHECK(admissible(budget, 0) == IntegerRange{-7, 7});  // 127 / 16 = 7.9
-  take(budget, 0, 3);                                    // up 45, down 48
+  take(budget, 0, 3);                                   // up 45, down 48
   // q > 0: min(⌊82/15⌋, ⌊79/16⌋) = 4; q < 0: min(⌊82/16⌋, ⌊79/15⌋) = 5.
   CHECK(admissible(budget, 1) == IntegerRange{-5, 4});
 }
@@ -103,7 +105,7 @@ TEST_CASE("a bias and an offset are paid for in the register that starts from th
   BudgetBlock budget(plan, bias, 3);
   std::vector<double> low(3, -100), high(3, 100);
   budget.admissible(0, low.data(), high.data());
-  CHECK(high == std::vector<double>{1, 1, 0});   // row 0: ⌊27/18⌋ up; row 1: ⌊27/16⌋ down; row 2: nothing left above
+  CHECK(high == std::vector<double>{1, 1, 0});  // row 0: ⌊27/18⌋ up; row 1: ⌊27/16⌋ down; row 2: nothing left above
   CHECK(low == std::vector<double>{-1, -1, 0});  // row 0: ⌊27/16⌋ up; row 1: ⌊27/18⌋ down
   // An offset of the other sign changes the other end.
   const BudgetPlan other = plan_of("axe:P=32,outer=8", 2, {-16, 15}, -3, {-64, 64});
@@ -118,7 +120,9 @@ TEST_CASE("one bit holds nothing but zero weights; wide registers hold everythin
     CHECK(admissible(budget, k) == IntegerRange{0, 0});
     take(budget, k, 0);
   }
-  CHECK(plan_of("axe:P=64,outer=64", 4096, {0, 255}, 128, {-128, 127}, {-(std::int64_t{1} << 61), std::int64_t{1} << 61}).unconstrained());
+  CHECK(
+      plan_of("axe:P=64,outer=64", 4096, {0, 255}, 128, {-128, 127}, {-(std::int64_t{1} << 61), std::int64_t{1} << 61})
+          .unconstrained());
 }
 
 TEST_CASE("a row's budget without accounts leaves everything free") {

@@ -29,7 +29,8 @@ TEST_CASE("SHA-256 gives the published values (FIPS 180-4 examples, NIST's milli
     CHECK(hash_of("", code) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     CHECK(hash_of("abc", code) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     CHECK(hash_of(two_blocks, code) == "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
-    CHECK(hash_of(std::string(1000000, 'a'), code) == "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+    CHECK(hash_of(std::string(1000000, 'a'), code) ==
+          "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
   }
 }
 
@@ -62,10 +63,12 @@ TEST_CASE("equal claims give equal bytes whatever the order of layers, and readi
 }
 
 TEST_CASE("arrays follow one another without a gap, as safetensors' reference reader demands") {
-  const auto bytes = certificate_bytes({"test", {make_claims(tiny::small_layer(), tiny::two_stages(), InputSource::given)}});
+  const auto bytes =
+      certificate_bytes({"test", {make_claims(tiny::small_layer(), tiny::two_stages(), InputSource::given)}});
   std::size_t at = 8 + tiny::header_size(bytes);
   CHECK(at % 8 == 0);
-  for (const char* name : {"0.box.lower", "0.box.upper", "0.offset", "0.stage.0.lower", "0.stage.0.upper", "0.stage.1.lower", "0.stage.1.upper", "0.worst.witness"}) {
+  for (const char* name : {"0.box.lower", "0.box.upper", "0.offset", "0.stage.0.lower", "0.stage.0.upper",
+                           "0.stage.1.lower", "0.stage.1.upper", "0.worst.witness"}) {
     const tiny::Extent extent = tiny::extent_of(bytes, name);
     CHECK_MESSAGE(extent.begin == at, name);
     at = extent.end;
@@ -85,7 +88,8 @@ TEST_CASE("the assumptions are those of the layers, sorted, each once") {
   Datapath open = tiny::two_stages();
   open.stages.pop_back();
   const LayerClaims outside = make_claims(tiny::small_layer("b"), open, InputSource::calibrated);
-  CHECK(names({"", {clamped, outside}}) == "constant-added-outside float-sum-outside input-calibrated input-clamped " + always);
+  CHECK(names({"", {clamped, outside}}) ==
+        "constant-added-outside float-sum-outside input-calibrated input-clamped " + always);
   IntegerLayer bare = tiny::small_layer("c");
   bare.bias.clear();
   bare.offset.clear();
@@ -94,7 +98,8 @@ TEST_CASE("the assumptions are those of the layers, sorted, each once") {
 
 TEST_CASE("other weights or another bias do not attach") {
   const IntegerLayer layer = tiny::small_layer();
-  Certificate certificate = parse_certificate(certificate_bytes({"test", {make_claims(layer, tiny::two_stages(), InputSource::given)}}), "test");
+  Certificate certificate = parse_certificate(
+      certificate_bytes({"test", {make_claims(layer, tiny::two_stages(), InputSource::given)}}), "test");
   LayerClaims& claims = certificate.layers[0];
   auto weights = layer.weights;
   attach_weights(claims, weights, layer.bias);
@@ -117,7 +122,8 @@ TEST_CASE("what a certificate cannot hold is not written") {
   Datapath tall = tiny::two_stages();
   tall.stages.clear();
   for (int s = 0; s < 17; ++s) tall.stages.push_back(tiny::stage("s" + std::to_string(s), 64, 0));
-  CHECK_THROWS_AS(certificate_bytes({"test", {make_claims(tiny::small_layer(), tall, InputSource::given)}}), InputError);
+  CHECK_THROWS_AS(certificate_bytes({"test", {make_claims(tiny::small_layer(), tall, InputSource::given)}}),
+                  InputError);
   CHECK_THROWS_AS(make_claims(tiny::small_layer(), Datapath{}, InputSource::given), InputError);
 }
 

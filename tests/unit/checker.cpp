@@ -37,7 +37,8 @@ TEST_CASE("with one byte of scratch less than it needs the checker says incomple
   std::vector<std::int64_t> scratch(needed / 8);
   axc_report report;
   const auto with = [&](void* memory, std::size_t size) {
-    return axc_check_with(pair.certificate.data(), pair.certificate.size(), pair.weights.data(), pair.weights.size(), memory, size, &report);
+    return axc_check_with(pair.certificate.data(), pair.certificate.size(), pair.weights.data(), pair.weights.size(),
+                          memory, size, &report);
   };
   CHECK(with(scratch.data(), needed) == AXC_SAFE);
   CHECK(with(scratch.data(), needed - 1) == AXC_INCOMPLETE);
@@ -103,7 +104,8 @@ TEST_CASE("every reason and verdict has a name and a sentence, and a number outs
 TEST_CASE("the checker's SHA-256 equals lib/certificate's at every length around a block, in pieces of any size") {
   for (std::size_t length : {0u, 1u, 54u, 55u, 56u, 57u, 63u, 64u, 65u, 119u, 120u, 128u, 1000u}) {
     const std::string text(length, 'q');
-    for (std::size_t piece : {1u, 7u, 63u, 64u, 65u, 5000u}) CHECK(hash_of(text, piece) == to_hex(sha256(text.data(), length)));
+    for (std::size_t piece : {1u, 7u, 63u, 64u, 65u, 5000u})
+      CHECK(hash_of(text, piece) == to_hex(sha256(text.data(), length)));
   }
   CHECK(hash_of("abc", 3) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }

@@ -22,7 +22,8 @@ constexpr double denormal = std::numeric_limits<double>::denorm_min();
 const std::array<std::int64_t, 1> unit{1};
 
 std::int64_t decided(double value, double scale, double threshold, IntegerRange range, std::int64_t& count) {
-  return decide(value, scale, Threshold{threshold, 0}, range, [&] { return exact(threshold); }, count);
+  return decide(
+      value, scale, Threshold{threshold, 0}, range, [&] { return exact(threshold); }, count);
 }
 
 }  // namespace
@@ -73,7 +74,8 @@ TEST_CASE("one weight is a tile; its mean is itself") {
 }
 
 TEST_CASE("the soft threshold operator moves towards zero by the threshold and stops there, in all three readings") {
-  for (const auto& [v, t, expected] : {std::array{3., 1., 2.}, {-3., 1., -2.}, {0.5, 1., 0.}, {-0.5, 1., 0.}, {2., 0., 2.}}) {
+  for (const auto& [v, t, expected] :
+       {std::array{3., 1., 2.}, {-3., 1., -2.}, {0.5, 1., 0.}, {-0.5, 1., 0.}, {2., 0., 2.}}) {
     CHECK(shrink<double>(v, t) == expected);
     CHECK(shrink<Rational>(exact(v), exact(t)) == exact(expected));
     CHECK(shrink<Interval>(Interval(v), Interval(t)).contains(exact(expected)));
@@ -94,7 +96,7 @@ TEST_CASE("a decision rounds ties to even, exactly, on both sides of zero") {
   CHECK(decided(3.5, 1, 0.25, wide, count) == 3);
   CHECK(decided(-0.0, 1, 0, wide, count) == 0);
   CHECK(decided(-5, 1, 7, wide, count) == 0);
-  CHECK(count == 4);  // none of these needed it
+  CHECK(count == 4);                            // none of these needed it
   CHECK(decided(3, 1, 2.5, wide, count) == 0);  // a tie after the threshold
   CHECK(count == 5);
 }
@@ -112,12 +114,12 @@ TEST_CASE("scales and candidates at the ends of the format are decided") {
   const IntegerRange wide{-128, 127};
   constexpr double most = std::numeric_limits<double>::max();
   CHECK(decided(7 * denormal, denormal, 0, wide, count) == 7);
-  CHECK(decided(7 * denormal, 2 * denormal, 0, wide, count) == 4);   // 3.5, a tie
+  CHECK(decided(7 * denormal, 2 * denormal, 0, wide, count) == 4);    // 3.5, a tie
   CHECK(decided(-5 * denormal, 2 * denormal, 0, wide, count) == -2);  // −2.5, a tie
-  CHECK(decided(1, denormal, 0, wide, count) == 127);                // the quotient overflows
+  CHECK(decided(1, denormal, 0, wide, count) == 127);                 // the quotient overflows
   CHECK(decided(-most, denormal, 0, wide, count) == -128);
   CHECK(decided(most, most, 0, wide, count) == 1);
-  CHECK(decided(denormal, most, 0, wide, count) == 0);               // the quotient underflows
+  CHECK(decided(denormal, most, 0, wide, count) == 0);  // the quotient underflows
   CHECK(decided(most, 1, 0, {INT64_MIN, INT64_MAX}, count) == INT64_MAX);
   CHECK(decided(0x1p62, 1, 0, {INT64_MIN, INT64_MAX}, count) == std::int64_t{1} << 62);
 }
@@ -160,7 +162,8 @@ TEST_CASE("bad input to a decision is an InputError, never an integer") {
 
 TEST_CASE("bad tiles are InputErrors that name the place") {
   const std::vector<double> v{1, 2}, none, poisoned{1, not_a_number};
-  CHECK_THROWS_WITH_AS(exact_soft_threshold(none, 1, unit, 1), "tile: it has no weights (a tile has at least one)", InputError);
+  CHECK_THROWS_WITH_AS(exact_soft_threshold(none, 1, unit, 1), "tile: it has no weights (a tile has at least one)",
+                       InputError);
   CHECK_THROWS_AS(SoftThreshold(none, unit), InputError);
   CHECK_THROWS_AS(SoftThreshold(poisoned, unit), InputError);
   CHECK_THROWS_AS(enclose_soft_threshold(poisoned, 1, unit, 1), InputError);
@@ -177,7 +180,9 @@ TEST_CASE("a tile that double cannot hold asks for the exact threshold") {
   const Threshold threshold = SoftThreshold(v, unit).at(denormal, 1);
   CHECK(threshold.error == infinity);
   std::int64_t count = 0;
-  CHECK(decide(v[0], denormal, threshold, {-8, 7}, [&] { return exact_soft_threshold(v, denormal, unit, 1); }, count) == 0);
+  CHECK(decide(
+            v[0], denormal, threshold, {-8, 7}, [&] { return exact_soft_threshold(v, denormal, unit, 1); }, count) ==
+        0);
   CHECK(count == 1);  // λ = 1e308/2^-1074 − ½, the candidate exceeds it by ½: a tie, to 0
 }
 
@@ -197,7 +202,8 @@ TEST_CASE("the joint and the published form are at most as wide as the exact one
   CHECK(*joint_limits<Rational>(100, 100, {0, 255}).upper == 0);  // 100/255 − ½ < 0
 }
 
-TEST_CASE("limits exist only where an input can push: l = h = 0 admits everything, a one-sided box divides by its side") {
+TEST_CASE(
+    "limits exist only where an input can push: l = h = 0 admits everything, a one-sided box divides by its side") {
   const auto free = exact_limits<Rational>(0, 0, {0, 0});
   CHECK_FALSE(free.lower);
   CHECK_FALSE(free.upper);
@@ -229,8 +235,8 @@ TEST_CASE("data types alone: 128 products into 16 bits admit W4A4; exactly count
   const auto fit = data_types_that_fit(128, 16, false);
   const auto holds = [&](BitWidths widths) { return std::find(fit.begin(), fit.end(), widths) != fit.end(); };
   CHECK(holds({4, 4}));
-  CHECK(holds({3, 6}));   // 128·4·63 = 32,256
-  CHECK(holds({4, 5}));   // 128·8·31 = 31,744
+  CHECK(holds({3, 6}));  // 128·4·63 = 32,256
+  CHECK(holds({4, 5}));  // 128·8·31 = 31,744
   CHECK_FALSE(holds({4, 6}));
   CHECK_FALSE(holds({5, 5}));
   const auto paper = data_types_that_fit(128, 16, false, DataTypeRule::paper);
@@ -244,7 +250,7 @@ TEST_CASE("data types alone: 128 products into 16 bits admit W4A4; exactly count
 
 TEST_CASE("ranges that are no data types are bounded at their corners") {
   const IntegerRange limits{-32767, 32767};
-  CHECK(every_choice_fits(16, {-8, 7}, {0, 255}, limits));        // 16·8·255 = 32,640
+  CHECK(every_choice_fits(16, {-8, 7}, {0, 255}, limits));  // 16·8·255 = 32,640
   CHECK_FALSE(every_choice_fits(17, {-8, 7}, {0, 255}, limits));
   CHECK_FALSE(every_choice_fits(32, {-8, 7}, {-128, 127}, limits));  // 32·8·128 = 32,768
   CHECK(every_choice_fits(32, {-8, 7}, {-128, 127}, {-32768, 32768}));

@@ -51,7 +51,8 @@ TEST_CASE("every golden pair gets the verdict and the reason that its name says"
     const auto certificate = read(path);
     const auto weights = read(fs::path(path).replace_extension(".safetensors"));
     axc_report report;
-    const axc_verdict verdict = axc_check(certificate.data(), certificate.size(), weights.data(), weights.size(), &report);
+    const axc_verdict verdict =
+        axc_check(certificate.data(), certificate.size(), weights.data(), weights.size(), &report);
     CHECK_MESSAGE(std::string(axc_verdict_name(verdict)) == axc_verdict_name(verdict_of(reason)), name);
     CHECK_MESSAGE(std::string(axc_reason_name(report.reason)) == reason, name);
     CHECK((verdict == AXC_SAFE) == (name.substr(0, 7) == "accept/"));
@@ -90,6 +91,7 @@ TEST_CASE("every reason of the checker has a golden file") {
   }
   for (int reason = 0; reason < AXC_REASON_COUNT; ++reason) {
     if (reason == AXC_NO_SCRATCH) continue;  // unit/checker.cpp
-    CHECK_MESSAGE(seen.count(axc_reason_name(static_cast<axc_reason>(reason))) == 1, axc_reason_name(static_cast<axc_reason>(reason)));
+    CHECK_MESSAGE(seen.count(axc_reason_name(static_cast<axc_reason>(reason))) == 1,
+                  axc_reason_name(static_cast<axc_reason>(reason)));
   }
 }

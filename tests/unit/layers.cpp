@@ -112,8 +112,11 @@ TEST_CASE("second moments, codes and energy of calibration inputs equal the plai
     for (std::int64_t t = 0; t < tokens; ++t) {
       double q[cols];
       for (std::int64_t k = 0; k < cols; ++k) {
-        const double code = std::min(std::max(std::nearbyint(static_cast<double>(x[static_cast<std::size_t>(t * cols + k)]) / p.input.scale) + p.input.zero_point, 0.0),
-                                     std::ldexp(1.0, p.input.bits) - 1);
+        const double code = std::min(
+            std::max(std::nearbyint(static_cast<double>(x[static_cast<std::size_t>(t * cols + k)]) / p.input.scale) +
+                         p.input.zero_point,
+                     0.0),
+            std::ldexp(1.0, p.input.bits) - 1);
         q[k] = (code - p.input.zero_point) * p.input.scale;
         least_code[k] = std::min(least_code[k], static_cast<std::int32_t>(code));
         most_code[k] = std::max(most_code[k], static_cast<std::int32_t>(code));
@@ -127,7 +130,8 @@ TEST_CASE("second moments, codes and energy of calibration inputs equal the plai
       for (std::int64_t r = 0; r < rows; ++r) {
         double y = 0;
         for (std::int64_t k = 0; k < cols; ++k) {
-          y += static_cast<double>(w[static_cast<std::size_t>(r * cols + k)]) * static_cast<double>(x[static_cast<std::size_t>(t * cols + k)]);
+          y += static_cast<double>(w[static_cast<std::size_t>(r * cols + k)]) *
+               static_cast<double>(x[static_cast<std::size_t>(t * cols + k)]);
         }
         energy += y * y;
       }
@@ -160,7 +164,8 @@ TEST_CASE("signed inputs calibrate to a symmetric grid") {
 }
 
 TEST_CASE("a misspelt or stray key is refused and the known keys are listed") {
-  check_refused(with(small_problem(), "input_scales", Tensor::of({}, Floats{1})), "a.b.input_scales", "known keys: weight, inputs, H, G");
+  check_refused(with(small_problem(), "input_scales", Tensor::of({}, Floats{1})), "a.b.input_scales",
+                "known keys: weight, inputs, H, G");
   TensorFile stray = small_problem();
   stray.tensors["other.H"] = Tensor::of({2, 2}, Floats{1, 0, 0, 1});
   check_refused(stray, "other.H", "no 'other.weight'");
@@ -179,20 +184,25 @@ TEST_CASE("missing, doubled and contradicting keys are refused with the key that
   check_refused(without(small_problem(), "H"), "a.b.H", "is missing (a layer has NAME.inputs");
   check_refused(without(small_problem(), "input_scale"), "a.b.input_scale", "is missing");
   check_refused(without(small_problem(), "input_zero_point"), "a.b.input_zero_point", "is missing");
-  check_refused(with(small_problem(), "inputs", Tensor::of({1, 2}, Floats{1, 2})), "a.b.inputs", "stands beside H or G");
-  check_refused(with(small_problem(), "input_code_min", Tensor::of({2}, Integers{0, 0})), "a.b.input_code_max", "is missing");
+  check_refused(with(small_problem(), "inputs", Tensor::of({1, 2}, Floats{1, 2})), "a.b.inputs",
+                "stands beside H or G");
+  check_refused(with(small_problem(), "input_code_min", Tensor::of({2}, Integers{0, 0})), "a.b.input_code_max",
+                "is missing");
 }
 
 TEST_CASE("wrong shapes and types are refused") {
   check_refused(with(small_problem(), "weight", Tensor::of({2}, Floats{1, 2})), "a.b.weight", "must be [rows, K]");
   check_refused(with(small_problem(), "weight", Tensor::of({0, 2}, Floats{})), "a.b.weight", "an empty layer");
   check_refused(with(small_problem(), "weight", Tensor::of({1, 0}, Floats{})), "a.b.weight", "an empty layer");
-  check_refused(with(small_problem(), "weight", Tensor::of({1, 2}, std::vector<std::int8_t>{1, 2})), "a.b.weight", "already quantized");
+  check_refused(with(small_problem(), "weight", Tensor::of({1, 2}, std::vector<std::int8_t>{1, 2})), "a.b.weight",
+                "already quantized");
   check_refused(with(small_problem(), "H", Tensor::of({1, 2}, Floats{1, 2})), "a.b.H", "must be [2, 2]");
   check_refused(with(small_problem(), "G", Tensor::of({4}, Floats{1, 2, 3, 4})), "a.b.G", "must be [2, 2]");
   check_refused(with(small_problem(), "bias", Tensor::of({2}, Floats{1, 2})), "a.b.bias", "must be [1]");
-  check_refused(with(small_problem(), "input_scale", Tensor::of({2}, Floats{1, 2})), "a.b.input_scale", "must be one number");
-  check_refused(with(small_problem(), "input_zero_point", Tensor::of({}, Floats{0.5f})), "a.b.input_zero_point", "must be an integer");
+  check_refused(with(small_problem(), "input_scale", Tensor::of({2}, Floats{1, 2})), "a.b.input_scale",
+                "must be one number");
+  check_refused(with(small_problem(), "input_zero_point", Tensor::of({}, Floats{0.5f})), "a.b.input_zero_point",
+                "must be an integer");
   TensorFile codes = with(small_problem(), "input_code_min", Tensor::of({2}, Floats{0, 0}));
   codes = with(codes, "input_code_max", Tensor::of({2}, Integers{1, 1}));
   check_refused(codes, "a.b.input_code_min", "must be an integer type");
@@ -203,24 +213,34 @@ TEST_CASE("wrong shapes and types are refused") {
 
 TEST_CASE("numbers that are no numbers, scales that are no scales and moments that are no moments are refused") {
   const float nan = std::numeric_limits<float>::quiet_NaN(), infinity = std::numeric_limits<float>::infinity();
-  check_refused(with(small_problem(), "weight", Tensor::of({1, 2}, Floats{1, nan})), "a.b.weight[0, 1]", "not a number");
-  check_refused(with(small_problem(), "weight", Tensor::of({1, 2}, Floats{-infinity, 1})), "a.b.weight[0, 0]", "infinite");
+  check_refused(with(small_problem(), "weight", Tensor::of({1, 2}, Floats{1, nan})), "a.b.weight[0, 1]",
+                "not a number");
+  check_refused(with(small_problem(), "weight", Tensor::of({1, 2}, Floats{-infinity, 1})), "a.b.weight[0, 0]",
+                "infinite");
   check_refused(with(small_problem(), "H", Tensor::of({2, 2}, Floats{1, 0, 0, nan})), "a.b.H[1, 1]", "not a number");
-  check_refused(with(small_problem(), "H", Tensor::of({2, 2}, Floats{1, 0, 0, -1})), "a.b.H", "diagonal is negative at [1, 1]");
-  check_refused(with(small_problem(), "H", Tensor::of({2, 2}, Floats{1, 0.5f, 0, 1})), "a.b.H", "not symmetric at [0, 1]");
+  check_refused(with(small_problem(), "H", Tensor::of({2, 2}, Floats{1, 0, 0, -1})), "a.b.H",
+                "diagonal is negative at [1, 1]");
+  check_refused(with(small_problem(), "H", Tensor::of({2, 2}, Floats{1, 0.5f, 0, 1})), "a.b.H",
+                "not symmetric at [0, 1]");
   check_refused(with(small_problem(), "input_scale", Tensor::of({}, Floats{0})), "a.b.input_scale", "is zero");
   check_refused(with(small_problem(), "input_scale", Tensor::of({}, Floats{-1})), "a.b.input_scale", "is negative");
   check_refused(with(small_problem(), "input_scale", Tensor::of({}, Floats{1e-40f})), "a.b.input_scale", "is denormal");
   check_refused(with(small_problem(), "input_scale", Tensor::of({}, Floats{nan})), "a.b.input_scale", "not a number");
-  check_refused(with(small_problem(), "input_zero_point", Tensor::of({}, Integers{256})), "a.b.input_zero_point", "outside the codes [0, 255]");
+  check_refused(with(small_problem(), "input_zero_point", Tensor::of({}, Integers{256})), "a.b.input_zero_point",
+                "outside the codes [0, 255]");
   check_refused(with(small_problem(), "input_bits", Tensor::of({}, Integers{9})), "a.b.input_bits", "2 to 8 bits");
-  check_refused(with(small_problem(), "input_signed", Tensor::of({}, Integers{2})), "a.b.input_signed", "0 for unsigned");
-  check_refused(with(small_problem(), "output_energy", Tensor::of({}, Floats{0})), "a.b.output_energy", "must be positive");
+  check_refused(with(small_problem(), "input_signed", Tensor::of({}, Integers{2})), "a.b.input_signed",
+                "0 for unsigned");
+  check_refused(with(small_problem(), "output_energy", Tensor::of({}, Floats{0})), "a.b.output_energy",
+                "must be positive");
   TensorFile codes = with(small_problem(), "input_code_min", Tensor::of({2}, Integers{0, 5}));
-  check_refused(with(codes, "input_code_max", Tensor::of({2}, Integers{0, 4})), "a.b.input_code_min", "channel 1 has codes [5, 4]");
-  check_refused(with(codes, "input_code_max", Tensor::of({2}, Integers{256, 5})), "a.b.input_code_min", "channel 0 has codes [0, 256]");
+  check_refused(with(codes, "input_code_max", Tensor::of({2}, Integers{0, 4})), "a.b.input_code_min",
+                "channel 1 has codes [5, 4]");
+  check_refused(with(codes, "input_code_max", Tensor::of({2}, Integers{256, 5})), "a.b.input_code_min",
+                "channel 0 has codes [0, 256]");
   TensorFile inputs = without(without(without(without(small_problem(), "H"), "G"), "input_scale"), "input_zero_point");
-  check_refused(with(inputs, "inputs", Tensor::of({1, 2}, Floats{0, -0.0f})), "a.b.inputs", "every calibration input is zero");
+  check_refused(with(inputs, "inputs", Tensor::of({1, 2}, Floats{0, -0.0f})), "a.b.inputs",
+                "every calibration input is zero");
   check_refused(with(inputs, "inputs", Tensor::of({1, 2}, Floats{1e-40f, 0})), "a.b.inputs", "denormal");
   check_refused(with(inputs, "inputs", Tensor::of({1, 2}, Floats{3e38f, 3e38f})), "a.b.inputs", "does not fit a float");
 }
@@ -241,7 +261,8 @@ TEST_CASE("what the quantizer gives is written and read back to the same integer
   q.scales = {0.5f, 0.25f, 1.0f, 2.0f};
   q.groups = 2;
   q.weight_zero_points = {8, 8, 8, 7};
-  const std::filesystem::path path = std::filesystem::temp_directory_path() / ("axecert-layers-" + std::to_string(::getpid()));
+  const std::filesystem::path path =
+      std::filesystem::temp_directory_path() / ("axecert-layers-" + std::to_string(::getpid()));
   write_quantized(path, {q});
   const TensorFile file = read_tensors(path);
   std::filesystem::remove(path);
@@ -296,7 +317,8 @@ TEST_CASE("weights attach to a certificate only when name, shape and hash agree"
   file.path = "weights.safetensors";
   file.tensors["l.weight"] = Tensor::of({1, 2}, std::vector<std::int8_t>{3, -4});
   Certificate certificate;
-  certificate.layers.push_back(make_claims(read_integer_layers(file, parse_datapath("axe:P=16"))[0].layer, parse_datapath("axe:P=16"), InputSource::given));
+  certificate.layers.push_back(make_claims(read_integer_layers(file, parse_datapath("axe:P=16"))[0].layer,
+                                           parse_datapath("axe:P=16"), InputSource::given));
   LayerClaims& claims = certificate.layers[0];
   claims.layer.weights.clear();
   attach_weights(certificate, file);
@@ -313,8 +335,9 @@ TEST_CASE("weights attach to a certificate only when name, shape and hash agree"
 
 TEST_CASE("the real layers of the shared data set are read whole") {
   const char* variable = std::getenv("AXECERT_LAYER_DATA");
-  const std::filesystem::path folder =
-      variable != nullptr ? variable : std::filesystem::path(AXECERT_SOURCE_DIR) / ".." / "shared" / "data" / "smollm2-135m-layer5";
+  const std::filesystem::path folder = variable != nullptr ? variable
+                                                           : std::filesystem::path(AXECERT_SOURCE_DIR) / ".." /
+                                                                 "shared" / "data" / "smollm2-135m-layer5";
   if (!std::filesystem::exists(folder / "o_proj.npz")) {
     MESSAGE("skipped: no o_proj.npz in the folder that AXECERT_LAYER_DATA names");
     return;

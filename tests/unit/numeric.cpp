@@ -14,7 +14,9 @@ namespace {
 constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 constexpr int128 int128_max = static_cast<int128>(~uint128{0} >> 1);
-Rational ratio(std::int64_t a, std::int64_t b) { return Rational(a) / b; }
+Rational ratio(std::int64_t a, std::int64_t b) {
+  return Rational(a) / b;
+}
 }  // namespace
 
 TEST_CASE("128-bit integers are written in full, the smallest included") {
@@ -66,9 +68,9 @@ TEST_CASE("rationals round down, up, toward zero, and to nearest with ties to ev
     Rational value;
     int down, up, zero, nearest;
   };
-  const Row rows[] = {{ratio(1, 2), 0, 1, 0, 0},   {ratio(3, 2), 1, 2, 1, 2},    {ratio(5, 2), 2, 3, 2, 2},
-                      {ratio(-1, 2), -1, 0, 0, 0}, {ratio(-3, 2), -2, -1, -1, -2}, {ratio(-5, 2), -3, -2, -2, -2},
-                      {ratio(7, 3), 2, 3, 2, 2},   {ratio(-8, 3), -3, -2, -2, -3}, {Rational(4), 4, 4, 4, 4},
+  const Row rows[] = {{ratio(1, 2), 0, 1, 0, 0},     {ratio(3, 2), 1, 2, 1, 2},      {ratio(5, 2), 2, 3, 2, 2},
+                      {ratio(-1, 2), -1, 0, 0, 0},   {ratio(-3, 2), -2, -1, -1, -2}, {ratio(-5, 2), -3, -2, -2, -2},
+                      {ratio(7, 3), 2, 3, 2, 2},     {ratio(-8, 3), -3, -2, -2, -3}, {Rational(4), 4, 4, 4, 4},
                       {Rational(-4), -4, -4, -4, -4}};
   for (const Row& row : rows) {
     CAPTURE(to_text(row.value));
@@ -132,8 +134,8 @@ TEST_CASE("comparisons of intervals have three values") {
   const Interval a(Rational(0), Rational(1)), b(Rational(1), Rational(2)), c(Rational(3), Rational(4));
   CHECK(less(a, c) == std::optional(true));
   CHECK(less(c, a) == std::optional(false));
-  CHECK(less(a, b) == std::nullopt);               // 1 < 1 fails, 0 < 2 holds
-  CHECK(at_most(a, b) == std::optional(true));     // touching ends
+  CHECK(less(a, b) == std::nullopt);            // 1 < 1 fails, 0 < 2 holds
+  CHECK(at_most(a, b) == std::optional(true));  // touching ends
   CHECK(less(b, a) == std::optional(false));
   CHECK(at_most(b, a) == std::nullopt);
   CHECK(less(a, a) == std::nullopt);

@@ -14,15 +14,17 @@
 #include "axecert/quantize/quantize.hpp"
 
 using namespace axe;
-using axe::test::SyntheticLayer;
 using axe::test::synthetic_layer;
+using axe::test::SyntheticLayer;
 
 namespace {
 
 constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
 constexpr float infinity = std::numeric_limits<float>::infinity();
 
-LayerProblem small(bool bias = false) { return synthetic_layer({.rows = 3, .cols = 12, .tokens = 60, .seed = 2, .bias = bias}).problem; }
+LayerProblem small(bool bias = false) {
+  return synthetic_layer({.rows = 3, .cols = 12, .tokens = 60, .seed = 2, .bias = bias}).problem;
+}
 
 /// Quantizes, and claims what must hold of every result.
 QuantizedLayer run(const LayerProblem& problem, const std::string& datapath_text, const QuantizeOptions& options = {}) {
@@ -55,7 +57,9 @@ std::string refusal(const LayerProblem& problem, const std::string& datapath, co
   return "accepted";
 }
 
-bool says(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool says(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 QuantizeOptions with(Corrector corrector) {
   QuantizeOptions options;
@@ -69,7 +73,8 @@ constexpr Corrector correctors[] = {Corrector::none, Corrector::optq, Corrector:
 
 TEST_CASE("one column, one row, one tile longer than the row, ragged tiles") {
   for (const Corrector corrector : correctors) {
-    for (const char* datapath : {"axe:P=8", "axe:P=8,T=64", "axe:P=8,T=1", "axe:P=12,T=5", "axe:P=10,T=7,outer=12,act=s8", "x86-avx2-maddubs"}) {
+    for (const char* datapath : {"axe:P=8", "axe:P=8,T=64", "axe:P=8,T=1", "axe:P=12,T=5",
+                                 "axe:P=10,T=7,outer=12,act=s8", "x86-avx2-maddubs"}) {
       CAPTURE(datapath);
       run(synthetic_layer({.rows = 1, .cols = 1, .tokens = 9}).problem, datapath, with(corrector));
       run(synthetic_layer({.rows = 1, .cols = 13, .tokens = 40}).problem, datapath, with(corrector));
@@ -135,7 +140,8 @@ TEST_CASE("dead inputs get weight 0 and are counted; all dead is a layer of zero
     std::fill(problem.cross.begin(), problem.cross.end(), 0.0F);
     const QuantizedLayer none = run(problem, "axe:P=12", with(corrector));
     CHECK(none.statistics.dead_inputs == problem.cols);
-    CHECK(std::count(none.layer.weights.begin(), none.layer.weights.end(), 0) == static_cast<std::ptrdiff_t>(none.layer.weights.size()));
+    CHECK(std::count(none.layer.weights.begin(), none.layer.weights.end(), 0) ==
+          static_cast<std::ptrdiff_t>(none.layer.weights.size()));
     CHECK(none.relative_error == doctest::Approx(1));
   }
 }
@@ -197,11 +203,14 @@ TEST_CASE("scales of zero, below zero and denormal are refused; tiny and huge on
       w *= factor;
     }
     problem.output_energy *= static_cast<double>(factor) * static_cast<double>(factor);
-    CHECK(run(problem, "axe:P=12").relative_error == doctest::Approx(run(small(), "axe:P=12").relative_error).epsilon(0.05));
+    CHECK(run(problem, "axe:P=12").relative_error ==
+          doctest::Approx(run(small(), "axe:P=12").relative_error).epsilon(0.05));
   }
 }
 
-TEST_CASE("weights at the end of single precision: refused as weights where an error in it is needed, else quantized as ever") {
+TEST_CASE(
+    "weights at the end of single precision: refused as weights where an error in it is needed, else quantized as "
+    "ever") {
   LayerProblem problem = small();
   for (float& w : problem.weight) {
     w *= 1e38F;
@@ -272,7 +281,8 @@ TEST_CASE("a scale that is fitted to the integers does not push the bias out of 
   for (float w : s.problem.weight) {
     largest = std::max(largest, std::fabs(w));
   }
-  s.problem.bias = {static_cast<float>(0.999 * 0.8 * static_cast<double>(largest) / 8 * s.problem.input.scale * ((1 << 19) / 2 - 1))};
+  s.problem.bias = {
+      static_cast<float>(0.999 * 0.8 * static_cast<double>(largest) / 8 * s.problem.input.scale * ((1 << 19) / 2 - 1))};
   for (const Constraint constraint : {Constraint::axe, Constraint::datatype}) {
     QuantizeOptions options;
     options.constraint = constraint;

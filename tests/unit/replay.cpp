@@ -28,9 +28,13 @@ Certificate certificate(IntegerLayer of, const std::string& datapath) {
   return result;
 }
 
-Certificate small() { return certificate(layer({3, -2, 7, 0, -8, 1, 5, -1}, 2, 0, 255), "axe:P=14,T=2,outer=32"); }
+Certificate small() {
+  return certificate(layer({3, -2, 7, 0, -8, 1, 5, -1}, 2, 0, 255), "axe:P=14,T=2,outer=32");
+}
 
-Verdict verdict(const Certificate& of) { return replay_vote(of, {}).verdict; }
+Verdict verdict(const Certificate& of) {
+  return replay_vote(of, {}).verdict;
+}
 
 }  // namespace
 
@@ -122,7 +126,9 @@ TEST_CASE("a witness that does not reach, and a worst node that is not worst, ar
   CHECK(verdict(planted) == Verdict::refused);
 }
 
-TEST_CASE("no layers is no verdict") { CHECK(verdict({}) == Verdict::incomplete); }
+TEST_CASE("no layers is no verdict") {
+  CHECK(verdict({}) == Verdict::incomplete);
+}
 
 TEST_CASE("saturating, centred, zero-excluding and final-value datapaths replay") {
   for (const std::int32_t lower : {-128, 0, 3}) {

@@ -4,8 +4,8 @@
 
 #include <doctest/doctest.h>
 
-#include <functional>
 #include <cmath>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "axecert/numeric/error.hpp"
@@ -18,7 +18,8 @@ using namespace axe;
 
 namespace {
 
-LayerClaims claims_of(const std::string& datapath, std::vector<std::int8_t> weights, std::int64_t rows, std::int32_t low, std::int32_t high) {
+LayerClaims claims_of(const std::string& datapath, std::vector<std::int8_t> weights, std::int64_t rows,
+                      std::int32_t low, std::int32_t high) {
   IntegerLayer layer;
   layer.name = "fc.1";
   layer.rows = rows;

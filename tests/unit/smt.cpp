@@ -31,7 +31,9 @@ Certificate certificate(IntegerLayer of, const std::string& datapath) {
   return result;
 }
 
-Certificate small() { return certificate(layer({3, -2, 7, 0, -8, 1, 5, -1}, 2, 0, 255), "axe:P=14,T=2,outer=32"); }
+Certificate small() {
+  return certificate(layer({3, -2, 7, 0, -8, 1, 5, -1}, 2, 0, 255), "axe:P=14,T=2,outer=32");
+}
 
 SmtOptions at(SmtDepth depth) {
   SmtOptions options;

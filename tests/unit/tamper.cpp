@@ -46,7 +46,9 @@ bool is_what_the_library_claims(const tiny::Bytes& bytes) {
     attach_weights(claims, original.weights, original.bias);
     const std::vector<std::int32_t> inputs = claims.worst_witness;
     const IntegerRange range = claims.weight_range;  // any range around the weights is a true claim
-    if (claims.layer.box_lower != original.box_lower || claims.layer.box_upper != original.box_upper || claims.layer.offset != original.offset) return false;
+    if (claims.layer.box_lower != original.box_lower || claims.layer.box_upper != original.box_upper ||
+        claims.layer.offset != original.offset)
+      return false;
     claims = make_claims(claims.layer, claims.datapath, claims.input_source);
     if (range.lower > claims.weight_range.lower || range.upper < claims.weight_range.upper) return false;
     claims.weight_range = range;
@@ -88,7 +90,7 @@ TEST_CASE("with the digest made right again, safe is said only of claims that th
       REQUIRE_MESSAGE(is_what_the_library_claims(changed), i);
     }
   }
-  CHECK(still_safe > 0);    // the tool's name, the datapath's, a stage's: they claim nothing
+  CHECK(still_safe > 0);  // the tool's name, the datapath's, a stage's: they claim nothing
   CHECK(still_safe < 400);
 }
 

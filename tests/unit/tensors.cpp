@@ -18,7 +18,8 @@ namespace {
 
 // A folder of its own per process, removed at the end.
 struct Folder {
-  std::filesystem::path path = std::filesystem::temp_directory_path() / ("axecert-tensors-" + std::to_string(::getpid()));
+  std::filesystem::path path =
+      std::filesystem::temp_directory_path() / ("axecert-tensors-" + std::to_string(::getpid()));
   Folder() { std::filesystem::create_directories(path); }
   ~Folder() { std::filesystem::remove_all(path); }
 };
@@ -75,7 +76,8 @@ std::string npy(const std::string& descr, const std::string& shape, const std::s
   return bytes + header + data;
 }
 
-std::filesystem::path npz(const std::string& name, const std::vector<std::pair<std::string, std::string>>& members, int method) {
+std::filesystem::path npz(const std::string& name, const std::vector<std::pair<std::string, std::string>>& members,
+                          int method) {
   const std::filesystem::path path = file(name);
   std::filesystem::remove(path);
   int code = 0;
@@ -105,7 +107,8 @@ std::string safetensors(const std::string& header, const std::string& data) {
 
 }  // namespace
 
-TEST_CASE("a safetensors file returns every array and every word that was put in, and equal content gives equal bytes") {
+TEST_CASE(
+    "a safetensors file returns every array and every word that was put in, and equal content gives equal bytes") {
   std::map<std::string, Tensor> tensors;
   tensors["b.weight"] = Tensor::of({2, 3}, std::vector<std::int8_t>{-128, -1, 0, 1, 2, 127});
   tensors["a.scale"] = Tensor::of({2}, std::vector<float>{0.25f, -0.0f});
@@ -143,12 +146,10 @@ TEST_CASE("stored and deflated npz give the same arrays, for every version and t
   const std::vector<std::uint8_t> bytes{0, 255};
   const std::vector<std::int16_t> shorts{-32768, 32767};
   const std::vector<std::int64_t> longs{INT64_MIN};
-  const std::vector<std::pair<std::string, std::string>> members{{"l.weight.npy", npy("'<f4'", "(2, 3)", raw(floats))},
-                                                                 {"l.scalar.npy", npy("'<f8'", "()", raw(doubles), 2)},
-                                                                 {"l.u.npy", npy("'|u1'", "(2,)", raw(bytes), 3)},
-                                                                 {"l.s.npy", npy("\"<i2\"", "(1, 2,)", raw(shorts))},
-                                                                 {"l.l.npy", npy("'<i8'", "(1,)", raw(longs))},
-                                                                 {"l.none.npy", npy("'<i4'", "(0, 7)", "")}};
+  const std::vector<std::pair<std::string, std::string>> members{
+      {"l.weight.npy", npy("'<f4'", "(2, 3)", raw(floats))}, {"l.scalar.npy", npy("'<f8'", "()", raw(doubles), 2)},
+      {"l.u.npy", npy("'|u1'", "(2,)", raw(bytes), 3)},      {"l.s.npy", npy("\"<i2\"", "(1, 2,)", raw(shorts))},
+      {"l.l.npy", npy("'<i8'", "(1,)", raw(longs))},         {"l.none.npy", npy("'<i4'", "(0, 7)", "")}};
   for (const int method : {ZIP_CM_STORE, ZIP_CM_DEFLATE}) {
     const TensorFile back = read_tensors(npz("good.npz", members, method));
     CHECK(back.tensors.size() == members.size());
@@ -184,16 +185,22 @@ TEST_CASE("a conversion that would change a value is refused with the element") 
   const float infinity = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
   const Tensor bad = Tensor::of({2, 2}, std::vector<float>{1, 2, 3, nan});
   CHECK(refusal([&] { bad.as_f32("file: w"); }).find("file: w[1, 1]: not a number") != std::string::npos);
-  CHECK(refusal([&] { Tensor::of({1}, std::vector<float>{infinity}).as_f64("w"); }).find("infinite") != std::string::npos);
-  CHECK(refusal([&] { Tensor::of({1}, std::vector<double>{1e39}).as_f32("w"); }).find("too large") != std::string::npos);
-  CHECK(refusal([&] { Tensor::of({1}, std::vector<float>{1}).as_integers("w"); }).find("integer type") != std::string::npos);
+  CHECK(refusal([&] { Tensor::of({1}, std::vector<float>{infinity}).as_f64("w"); }).find("infinite") !=
+        std::string::npos);
+  CHECK(refusal([&] { Tensor::of({1}, std::vector<double>{1e39}).as_f32("w"); }).find("too large") !=
+        std::string::npos);
+  CHECK(refusal([&] { Tensor::of({1}, std::vector<float>{1}).as_integers("w"); }).find("integer type") !=
+        std::string::npos);
   CHECK(refusal([&] { Tensor::of({1}, std::vector<float>{1}).as_i8("w"); }).find("integer type") != std::string::npos);
-  CHECK(refusal([&] { Tensor::of({2}, std::vector<std::int32_t>{127, 128}).as_i8("w"); }).find("w[1]: 128") != std::string::npos);
+  CHECK(refusal([&] {
+          Tensor::of({2}, std::vector<std::int32_t>{127, 128}).as_i8("w");
+        }).find("w[1]: 128") != std::string::npos);
   CHECK(Tensor::of({2}, std::vector<std::int32_t>{-128, 127}).as_i8("w") == std::vector<std::int8_t>{-128, 127});
 }
 
 TEST_CASE("a file cut at any length is refused, whatever its container") {
-  write_safetensors(file("whole.safetensors"), {{"l.weight", Tensor::of({1, 2}, std::vector<std::int8_t>{1, 2})}}, {{"k", "v"}});
+  write_safetensors(file("whole.safetensors"), {{"l.weight", Tensor::of({1, 2}, std::vector<std::int8_t>{1, 2})}},
+                    {{"k", "v"}});
   const std::vector<float> floats{1, 2};
   const std::string member = npy("'<f4'", "(1, 2)", raw(floats));
   const std::filesystem::path stored = npz("stored.npz", {{"l.weight.npy", member}}, ZIP_CM_STORE);
@@ -289,10 +296,12 @@ TEST_CASE("a safetensors header that does not tile its data is refused for its r
     CHECK_REFUSED(written("bad.safetensors", safetensors(header, data)), words);
   };
   const std::string four = "abcd";
-  const auto entry = [](const std::string& name, const std::string& dtype, const std::string& shape, const std::string& offsets) {
+  const auto entry = [](const std::string& name, const std::string& dtype, const std::string& shape,
+                        const std::string& offsets) {
     return "\"" + name + "\":{\"dtype\":\"" + dtype + "\",\"shape\":" + shape + ",\"data_offsets\":" + offsets + "}";
   };
-  CHECK_NOTHROW(read_tensors(written("ok.safetensors", safetensors("{" + entry("a", "I8", "[4]", "[0,4]") + "}  ", four))));
+  CHECK_NOTHROW(
+      read_tensors(written("ok.safetensors", safetensors("{" + entry("a", "I8", "[4]", "[0,4]") + "}  ", four))));
   refused("{" + entry("a", "I8", "[2]", "[0,2]") + "," + entry("b", "I8", "[3]", "[1,4]") + "}", four, "overlaps");
   refused("{" + entry("a", "I8", "[1]", "[0,1]") + "," + entry("b", "I8", "[2]", "[2,4]") + "}", four, "leaves a gap");
   refused("{" + entry("a", "I8", "[2]", "[2,4]") + "}", four, "leaves a gap");
@@ -305,8 +314,10 @@ TEST_CASE("a safetensors header that does not tile its data is refused for its r
   refused("{" + entry("a", "I8", "[4294967296,4294967296]", "[0,4]") + "}", four, "does not take");
   refused("{" + entry("a", "I8", "[18446744073709551616]", "[0,4]") + "}", four, "expected a size");
   refused("{" + entry("a", "BOOL", "[4]", "[0,4]") + "}", four, "type 'BOOL' is not read");
-  refused("{" + entry("a", "I8", "[4]", "[0,4]") + "," + entry("a", "I8", "[4]", "[0,4]") + "}", four, "'a' stands twice");
-  refused("{\"a\":{\"dtype\":\"I8\",\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]}}", four, "'dtype' stands twice");
+  refused("{" + entry("a", "I8", "[4]", "[0,4]") + "," + entry("a", "I8", "[4]", "[0,4]") + "}", four,
+          "'a' stands twice");
+  refused("{\"a\":{\"dtype\":\"I8\",\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]}}", four,
+          "'dtype' stands twice");
   refused("{\"a\":{\"dtype\":\"I8\",\"shape\":[4]}}", four, "exactly dtype, shape and data_offsets");
   refused("{\"__metadata__\":{\"k\":1}}", "", "is not a string");
   refused("{\"a\":[[[[[[[[[[1]]]]]]]]]]}", "", "nested too deeply");

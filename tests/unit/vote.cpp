@@ -15,11 +15,14 @@ Vote vote(Verdict verdict, std::int64_t checked = 5, std::int64_t total = 5) {
   return result;
 }
 
-constexpr Verdict safe = Verdict::safe, unsafe = Verdict::unsafe, incomplete = Verdict::incomplete, refused = Verdict::refused;
+constexpr Verdict safe = Verdict::safe, unsafe = Verdict::unsafe, incomplete = Verdict::incomplete,
+                  refused = Verdict::refused;
 
 }  // namespace
 
-TEST_CASE("no vote is no verdict") { CHECK(combine({}) == incomplete); }
+TEST_CASE("no vote is no verdict") {
+  CHECK(combine({}) == incomplete);
+}
 
 TEST_CASE("one vote stands for itself") {
   for (const Verdict verdict : {safe, unsafe, incomplete, refused}) {
@@ -44,7 +47,8 @@ TEST_CASE("three votes: one dissent is enough") {
   CHECK(combine({vote(safe), vote(safe), vote(safe)}) == safe);
   CHECK(combine({vote(safe), vote(unsafe), vote(safe)}) == incomplete);
   CHECK(combine({vote(safe), vote(unsafe), vote(refused)}) == refused);
-  CHECK(combine({vote(unsafe), vote(incomplete), vote(unsafe)}) == unsafe);  // an overflow stands, whatever else is missing
+  CHECK(combine({vote(unsafe), vote(incomplete), vote(unsafe)}) ==
+        unsafe);  // an overflow stands, whatever else is missing
   CHECK(combine({vote(safe), vote(unsafe), vote(incomplete)}) == incomplete);
 }
 
@@ -52,8 +56,8 @@ TEST_CASE("safe without every node is not safe") {
   CHECK(combine({vote(safe, 4, 5)}) == incomplete);
   CHECK(combine({vote(safe), vote(safe, 4, 5)}) == incomplete);
   CHECK(combine({vote(safe, 6, 5)}) == incomplete);
-  CHECK(combine({vote(safe, 0, 0)}) == incomplete);  // nothing was looked at
-  CHECK(combine({vote(unsafe, 4, 5)}) == unsafe);    // one overflow is enough
+  CHECK(combine({vote(safe, 0, 0)}) == incomplete);            // nothing was looked at
+  CHECK(combine({vote(unsafe, 4, 5)}) == unsafe);              // one overflow is enough
   CHECK(combine({vote(safe, 4, 5), vote(unsafe)}) == unsafe);  // no disagreement: it did not look everywhere
   CHECK(combine({vote(safe, 4, 5), vote(refused)}) == refused);
 }

@@ -10,7 +10,9 @@
 static const char* const reason_names[] = {AXC_REASONS(AXC_REASON_NAME)};
 static const char* const reason_sentences[] = {AXC_REASONS(AXC_REASON_SENTENCE)};
 
-const char* axc_reason_name(axc_reason reason) { return (unsigned)reason < AXC_REASON_COUNT ? reason_names[reason] : "unknown"; }
+const char* axc_reason_name(axc_reason reason) {
+  return (unsigned)reason < AXC_REASON_COUNT ? reason_names[reason] : "unknown";
+}
 const char* axc_reason_sentence(axc_reason reason) {
   return (unsigned)reason < AXC_REASON_COUNT ? reason_sentences[reason] : "unknown";
 }
@@ -52,7 +54,8 @@ static int refuse_weights(const job* j, axc_reason reason, size_t position) {
 /* ---- a layer's arrays in the weights file ---- */
 
 enum { WEIGHT, BIAS, INPUT_LOWER, INPUT_UPPER, INPUT_SHIFT, INPUT_ZERO_POINT, ROLES };
-static const char* const role_names[ROLES] = {".weight", ".bias", ".input_lower", ".input_upper", ".input_shift", ".input_zero_point"};
+static const char* const role_names[ROLES] = {".weight",      ".bias",        ".input_lower",
+                                              ".input_upper", ".input_shift", ".input_zero_point"};
 
 static size_t length_of(const char* s) {
   size_t size = 0;
@@ -90,7 +93,9 @@ static int is_channels(const axc_array* array, int64_t cols) {
 }
 
 /* Entry k of an int32 array that holds one for all, or one for each. */
-static int64_t entry(const unsigned char* bytes, int64_t entries, int64_t k) { return axc_load32(bytes + 4 * (entries == 1 ? 0 : k)); }
+static int64_t entry(const unsigned char* bytes, int64_t entries, int64_t k) {
+  return axc_load32(bytes + 4 * (entries == 1 ? 0 : k));
+}
 
 /* The clamped box is the quantizer's: box = [input_lower, input_upper], offset = input_shift − input_zero_point. */
 static int agree_with_quantizer(const job* j, const axc_layer* layer, const axc_array found[ROLES]) {
@@ -104,8 +109,10 @@ static int agree_with_quantizer(const job* j, const axc_layer* layer, const axc_
   for (int role = INPUT_LOWER; role < ROLES; ++role) at[role] = j->weights + found[role].begin;
   const int64_t zero_point = axc_load32(at[INPUT_ZERO_POINT]);
   for (int64_t k = 0; k < layer->cols; ++k) {
-    const int lower = entry(at[INPUT_LOWER], found[INPUT_LOWER].shape[0], k) == entry(layer->box_lower, layer->channels, k);
-    const int upper = entry(at[INPUT_UPPER], found[INPUT_UPPER].shape[0], k) == entry(layer->box_upper, layer->channels, k);
+    const int lower =
+        entry(at[INPUT_LOWER], found[INPUT_LOWER].shape[0], k) == entry(layer->box_lower, layer->channels, k);
+    const int upper =
+        entry(at[INPUT_UPPER], found[INPUT_UPPER].shape[0], k) == entry(layer->box_upper, layer->channels, k);
     const int64_t offset = layer->offsets == 0 ? 0 : entry(layer->offset, layer->offsets, k);
     if (!lower) return refuse_weights(j, AXC_QUANTIZER_BOX, found[INPUT_LOWER].begin);
     if (!upper) return refuse_weights(j, AXC_QUANTIZER_BOX, found[INPUT_UPPER].begin);
@@ -135,10 +142,12 @@ static int bind_bias(const job* j, axc_layer* layer, const axc_array* bias) {
     return refuse_weights(j, AXC_SHAPE, (size_t)(bias->name.text - j->weights));
   }
   layer->bias = j->weights + bias->begin;
-  if (!has_hash(layer->bias, bias->end - bias->begin, layer->bias_hash)) return refuse_weights(j, AXC_BIAS_HASH, bias->begin);
+  if (!has_hash(layer->bias, bias->end - bias->begin, layer->bias_hash))
+    return refuse_weights(j, AXC_BIAS_HASH, bias->begin);
   for (int64_t row = 0; row < layer->rows; ++row) {
     const int64_t value = axc_load64(layer->bias + 8 * row);
-    if (value < -AXC_MOST_BIAS || value > AXC_MOST_BIAS) return refuse_weights(j, AXC_BIAS, bias->begin + 8 * (size_t)row);
+    if (value < -AXC_MOST_BIAS || value > AXC_MOST_BIAS)
+      return refuse_weights(j, AXC_BIAS, bias->begin + 8 * (size_t)row);
   }
   return 1;
 }
@@ -150,7 +159,8 @@ static int bind_arrays(const job* j, axc_layer* layer) {
   for (int role = 0; role < ROLES; ++role) found[role].begin = 0;
   if (!find_arrays(j, layer, found)) return 0;
   if (weight->end == 0) return refuse_weights(j, AXC_MISSING, 0);
-  if (weight->type != AXC_I8 || weight->rank != 2 || weight->shape[0] != layer->rows || weight->shape[1] != layer->cols) {
+  if (weight->type != AXC_I8 || weight->rank != 2 || weight->shape[0] != layer->rows ||
+      weight->shape[1] != layer->cols) {
     return refuse_weights(j, AXC_SHAPE, (size_t)(weight->name.text - j->weights));
   }
   layer->weights = (const signed char*)(j->weights + weight->begin);
@@ -178,7 +188,8 @@ static int take_finding(const job* j, const axc_layer* layer, const axc_finding*
   const int in_weights = finding->reason == AXC_WEIGHT;
   size_t position = finding->reason == AXC_VERDICT ? layer->verdict_at : layer->worst_at;
   if (finding->place != NULL) position = (size_t)(finding->place - (in_weights ? j->weights : j->certificate));
-  (void)conclude(report, finding->reason == AXC_OVERFLOW ? AXC_UNSAFE : AXC_REFUSED, finding->reason, in_weights, position);
+  (void)conclude(report, finding->reason == AXC_OVERFLOW ? AXC_UNSAFE : AXC_REFUSED, finding->reason, in_weights,
+                 position);
   return finding->reason == AXC_OVERFLOW;
 }
 

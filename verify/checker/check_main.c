@@ -1,11 +1,11 @@
 /* axecert-check CERTIFICATE WEIGHTS: prints the checker's verdict and its reason. Exit codes: 0 safe, 1 unsafe, 2 incomplete,
  * 3 refused; 64 wrong usage, 66 no input, 71 no memory (sysexits). Main function: main. Side effects: reads the two files
  * into memory, writes standard output, and standard error when something is wrong with the call. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <errno.h>
 
 #include "checker.h"
 
@@ -62,8 +62,8 @@ static void print(const axc_report* report, const char* certificate, const char*
            report->position);
   }
   if (report->uncovered > 0) printf("  %" PRId64 " layers of the weights file are not covered\n", report->uncovered);
-  printf("  %" PRId64 " of %" PRId64 " registers checked, %" PRId64 " layers\n", report->nodes_checked, report->nodes_total,
-         report->layers);
+  printf("  %" PRId64 " of %" PRId64 " registers checked, %" PRId64 " layers\n", report->nodes_checked,
+         report->nodes_total, report->layers);
 }
 
 int main(int argc, char** argv) {

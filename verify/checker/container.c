@@ -75,7 +75,8 @@ static axc_span word(axc_cursor* c, int capitals, const char* others, size_t mos
   axc_span span = {c->bytes + c->at, 0};
   while (c->failure == AXC_PROVED && c->at < c->end && span.size < most) {
     const unsigned char x = c->bytes[c->at];
-    const int good = (x >= 'a' && x <= 'z') || (x >= '0' && x <= '9') || (capitals && x >= 'A' && x <= 'Z') || is_in(x, others);
+    const int good =
+        (x >= 'a' && x <= 'z') || (x >= '0' && x <= '9') || (capitals && x >= 'A' && x <= 'Z') || is_in(x, others);
     if (!good) break;
     ++c->at;
     ++span.size;
@@ -120,14 +121,18 @@ static void key(axc_cursor* c, int64_t layer, const char* name, axc_reason other
   axc_expect(c, name, otherwise);
 }
 
-static void expect(axc_cursor* c, const char* literal) { axc_expect(c, literal, AXC_SYNTAX); }
+static void expect(axc_cursor* c, const char* literal) {
+  axc_expect(c, literal, AXC_SYNTAX);
+}
 
 static void text_key(axc_cursor* c, int64_t layer, const char* name) {
   key(c, layer, name, AXC_SYNTAX);
   expect(c, "\":\"");
 }
 
-static void close_text(axc_cursor* c) { expect(c, "\""); }
+static void close_text(axc_cursor* c) {
+  expect(c, "\"");
+}
 
 static int64_t labelled(axc_cursor* c, const char* label, int64_t least, int64_t greatest) {
   expect(c, label);
@@ -199,7 +204,8 @@ static void read_operands(axc_cursor* c, int64_t number, axc_layer* layer) {
   layer->activation_operand = range(c, -AXC_MOST_INPUT, AXC_MOST_INPUT, AXC_OPERANDS);
   (void)one_of(c, " ", "raw", "recentred", "boxed");
   close_text(c);
-  if (layer->weight_range.lower < layer->weight_operand.lower || layer->weight_range.upper > layer->weight_operand.upper) {
+  if (layer->weight_range.lower < layer->weight_operand.lower ||
+      layer->weight_range.upper > layer->weight_operand.upper) {
     axc_fail(c, AXC_WEIGHT_RANGE, layer->weight_range_at);
   }
 }
@@ -257,8 +263,8 @@ static void read_metadata(axc_cursor* c, int64_t number, axc_layer* layer) {
 
 /* ,"LAYER.NAME[STAGE]END":{"dtype":…}: the array's bytes, or NULL. Its type is I64 when *wide, else I32; when wide is NULL: I32.
  * rows · nodes ≤ 2^31 · 2^24, so the count is exact. */
-static const unsigned char* read_array(axc_certificate* f, int64_t number, const char* name, int stage, const char* tail,
-                                       int64_t rows, int64_t nodes, int wide) {
+static const unsigned char* read_array(axc_certificate* f, int64_t number, const char* name, int stage,
+                                       const char* tail, int64_t rows, int64_t nodes, int wide) {
   axc_cursor* c = &f->arrays;
   const size_t width = wide ? 8 : 4;
   key(c, number, name, AXC_LAYOUT);
@@ -288,14 +294,17 @@ static const unsigned char* read_array(axc_certificate* f, int64_t number, const
 /* The number that stands behind `literal`, without moving: a length or a type that the reader must know before it reads. */
 static int64_t length_ahead(const axc_cursor* c, const char* until, int64_t greatest) {
   axc_cursor ahead = *c;
-  while (ahead.failure == AXC_PROVED && ahead.at < ahead.end && !axc_is(&ahead, until) && ahead.bytes[ahead.at] != '}') ++ahead.at;
+  while (ahead.failure == AXC_PROVED && ahead.at < ahead.end && !axc_is(&ahead, until) && ahead.bytes[ahead.at] != '}')
+    ++ahead.at;
   axc_expect(&ahead, until, AXC_LAYOUT);
   return axc_number(&ahead, 0, greatest);
 }
 
 static int wide_ahead(const axc_cursor* c) {
   axc_cursor ahead = *c;
-  while (ahead.failure == AXC_PROVED && ahead.at < ahead.end && !axc_is(&ahead, "\"dtype\":\"") && ahead.bytes[ahead.at] != '}') ++ahead.at;
+  while (ahead.failure == AXC_PROVED && ahead.at < ahead.end && !axc_is(&ahead, "\"dtype\":\"") &&
+         ahead.bytes[ahead.at] != '}')
+    ++ahead.at;
   return axc_is(&ahead, "\"dtype\":\"I64\"");
 }
 
@@ -320,7 +329,8 @@ static void check_box(axc_certificate* f, const axc_layer* layer) {
   }
   for (int64_t k = 0; k < layer->offsets && c->failure == AXC_PROVED; ++k) {
     const int64_t offset = axc_load32(layer->offset + 4 * k);
-    if (offset < -AXC_MOST_INPUT || offset > AXC_MOST_INPUT) axc_fail(c, AXC_OFFSET, (size_t)(layer->offset + 4 * k - c->bytes));
+    if (offset < -AXC_MOST_INPUT || offset > AXC_MOST_INPUT)
+      axc_fail(c, AXC_OFFSET, (size_t)(layer->offset + 4 * k - c->bytes));
   }
 }
 
@@ -389,14 +399,22 @@ static int before(axc_span a, axc_span b) {
 }
 
 /* What the layers rest on, one bit each. */
-enum { RESTS_ON_OUTSIDE_CONSTANT = 1, RESTS_ON_FLOAT_SUM = 2, RESTS_ON_CALIBRATED = 4, RESTS_ON_CLAMPED = 8, RESTS_ON_GIVEN = 16 };
+enum {
+  RESTS_ON_OUTSIDE_CONSTANT = 1,
+  RESTS_ON_FLOAT_SUM = 2,
+  RESTS_ON_CALIBRATED = 4,
+  RESTS_ON_CLAMPED = 8,
+  RESTS_ON_GIVEN = 16
+};
 
 static int layer_rests_on(const axc_layer* layer) {
   int inside = 0;
   for (int s = 0; s < layer->stages; ++s) inside |= layer->stage[s].from_constant;
   return (!inside && (layer->has_bias || layer->offsets > 0) ? RESTS_ON_OUTSIDE_CONSTANT : 0) |
          (layer->stage[layer->stages - 1].nodes > 1 ? RESTS_ON_FLOAT_SUM : 0) |
-         (layer->source == AXC_CALIBRATED ? RESTS_ON_CALIBRATED : layer->source == AXC_CLAMPED ? RESTS_ON_CLAMPED : RESTS_ON_GIVEN);
+         (layer->source == AXC_CALIBRATED ? RESTS_ON_CALIBRATED
+          : layer->source == AXC_CLAMPED  ? RESTS_ON_CLAMPED
+                                          : RESTS_ON_GIVEN);
 }
 
 static void check_assumptions(axc_cursor* c, int rests_on) {
@@ -419,7 +437,8 @@ static void read_all_metadata(axc_certificate* f) {
   for (int64_t i = 0; i < f->layers && f->arrays.failure == AXC_PROVED; ++i) {
     const size_t begin = f->arrays.at;
     read_metadata(&f->arrays, i, &layer);
-    if (f->arrays.failure == AXC_PROVED && i > 0 && !before(previous, layer.name)) axc_fail(&f->arrays, AXC_ORDER, begin);
+    if (f->arrays.failure == AXC_PROVED && i > 0 && !before(previous, layer.name))
+      axc_fail(&f->arrays, AXC_ORDER, begin);
     previous = layer.name;
   }
   axc_expect(&f->arrays, "}", AXC_SYNTAX);

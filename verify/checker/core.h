@@ -11,25 +11,25 @@
  *   |initial| + Σ|w·x| ≤ (2^62 + 2^24·2^7·2^24) + 2^24·2^7·2^24 = 2^62 + 2^56 < 2^63 − 1:
  * no sum in the core leaves int64_t, in any order, because the constant enters one register of a dot product at most. */
 #define AXC_MOST_COLS ((int64_t)1 << 24)
-#define AXC_MOST_INPUT ((int64_t)1 << 24)   /* |box|, |offset|, |activation operand| */
+#define AXC_MOST_INPUT ((int64_t)1 << 24) /* |box|, |offset|, |activation operand| */
 #define AXC_MOST_BIAS ((int64_t)1 << 62)
-#define AXC_MOST_ROWS ((int64_t)1 << 31)    /* rows · cols ≤ 2^55 */
-#define AXC_MOST_GROUP ((int64_t)1 << 31)   /* group · stride ≤ 2^62 */
+#define AXC_MOST_ROWS ((int64_t)1 << 31)  /* rows · cols ≤ 2^55 */
+#define AXC_MOST_GROUP ((int64_t)1 << 31) /* group · stride ≤ 2^62 */
 #define AXC_MOST_HEADER 100000000
 enum { AXC_MOST_STAGES = 16 };
 
 typedef enum { AXC_CLAMPED, AXC_GIVEN, AXC_CALIBRATED } axc_source;
 
 typedef struct {
-  int width;           /* 1 to 64 */
-  int64_t group;       /* values per register; 0: all */
-  int64_t stride;      /* lanes */
-  int wraps;           /* else saturate or undefined */
-  int full;            /* limits −2^(P−1) .. 2^(P−1) − 1; else ±(2^(P−1) − 1) */
-  int from_constant;   /* the register starts from the row's constant; else from 0 */
-  int final_value;     /* only the complete sum is claimed; else every partial sum */
-  int64_t nodes;       /* registers per dot product */
-  int wide;            /* the claimed ends are 8 bytes each; else 4 */
+  int width;                  /* 1 to 64 */
+  int64_t group;              /* values per register; 0: all */
+  int64_t stride;             /* lanes */
+  int wraps;                  /* else saturate or undefined */
+  int full;                   /* limits −2^(P−1) .. 2^(P−1) − 1; else ±(2^(P−1) − 1) */
+  int from_constant;          /* the register starts from the row's constant; else from 0 */
+  int final_value;            /* only the complete sum is claimed; else every partial sum */
+  int64_t nodes;              /* registers per dot product */
+  int wide;                   /* the claimed ends are 8 bytes each; else 4 */
   const unsigned char* lower; /* little-endian [rows, nodes] */
   const unsigned char* upper;
 } axc_stage;
@@ -43,29 +43,29 @@ typedef struct {
   axc_span name;
   int64_t rows;
   int64_t cols;
-  int64_t channels;                /* entries of the box: 1 or cols */
-  const unsigned char* box_lower;  /* little-endian int32 [channels] */
+  int64_t channels;               /* entries of the box: 1 or cols */
+  const unsigned char* box_lower; /* little-endian int32 [channels] */
   const unsigned char* box_upper;
-  int64_t offsets;                 /* 0, 1 or cols */
-  const unsigned char* offset;     /* little-endian int32 [offsets] */
+  int64_t offsets;             /* 0, 1 or cols */
+  const unsigned char* offset; /* little-endian int32 [offsets] */
   axc_range weight_range;
   axc_range weight_operand;
   axc_range activation_operand;
   axc_source source;
   int stages;
   axc_stage stage[AXC_MOST_STAGES];
-  axc_verdict verdict;             /* claimed */
+  axc_verdict verdict; /* claimed */
   int64_t worst_row;
   int worst_stage;
   int64_t worst_node;
-  int worst_upper;                 /* 1: upper end, 0: lower end */
-  const unsigned char* witness;    /* little-endian int32 [cols] */
+  int worst_upper;              /* 1: upper end, 0: lower end */
+  const unsigned char* witness; /* little-endian int32 [cols] */
   unsigned char weight_hash[32];
   int has_bias;
   unsigned char bias_hash[32];
-  size_t operands_at, weight_range_at, stages_at, worst_at, verdict_at;  /* bytes of the certificate */
-  const signed char* weights;      /* [rows, cols], from the weights file */
-  const unsigned char* bias;       /* little-endian int64 [rows], or NULL */
+  size_t operands_at, weight_range_at, stages_at, worst_at, verdict_at; /* bytes of the certificate */
+  const signed char* weights;                                           /* [rows, cols], from the weights file */
+  const unsigned char* bias;                                            /* little-endian int64 [rows], or NULL */
 } axc_layer;
 
 /* ---- range.c: the core ---- */
@@ -98,8 +98,9 @@ int64_t axc_nodes(const axc_stage* stage, int64_t values);
 /* What the core found first: AXC_PROVED or AXC_OVERFLOW when the layer's claims are right, else what is wrong and where. */
 typedef struct {
   axc_reason reason;
-  const unsigned char* place;  /* the byte that the reason applies to; NULL: the claim of the verdict or the worst register */
-  int64_t row, stage, node;    /* −1 when not one register's */
+  const unsigned char*
+      place; /* the byte that the reason applies to; NULL: the claim of the verdict or the worst register */
+  int64_t row, stage, node; /* −1 when not one register's */
   axc_range claimed, recomputed, limits;
   int64_t nodes_checked;
 } axc_finding;
@@ -114,20 +115,20 @@ typedef struct {
   const unsigned char* bytes;
   size_t at;
   size_t end;
-  axc_reason failure;  /* AXC_PROVED while all is well; then the first failure, and nothing moves any more */
+  axc_reason failure; /* AXC_PROVED while all is well; then the first failure, and nothing moves any more */
   size_t failure_at;
 } axc_cursor;
 
 typedef struct {
-  axc_cursor claims;     /* at the next layer's metadata */
-  axc_cursor arrays;     /* at the next layer's arrays */
-  size_t size;           /* of the whole file */
-  size_t data_begin;     /* where the arrays' bytes begin, and where the next array must */
+  axc_cursor claims; /* at the next layer's metadata */
+  axc_cursor arrays; /* at the next layer's arrays */
+  size_t size;       /* of the whole file */
+  size_t data_begin; /* where the arrays' bytes begin, and where the next array must */
   size_t data_at;
-  int64_t next;          /* number of the next layer */
+  int64_t next; /* number of the next layer */
   int64_t layers;
-  int64_t nodes_total;   /* of all dot products, saturated */
-  int64_t most_nodes;    /* of one dot product in a lowest stage */
+  int64_t nodes_total; /* of all dot products, saturated */
+  int64_t most_nodes;  /* of one dot product in a lowest stage */
 } axc_certificate;
 
 /* Parses the whole certificate, strictly; *out is then at the first layer. AXC_PROVED or the reason, and its byte. */
@@ -152,8 +153,8 @@ typedef struct {
   axc_span name;
   axc_type type;
   int rank;
-  int64_t shape[2];     /* the first two lengths; 1 when there are fewer */
-  size_t begin, end;    /* bytes of the file */
+  int64_t shape[2];  /* the first two lengths; 1 when there are fewer */
+  size_t begin, end; /* bytes of the file */
 } axc_array;
 
 /* A cursor at the first array, or failed. */

@@ -25,8 +25,12 @@
 #define AXC_FETCH(address) (void)(address)
 #endif
 
-static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+static int64_t smaller(int64_t a, int64_t b) {
+  return a < b ? a : b;
+}
+static int64_t larger(int64_t a, int64_t b) {
+  return a > b ? a : b;
+}
 
 /* ---- which values meet in which register ---- */
 
@@ -83,7 +87,9 @@ AXC_INLINE void add_adjacent(const signed char* w, int64_t count, int64_t ahead,
 }
 
 /* The sum of the four 16-bit fields of a word, when it is below 2^16: the product's highest field adds them all. */
-AXC_INLINE int64_t sum_of_fields(uint64_t fields) { return (int64_t)(fields * UINT64_C(0x0001000100010001) >> 48); }
+AXC_INLINE int64_t sum_of_fields(uint64_t fields) {
+  return (int64_t)(fields * UINT64_C(0x0001000100010001) >> 48);
+}
 
 /* P and N of the tiles of 8 · `words` weights that fit into `cols`; returns their number. Eight weights make a 64-bit word of bytes:
  *   above = max(w, 0) per byte; two add up to at most 254 and stay in their byte;
@@ -306,7 +312,8 @@ static const unsigned char* place_of_end(const axc_layer* layer, int64_t row, in
   return (upper ? stage->upper : stage->lower) + (row * stage->nodes + node) * (stage->wide ? 8 : 4);
 }
 
-static void find(axc_finding* finding, axc_reason reason, const unsigned char* place, int64_t row, int64_t s, int64_t node) {
+static void find(axc_finding* finding, axc_reason reason, const unsigned char* place, int64_t row, int64_t s,
+                 int64_t node) {
   finding->reason = reason;
   finding->place = place;
   finding->row = row;
@@ -441,7 +448,10 @@ static void judge_witness(const axc_layer* layer, ranges memory, axc_finding* fi
   const int64_t reached = end_on_witness(layer, memory);
   if (reached != end) {
     find(finding, AXC_WITNESS_VALUE, layer->witness, layer->worst_row, s, layer->worst_node);
-    if (layer->worst_upper) finding->recomputed.upper = reached; else finding->recomputed.lower = reached;
+    if (layer->worst_upper)
+      finding->recomputed.upper = reached;
+    else
+      finding->recomputed.lower = reached;
   } else if (layer->verdict == AXC_UNSAFE) {
     find(finding, AXC_OVERFLOW, place_of_end(layer, layer->worst_row, s, layer->worst_node, layer->worst_upper),
          layer->worst_row, s, layer->worst_node);

@@ -93,9 +93,10 @@ static void read_array(axc_cursor* c, size_t size, axc_array* array) {
   do {
     const size_t key_at = c->at;
     const axc_span key = text(c, 0);
-    const int which = axc_same(key, (const unsigned char*)"dtype", 5)   ? 1
-                      : axc_same(key, (const unsigned char*)"shape", 5) ? 2
-                      : axc_same(key, (const unsigned char*)"data_offsets", 12) ? 4 : 0;
+    const int which = axc_same(key, (const unsigned char*)"dtype", 5)           ? 1
+                      : axc_same(key, (const unsigned char*)"shape", 5)         ? 2
+                      : axc_same(key, (const unsigned char*)"data_offsets", 12) ? 4
+                                                                                : 0;
     if (which == 0 || (seen & which)) axc_fail(c, AXC_WEIGHTS_FILE, key_at);
     seen |= which;
     expect_token(c, ":");
@@ -147,7 +148,10 @@ int axc_next_array(axc_cursor* c, size_t size, axc_array* array) {
     array->name = text(c, 0);
     expect_token(c, ":");
     const int metadata = axc_same(array->name, (const unsigned char*)"__metadata__", 12);
-    if (metadata) skip_metadata(c); else read_array(c, size, array);
+    if (metadata)
+      skip_metadata(c);
+    else
+      read_array(c, size, array);
     if (accept_token(c, ",")) {
       if (axc_is(c, "}")) axc_fail(c, AXC_WEIGHTS_FILE, c->at);
     } else if (!axc_is(c, "}")) {

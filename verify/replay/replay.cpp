@@ -24,7 +24,7 @@ std::string interval(std::int64_t lower, std::int64_t upper) {
 struct Account {
   std::int64_t content = 0;
   int128 exact = 0;
-  int128 lowest = 0;   ///< of the exact partial sums, initial value included
+  int128 lowest = 0;  ///< of the exact partial sums, initial value included
   int128 highest = 0;
   bool overflowed = false;
   bool fed_exactly = true;  ///< every value it was fed was the exact sum of its register
@@ -57,7 +57,8 @@ class Replayer {
     const IntegerLayer& layer = claims_.layer;
     int128 sum = layer.bias.empty() ? 0 : layer.bias[static_cast<std::size_t>(row)];
     for (std::int64_t k = 0; !layer.offset.empty() && k < layer.cols; ++k) {
-      sum += static_cast<int128>(layer.row(row)[k]) * layer.offset[layer.offset.size() == 1 ? 0 : static_cast<std::size_t>(k)];
+      sum += static_cast<int128>(layer.row(row)[k]) *
+             layer.offset[layer.offset.size() == 1 ? 0 : static_cast<std::size_t>(k)];
     }
     return narrow(sum, "row constant");
   }
@@ -85,7 +86,8 @@ class Replayer {
   /// The register's run on `inputs` [cols] when it and all below it add first the values that drive to `side`. Each step is also
   /// handed to `tell`(value index, value, account, step overflowed).
   template <class Tell>
-  Account account(NodeId id, Side side, std::span<const std::int32_t> inputs, std::int64_t constant, const Tell& tell) const {
+  Account account(NodeId id, Side side, std::span<const std::int32_t> inputs, std::int64_t constant,
+                  const Tell& tell) const {
     const Stage& stage = topology_.stage(id.stage);
     Account result;
     const std::int64_t initial = stage.initial == Initial::constant ? constant : 0;
@@ -117,8 +119,7 @@ class Replayer {
     std::vector<Account> below;
     below.reserve(list.size());
     for (const std::int64_t v : list) {
-      below.push_back(account({.row = id.row, .stage = id.stage - 1, .node = v}, side, inputs, constant,
-                              Silence{}));
+      below.push_back(account({.row = id.row, .stage = id.stage - 1, .node = v}, side, inputs, constant, Silence{}));
       result.fed_exactly = result.fed_exactly && below.back().fed_exactly && below.back().content == below.back().exact;
     }
     for (const bool now : {true, false}) {
@@ -169,7 +170,12 @@ class Replayer {
 class LayerReplay {
  public:
   LayerReplay(const LayerClaims& claims, const ReplayOptions& options, Vote& vote)
-      : claims_(claims), options_(options), vote_(vote), replayer_(claims), random_(options.seed), quiet_(replayer_.quiet()) {}
+      : claims_(claims),
+        options_(options),
+        vote_(vote),
+        replayer_(claims),
+        random_(options.seed),
+        quiet_(replayer_.quiet()) {}
 
   bool contradicted() const { return contradicted_; }
   bool overflowed() const { return overflowed_; }
@@ -199,15 +205,16 @@ class LayerReplay {
           for (const Side side : {Side::lower, Side::upper}) {
             const NodeId other{.row = r, .stage = s, .node = j};
             if (margin_of(other, side) < stated) {
-              contradict(other, "its margin " + to_string(margin_of(other, side)) + " is smaller than the stated worst node's " +
-                                    to_string(stated));
+              contradict(other, "its margin " + to_string(margin_of(other, side)) +
+                                    " is smaller than the stated worst node's " + to_string(stated));
               return;
             }
           }
         }
       }
     }
-    const Account account = replayer_.account(id, claims_.worst_side, claims_.worst_witness, replayer_.constant(id.row));
+    const Account account =
+        replayer_.account(id, claims_.worst_side, claims_.worst_witness, replayer_.constant(id.row));
     const int128 reached = replayer_.reached(id, claims_.worst_side, account);
     const IntegerRange claimed = replayer_.claimed(id);
     const std::int64_t end = claims_.worst_side == Side::upper ? claimed.upper : claimed.lower;
@@ -224,7 +231,8 @@ class LayerReplay {
     bool contradicted = false;
     std::string overflow;
     for (const Side side : {Side::lower, Side::upper}) {
-      replayer_.drive(id, side, quiet_);  // only this node's channels are read, so what an earlier node left does not matter
+      replayer_.drive(id, side,
+                      quiet_);  // only this node's channels are read, so what an earlier node left does not matter
       const Account account = replayer_.account(id, side, quiet_, constant);
       const int128 reached = replayer_.reached(id, side, account);
       const std::int64_t end = side == Side::upper ? claimed.upper : claimed.lower;
@@ -238,12 +246,14 @@ class LayerReplay {
       const bool claims_overflow = side == Side::upper ? end > limits.upper : end < limits.lower;
       const bool either = claimed.upper > limits.upper || claimed.lower < limits.lower;
       if (claims_overflow && overflow.empty()) {
-        overflow = "inputs reach " + to_string(reached) + ", the register holds " + interval(limits.lower, limits.upper);
+        overflow =
+            "inputs reach " + to_string(reached) + ", the register holds " + interval(limits.lower, limits.upper);
       }
       if (!account.fed_exactly) {
         continue;  // a register below overflows: that is its own finding
       }
-      const bool seen = stage.claim == Claim::final_value ? reached > limits.upper || reached < limits.lower : account.overflowed;
+      const bool seen =
+          stage.claim == Claim::final_value ? reached > limits.upper || reached < limits.lower : account.overflowed;
       if (claims_overflow && !seen) {
         contradict(id, std::string("the claimed overflow at the ") + name + " end was not seen");
         contradicted = true;
@@ -323,8 +333,9 @@ class LayerReplay {
           contradict(id, "claimed to fit, but on an input of the box the machine holds " + std::to_string(seen.value) +
                              ", the integers " + to_string(exact));
         } else if (sound && fits && partial && (seen.lowest < claimed.lower || seen.highest > claimed.upper)) {
-          contradict(id, "an input of the box has partial sums [" + to_string(seen.lowest) + ", " + to_string(seen.highest) +
-                             "], outside the claimed " + interval(claimed.lower, claimed.upper));
+          contradict(id, "an input of the box has partial sums [" + to_string(seen.lowest) + ", " +
+                             to_string(seen.highest) + "], outside the claimed " +
+                             interval(claimed.lower, claimed.upper));
         }
       }
     }
@@ -358,7 +369,8 @@ class LayerReplay {
 
 Vote replay_vote(const Certificate& certificate, const ReplayOptions& options) {
   if (options.random_inputs_per_row < 0) {
-    throw InputError("replay options", "random_inputs_per_row = " + std::to_string(options.random_inputs_per_row), "0 or more");
+    throw InputError("replay options", "random_inputs_per_row = " + std::to_string(options.random_inputs_per_row),
+                     "0 or more");
   }
   const auto start = std::chrono::steady_clock::now();
   Vote vote;
@@ -413,7 +425,8 @@ NodeReplay replay_node(const LayerClaims& claims, NodeId node, Side side) {
   const Replayer replayer(claims);
   if (node.row < 0 || node.row >= claims.layer.rows || node.stage >= replayer.topology().stages() || node.node < 0 ||
       node.node >= replayer.topology().nodes(node.stage)) {
-    throw InputError("layer '" + claims.layer.name + "'", "there is no such register", "see the layer's rows and stages");
+    throw InputError("layer '" + claims.layer.name + "'", "there is no such register",
+                     "see the layer's rows and stages");
   }
   NodeReplay story;
   story.node = node;
@@ -422,16 +435,21 @@ NodeReplay replay_node(const LayerClaims& claims, NodeId node, Side side) {
   replayer.drive(node, side, story.inputs);
   const std::int64_t constant = replayer.constant(node.row);
   story.initial = replayer.topology().stage(node.stage).initial == Initial::constant ? constant : 0;
-  const Account account = replayer.account(
-      node, side, story.inputs, constant, [&](std::int64_t index, int128 value, const Account& now, bool overflowed) {
-        ReplayStep step{.value_index = index, .weight = 0, .input = 0, .value = value, .exact = now.exact,
-                        .content = now.content, .overflowed = overflowed};
-        if (node.stage == 0) {
-          step.weight = claims.layer.row(node.row)[index];
-          step.input = story.inputs[static_cast<std::size_t>(index)];
-        }
-        story.steps.push_back(step);
-      });
+  const Account account = replayer.account(node, side, story.inputs, constant,
+                                           [&](std::int64_t index, int128 value, const Account& now, bool overflowed) {
+                                             ReplayStep step{.value_index = index,
+                                                             .weight = 0,
+                                                             .input = 0,
+                                                             .value = value,
+                                                             .exact = now.exact,
+                                                             .content = now.content,
+                                                             .overflowed = overflowed};
+                                             if (node.stage == 0) {
+                                               step.weight = claims.layer.row(node.row)[index];
+                                               step.input = story.inputs[static_cast<std::size_t>(index)];
+                                             }
+                                             story.steps.push_back(step);
+                                           });
   const IntegerRange claimed = replayer.claimed(node);
   story.limits = register_limits(replayer.topology().stage(node.stage));
   story.claimed = side == Side::upper ? claimed.upper : claimed.lower;

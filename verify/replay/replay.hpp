@@ -42,12 +42,12 @@ struct NodeReplay {
   Side side = Side::upper;
   std::vector<std::int32_t> inputs;  ///< [cols], inside the box
   std::int64_t initial = 0;
-  std::vector<ReplayStep> steps;     ///< in the order that attains the end
+  std::vector<ReplayStep> steps;  ///< in the order that attains the end
   IntegerRange limits;
-  std::int64_t claimed = 0;          ///< the claimed end
-  int128 reached = 0;                ///< the extreme of the exact partial sums (or the exact final sum, if that is claimed)
-  bool overflowed = false;           ///< some step left the limits, or the initial value was outside
-  std::int64_t content = 0;          ///< what the register holds at the end
+  std::int64_t claimed = 0;  ///< the claimed end
+  int128 reached = 0;        ///< the extreme of the exact partial sums (or the exact final sum, if that is claimed)
+  bool overflowed = false;   ///< some step left the limits, or the initial value was outside
+  std::int64_t content = 0;  ///< what the register holds at the end
 };
 
 /// The story of `node` on its way to `side`. Throws InputError when `claims` do not hang together or the node does not exist.

@@ -18,7 +18,8 @@ void require_node(const LayerClaims& claims, const Topology& topology, NodeId id
     }
   };
   require(id.row >= 0 && id.row < claims.layer.rows, "row", id.row, claims.layer.rows);
-  require(id.stage < topology.stages(), "stage", static_cast<std::int64_t>(id.stage), static_cast<std::int64_t>(topology.stages()));
+  require(id.stage < topology.stages(), "stage", static_cast<std::int64_t>(id.stage),
+          static_cast<std::int64_t>(topology.stages()));
   require(id.node >= 0 && id.node < topology.nodes(id.stage), "register", id.node, topology.nodes(id.stage));
 }
 
@@ -56,7 +57,8 @@ NodeId tightest_node(const LayerClaims& claims, std::int64_t row, std::int64_t s
     for (std::size_t s = stage < 0 ? 0 : asked.stage; s < (stage < 0 ? topology.stages() : asked.stage + 1); ++s) {
       const IntegerRange limits = register_limits(topology.stage(s));
       most_nodes = std::max(most_nodes, topology.nodes(s));
-      for (std::int64_t n = node < 0 ? 0 : node; n < (node < 0 ? topology.nodes(s) : std::min(node + 1, topology.nodes(s))); ++n) {
+      for (std::int64_t n = node < 0 ? 0 : node;
+           n < (node < 0 ? topology.nodes(s) : std::min(node + 1, topology.nodes(s))); ++n) {
         const auto i = static_cast<std::size_t>(r * topology.nodes(s) + n);
         const std::int64_t steps = margin({claims.ranges[s].lower[i], claims.ranges[s].upper[i]}, limits);
         if (!found || steps < least) {
@@ -96,7 +98,8 @@ Explanation explain(const LayerClaims& claims, NodeId id) {
     e.negative_sum = narrow(static_cast<int128>(e.range.lower) - e.initial, "sum of registers");
   }
 
-  const int128 above = static_cast<int128>(e.limits.upper) - e.range.upper, below = static_cast<int128>(e.range.lower) - e.limits.lower;
+  const int128 above = static_cast<int128>(e.limits.upper) - e.range.upper,
+               below = static_cast<int128>(e.range.lower) - e.limits.lower;
   e.side = above <= below ? Side::upper : Side::lower;
   e.replay = replay_node(claims, id, e.side);
   if (id.stage == 0 && e.uniform_box) {
@@ -114,45 +117,57 @@ std::vector<std::string> in_words(const Explanation& e) {
   std::vector<std::string> lines;
   const std::int64_t first = e.values.front(), last = e.values.back();
   const std::string unit = e.node.stage == 0 ? "input" : "register";
-  const std::string which = first == last     ? unit + " " + in_words(first)
-                            : e.stride == 1 ? unit + "s " + in_words(first) + "…" + in_words(last)
-                                            : unit + "s " + in_words(first) + ", " + in_words(first + e.stride) + ", … " + in_words(last);
-  lines.push_back(e.layer + ", row " + in_words(e.node.row) + ", stage " + e.stage.name + ", register " + in_words(e.node.node) + " (" + which +
-                  (e.node.stage == 0 ? "" : " of the stage below") + "): " + std::to_string(e.stage.width) + "-bit register, " +
-                  to_text(e.stage.overflow) + ", limits " + in_words(e.limits));
+  const std::string which =
+      first == last   ? unit + " " + in_words(first)
+      : e.stride == 1 ? unit + "s " + in_words(first) + "…" + in_words(last)
+                      : unit + "s " + in_words(first) + ", " + in_words(first + e.stride) + ", … " + in_words(last);
+  lines.push_back(e.layer + ", row " + in_words(e.node.row) + ", stage " + e.stage.name + ", register " +
+                  in_words(e.node.node) + " (" + which + (e.node.stage == 0 ? "" : " of the stage below") +
+                  "): " + std::to_string(e.stage.width) + "-bit register, " + to_text(e.stage.overflow) + ", limits " +
+                  in_words(e.limits));
   if (e.initial != 0) {
     lines.push_back("  starts from the row's constant " + in_words(e.initial));
   }
   const std::string start = e.initial != 0 ? in_words(e.initial) + " + " : "";
   const auto relation = [&](bool upper) {
     const bool holds = upper ? e.range.upper <= e.limits.upper : e.range.lower >= e.limits.lower;
-    return std::string(upper ? (holds ? " ≤ " : " > ") : (holds ? " ≥ " : " < ")) + in_words(upper ? e.limits.upper : e.limits.lower);
+    return std::string(upper ? (holds ? " ≤ " : " > ") : (holds ? " ≥ " : " < ")) +
+           in_words(upper ? e.limits.upper : e.limits.lower);
   };
   if (e.node.stage == 0 && e.uniform_box && e.box.lower <= 0 && e.box.upper >= 0) {
-    lines.push_back("  positive weights sum to " + in_words(e.positive_weights) + ", negative to " + in_words(e.negative_weights) + ", inputs in " +
-                    in_words(e.box));
-    const auto product = [&](std::int64_t x, std::int64_t w) { return in_words(x) + "·" + (w < 0 ? "(" + in_words(w) + ")" : in_words(w)); };
-    lines.push_back("  upper = " + start + product(e.box.upper, e.positive_weights) + " + " + product(e.box.lower, e.negative_weights) + " = " +
-                    in_words(e.range.upper) + relation(true));
-    lines.push_back("  lower = " + start + product(e.box.lower, e.positive_weights) + " + " + product(e.box.upper, e.negative_weights) + " = " +
-                    in_words(e.range.lower) + relation(false));
+    lines.push_back("  positive weights sum to " + in_words(e.positive_weights) + ", negative to " +
+                    in_words(e.negative_weights) + ", inputs in " + in_words(e.box));
+    const auto product = [&](std::int64_t x, std::int64_t w) {
+      return in_words(x) + "·" + (w < 0 ? "(" + in_words(w) + ")" : in_words(w));
+    };
+    lines.push_back("  upper = " + start + product(e.box.upper, e.positive_weights) + " + " +
+                    product(e.box.lower, e.negative_weights) + " = " + in_words(e.range.upper) + relation(true));
+    lines.push_back("  lower = " + start + product(e.box.lower, e.positive_weights) + " + " +
+                    product(e.box.upper, e.negative_weights) + " = " + in_words(e.range.lower) + relation(false));
   } else {
-    const std::string of = e.node.stage == 0 ? "products, each over its channel's range" : "registers below, each over its own range";
+    const std::string of =
+        e.node.stage == 0 ? "products, each over its channel's range" : "registers below, each over its own range";
     lines.push_back("  adds " + in_words(static_cast<std::int64_t>(e.values.size())) + " " + of);
     const std::string zero = e.stage.claim == Claim::every_partial_sum ? "0, " : "";
-    const std::string most = e.node.stage == 0 ? "Σ max(" + zero + "w·low, w·high)" : zero.empty() ? "Σ upper" : "Σ max(0, upper)";
-    const std::string least = e.node.stage == 0 ? "Σ min(" + zero + "w·low, w·high)" : zero.empty() ? "Σ lower" : "Σ min(0, lower)";
+    const std::string most = e.node.stage == 0 ? "Σ max(" + zero + "w·low, w·high)"
+                             : zero.empty()    ? "Σ upper"
+                                               : "Σ max(0, upper)";
+    const std::string least = e.node.stage == 0 ? "Σ min(" + zero + "w·low, w·high)"
+                              : zero.empty()    ? "Σ lower"
+                                                : "Σ min(0, lower)";
     const auto sum = [&](const std::string& formula, std::int64_t value) {
       return e.initial == 0 ? formula : start + formula + " = " + start + in_words(value);
     };
     lines.push_back("  upper = " + sum(most, e.positive_sum) + " = " + in_words(e.range.upper) + relation(true));
     lines.push_back("  lower = " + sum(least, e.negative_sum) + " = " + in_words(e.range.lower) + relation(false));
   }
-  lines.push_back(e.margin >= 0 ? "  margin " + in_words(e.margin) + " of " + in_words(e.limits.upper) : "  exceeds the register by " + in_words(-e.margin));
+  lines.push_back(e.margin >= 0 ? "  margin " + in_words(e.margin) + " of " + in_words(e.limits.upper)
+                                : "  exceeds the register by " + in_words(-e.margin));
   std::string story;
   if (e.witness_follows_signs) {
     const bool upper = e.side == Side::upper;
-    story = in_words(e.box.upper) + (upper ? " where the weight is positive, " : " where the weight is negative, ") + in_words(e.box.lower) + " elsewhere";
+    story = in_words(e.box.upper) + (upper ? " where the weight is positive, " : " where the weight is negative, ") +
+            in_words(e.box.lower) + " elsewhere";
   } else {
     std::vector<std::int32_t> inside;
     if (e.node.stage == 0) {
@@ -165,8 +180,10 @@ std::vector<std::string> in_words(const Explanation& e) {
   lines.push_back(std::string("  witness for the ") + (e.side == Side::upper ? "upper" : "lower") + " end: " + story);
   const int128 reached = e.replay.reached;
   const bool word = reached >= INT64_MIN && reached <= INT64_MAX;
-  lines.push_back("  replayed: reaches " + (word ? in_words(static_cast<std::int64_t>(reached)) : axe::to_string(reached)) +
-                  (e.replay.overflowed ? ", overflows, and the register holds " : ", and the register holds ") + in_words(e.replay.content));
+  lines.push_back("  replayed: reaches " +
+                  (word ? in_words(static_cast<std::int64_t>(reached)) : axe::to_string(reached)) +
+                  (e.replay.overflowed ? ", overflows, and the register holds " : ", and the register holds ") +
+                  in_words(e.replay.content));
   return lines;
 }
 

@@ -15,20 +15,21 @@ struct Explanation {
   NodeId node;
   Stage stage;
   IntegerRange limits;
-  IntegerRange range;                    ///< recomputed from the weights
+  IntegerRange range;  ///< recomputed from the weights
   std::int64_t margin = 0;
-  std::int64_t initial = 0;              ///< what the register starts from
-  std::vector<std::int64_t> values;      ///< positions of the values that it adds: inputs for stage 0, registers below otherwise
-  std::int64_t stride = 1;               ///< distance between them
-  bool uniform_box = false;              ///< stage 0, and every input has the same box:
-  IntegerRange box;                      ///<   that box (else the hull)
-  std::int64_t positive_weights = 0;     ///<   Σ of the weights > 0
-  std::int64_t negative_weights = 0;     ///<   Σ of the weights < 0
-  std::int64_t positive_sum = 0;         ///< what the values add to `initial` to make `upper`
-  std::int64_t negative_sum = 0;         ///< … `lower`
-  Side side = Side::upper;               ///< the end nearer to its limit
-  bool witness_follows_signs = false;    ///< the upper end of the box where the weight helps, the lower end elsewhere
-  NodeReplay replay;                     ///< inputs that attain that end, and what the register did on them
+  std::int64_t initial = 0;  ///< what the register starts from
+  std::vector<std::int64_t>
+      values;                ///< positions of the values that it adds: inputs for stage 0, registers below otherwise
+  std::int64_t stride = 1;   ///< distance between them
+  bool uniform_box = false;  ///< stage 0, and every input has the same box:
+  IntegerRange box;          ///<   that box (else the hull)
+  std::int64_t positive_weights = 0;   ///<   Σ of the weights > 0
+  std::int64_t negative_weights = 0;   ///<   Σ of the weights < 0
+  std::int64_t positive_sum = 0;       ///< what the values add to `initial` to make `upper`
+  std::int64_t negative_sum = 0;       ///< … `lower`
+  Side side = Side::upper;             ///< the end nearer to its limit
+  bool witness_follows_signs = false;  ///< the upper end of the box where the weight helps, the lower end elsewhere
+  NodeReplay replay;                   ///< inputs that attain that end, and what the register did on them
 };
 
 /// The register with the smallest claimed margin among those of `row`, `stage` and `node`, where −1 means any; the first in row,

@@ -36,11 +36,20 @@ std::string escaped(const std::string& text) {
   std::string result;
   for (const char c : text) {
     switch (c) {
-      case '&': result += "&amp;"; break;
-      case '<': result += "&lt;"; break;
-      case '>': result += "&gt;"; break;
-      case '"': result += "&quot;"; break;
-      default: result += c;
+      case '&':
+        result += "&amp;";
+        break;
+      case '<':
+        result += "&lt;";
+        break;
+      case '>':
+        result += "&gt;";
+        break;
+      case '"':
+        result += "&quot;";
+        break;
+      default:
+        result += c;
     }
   }
   return result;
@@ -79,7 +88,8 @@ std::string heat_map(const LayerClaims& claims, std::size_t s, const StageSummar
   const double cell_width = width / static_cast<double>(map.columns);
   const double cell_height = std::floor(std::clamp(320 / static_cast<double>(map.rows), 2.0, 18.0));
   const double height = cell_height * static_cast<double>(map.rows);
-  std::string svg = "<svg role=\"img\" aria-label=\"budget used by every register of stage " + escaped(stage.stage.name) + "\" viewBox=\"0 0 " + number(left + width + 8) + " " +
+  std::string svg = "<svg role=\"img\" aria-label=\"budget used by every register of stage " +
+                    escaped(stage.stage.name) + "\" viewBox=\"0 0 " + number(left + width + 8) + " " +
                     number(top + height + 40) + "\" width=\"" + number(left + width + 8) + "\">";
   for (std::int64_t row = 0; row < map.rows; ++row) {
     for (std::int64_t column = 0; column < map.columns;) {
@@ -88,16 +98,20 @@ std::string heat_map(const LayerClaims& claims, std::size_t s, const StageSummar
       while (end < map.columns && class_of(map.used[static_cast<std::size_t>(row * map.columns + end)]) == kind) {
         ++end;
       }
-      svg += "<rect class=\"" + kind + "\" x=\"" + number(left + cell_width * static_cast<double>(column)) + "\" y=\"" + number(top + cell_height * static_cast<double>(row)) +
-             "\" width=\"" + number(cell_width * static_cast<double>(end - column)) + "\" height=\"" + number(cell_height) + "\"/>";
+      svg += "<rect class=\"" + kind + "\" x=\"" + number(left + cell_width * static_cast<double>(column)) + "\" y=\"" +
+             number(top + cell_height * static_cast<double>(row)) + "\" width=\"" +
+             number(cell_width * static_cast<double>(end - column)) + "\" height=\"" + number(cell_height) + "\"/>";
       column = end;
     }
   }
-  svg += "<rect class=\"frame\" x=\"" + number(left) + "\" y=\"" + number(top) + "\" width=\"" + number(width) + "\" height=\"" + number(height) + "\"/>";
+  svg += "<rect class=\"frame\" x=\"" + number(left) + "\" y=\"" + number(top) + "\" width=\"" + number(width) +
+         "\" height=\"" + number(height) + "\"/>";
   const auto text = [&](double x, double y, const char* anchor, const std::string& words) {
-    svg += "<text x=\"" + number(x) + "\" y=\"" + number(y) + "\" text-anchor=\"" + anchor + "\">" + escaped(words) + "</text>";
+    svg += "<text x=\"" + number(x) + "\" y=\"" + number(y) + "\" text-anchor=\"" + anchor + "\">" + escaped(words) +
+           "</text>";
   };
-  text(left, top - 7, "start", stage.registers == 1 ? "one register for each row" : "registers 0 to " + in_words(stage.registers - 1));
+  text(left, top - 7, "start",
+       stage.registers == 1 ? "one register for each row" : "registers 0 to " + in_words(stage.registers - 1));
   text(left - 8, top + std::min(11.0, height), "end", "row 0");
   if (claims.layer.rows > 1 && height > 30) {
     text(left - 8, top + height, "end", in_words(claims.layer.rows - 1));
@@ -109,7 +123,8 @@ std::string heat_map(const LayerClaims& claims, std::size_t s, const StageSummar
       break;
     }
     const std::string kind = i == 6 ? "over" : "b" + std::to_string(i);
-    svg += "<rect class=\"" + kind + "\" x=\"" + number(x) + "\" y=\"" + number(top + height + 15) + "\" width=\"14\" height=\"14\"/>";
+    svg += "<rect class=\"" + kind + "\" x=\"" + number(x) + "\" y=\"" + number(top + height + 15) +
+           "\" width=\"14\" height=\"14\"/>";
     text(x + 19, top + height + 26, "start", labels[i]);
     x += 88;
   }
@@ -117,15 +132,17 @@ std::string heat_map(const LayerClaims& claims, std::size_t s, const StageSummar
 }
 
 std::string path_of(const LayerClaims& claims, const LayerSummary& summary) {
-  std::string html = "<div class=\"path\"><span class=\"box\">weight × input<small>" + escaped(in_words(claims.weight_range) + " × " + in_words(summary.box)) + "</small></span>";
+  std::string html = "<div class=\"path\"><span class=\"box\">weight × input<small>" +
+                     escaped(in_words(claims.weight_range) + " × " + in_words(summary.box)) + "</small></span>";
   for (std::size_t s = 0; s < summary.stages.size(); ++s) {
     const Stage& stage = summary.stages[s].stage;
     const std::string unit = s == 0 ? "product" : "register";
     const std::int64_t group = stage.group == 0 ? 0 : stage.group;
     const std::string joins = group == 0 ? "all " + unit + "s" : in_words(group) + " " + unit + (group == 1 ? "" : "s");
     html += "<span class=\"quiet\">" + joins + (stage.stride > 1 ? ", " + in_words(stage.stride) + " apart" : "") +
-            (stage.initial == Initial::constant ? " + constant" : "") + " →</span><span class=\"box\">" + escaped(stage.name) + ": " + std::to_string(stage.width) +
-            (stage.width == 1 ? " bit" : " bits") + "<small>" + to_text(stage.overflow) + ", " + in_words(summary.stages[s].limits) + "</small></span>";
+            (stage.initial == Initial::constant ? " + constant" : "") + " →</span><span class=\"box\">" +
+            escaped(stage.name) + ": " + std::to_string(stage.width) + (stage.width == 1 ? " bit" : " bits") +
+            "<small>" + to_text(stage.overflow) + ", " + in_words(summary.stages[s].limits) + "</small></span>";
   }
   const Stage& last = summary.stages.back().stage;
   if (last.group != 0 || last.stride != 1) {
@@ -136,36 +153,48 @@ std::string path_of(const LayerClaims& claims, const LayerSummary& summary) {
 
 std::string layer_html(const LayerClaims& claims) {
   const LayerSummary summary = summarize(claims);
-  std::string html = "<h2>" + escaped(claims.layer.name) + " " + verdict_span(claims.verdict) + "</h2><p class=\"quiet\">" + in_words(claims.layer.rows) + " rows of " +
-                     in_words(claims.layer.cols) + " products, " + in_words(summary.nodes) + " registers; datapath " + escaped(claims.datapath.name) + "; operands " +
-                     to_text(claims.datapath.form) + (claims.layer.box_lower.size() > 1 ? ", a range for each channel" : "") + "; inputs " + to_text(claims.input_source) +
-                     "</p>" + path_of(claims, summary);
+  std::string html = "<h2>" + escaped(claims.layer.name) + " " + verdict_span(claims.verdict) +
+                     "</h2><p class=\"quiet\">" + in_words(claims.layer.rows) + " rows of " +
+                     in_words(claims.layer.cols) + " products, " + in_words(summary.nodes) + " registers; datapath " +
+                     escaped(claims.datapath.name) + "; operands " + to_text(claims.datapath.form) +
+                     (claims.layer.box_lower.size() > 1 ? ", a range for each channel" : "") + "; inputs " +
+                     to_text(claims.input_source) + "</p>" + path_of(claims, summary);
   if (summary.unsafe_rows != 0) {
-    html += "<p class=\"unsafe\">" + in_words(summary.unsafe_rows) + " of " + in_words(claims.layer.rows) + " rows can overflow.</p>";
+    html += "<p class=\"unsafe\">" + in_words(summary.unsafe_rows) + " of " + in_words(claims.layer.rows) +
+            " rows can overflow.</p>";
   }
-  html += "<div class=\"scroll\"><table><tr><th>stage</th><th class=\"n\">registers</th><th class=\"n\">budget used, median</th><th class=\"n\">smallest margin</th>"
-          "<th class=\"n\">in bits</th><th class=\"n\">bits that suffice</th><th class=\"n\">by data types (published)</th><th class=\"n\">can overflow</th></tr>";
+  html +=
+      "<div class=\"scroll\"><table><tr><th>stage</th><th class=\"n\">registers</th><th class=\"n\">budget used, "
+      "median</th><th class=\"n\">smallest margin</th>"
+      "<th class=\"n\">in bits</th><th class=\"n\">bits that suffice</th><th class=\"n\">by data types "
+      "(published)</th><th class=\"n\">can overflow</th></tr>";
   for (const StageSummary& s : summary.stages) {
     char bits[32];
     std::snprintf(bits, sizeof bits, "%.3f", s.smallest_margin_bits);
     const std::string safe_width = s.smallest_safe_width > 64 ? "more than 64" : std::to_string(s.smallest_safe_width);
-    html += "<tr><td>" + escaped(s.stage.name) + ", " + std::to_string(s.stage.width) + " bits</td><td class=\"n\">" + in_words(s.nodes) + "</td><td class=\"n\">" +
-            percent(s.budget_used) + "</td><td class=\"n\">" + in_words(s.smallest_margin) + " of " + in_words(s.limits.upper) + "</td><td class=\"n\">" + bits +
-            "</td><td class=\"n\">" + safe_width + "</td><td class=\"n\">" + std::to_string(s.data_type.exact) + " (" + std::to_string(s.data_type.paper) +
-            ")</td><td class=\"n\">" + in_words(s.unsafe_nodes) + "</td></tr>";
+    html += "<tr><td>" + escaped(s.stage.name) + ", " + std::to_string(s.stage.width) + " bits</td><td class=\"n\">" +
+            in_words(s.nodes) + "</td><td class=\"n\">" + percent(s.budget_used) + "</td><td class=\"n\">" +
+            in_words(s.smallest_margin) + " of " + in_words(s.limits.upper) + "</td><td class=\"n\">" + bits +
+            "</td><td class=\"n\">" + safe_width + "</td><td class=\"n\">" + std::to_string(s.data_type.exact) + " (" +
+            std::to_string(s.data_type.paper) + ")</td><td class=\"n\">" + in_words(s.unsafe_nodes) + "</td></tr>";
   }
   html += "</table></div>";
   const StageSummary& worst_stage = summary.stages[claims.worst.stage];
-  html += "<h3>Tightest register</h3><p>Row " + in_words(claims.worst.row) + ", stage " + escaped(worst_stage.stage.name) + ", register " + in_words(claims.worst.node) +
-          ": range " + in_words(summary.worst_range) + " in " + in_words(worst_stage.limits) + ", margin " + in_words(summary.worst_margin) + ". Inputs that reach its " +
-          (claims.worst_side == Side::upper ? "upper" : "lower") + " end: <code>" + escaped(runs_in_words(claims.worst_witness, 24)) + "</code></p>";
+  html += "<h3>Tightest register</h3><p>Row " + in_words(claims.worst.row) + ", stage " +
+          escaped(worst_stage.stage.name) + ", register " + in_words(claims.worst.node) + ": range " +
+          in_words(summary.worst_range) + " in " + in_words(worst_stage.limits) + ", margin " +
+          in_words(summary.worst_margin) + ". Inputs that reach its " +
+          (claims.worst_side == Side::upper ? "upper" : "lower") + " end: <code>" +
+          escaped(runs_in_words(claims.worst_witness, 24)) + "</code></p>";
   html += "<h3>Budget used by every register</h3>";
   for (std::size_t s = 0; s < summary.stages.size(); ++s) {
-    html += "<p class=\"quiet\">" + escaped(summary.stages[s].stage.name) + ", " + std::to_string(summary.stages[s].stage.width) +
-            " bits: ";
-    html += summary.stages[s].budget_fullest < class_ends[0]
-                ? "no register uses more than " + percent(summary.stages[s].budget_fullest) + ".</p>"
-                : "the larger of upper ÷ limit and lower ÷ limit; where registers share a cell, the fullest counts.</p>" + heat_map(claims, s, summary.stages[s]);
+    html += "<p class=\"quiet\">" + escaped(summary.stages[s].stage.name) + ", " +
+            std::to_string(summary.stages[s].stage.width) + " bits: ";
+    html +=
+        summary.stages[s].budget_fullest < class_ends[0]
+            ? "the fullest register uses " + percent(summary.stages[s].budget_fullest) + ".</p>"
+            : "the larger of upper ÷ limit and lower ÷ limit; where registers share a cell, the fullest counts.</p>" +
+                  heat_map(claims, s, summary.stages[s]);
   }
   return html;
 }
@@ -180,35 +209,47 @@ std::string html_report(const ReportSubject& subject) {
       registers += static_cast<std::int64_t>(ranges.lower.size());
     }
   }
-  const char* sentence = verdict == Verdict::safe         ? "No register of these dot products can overflow, under the assumptions below."
-                         : verdict == Verdict::unsafe     ? "Some register overflows on inputs that are allowed."
-                         : verdict == Verdict::incomplete ? "Something was not checked, or the voters disagree: no verdict on the model."
-                                                          : "The certificate does not hold for these files: no verdict on the model.";
-  std::string html = "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>axecert: " +
-                     to_text(verdict) + "</title><style>" + style + "</style></head><body>\n<h1>Overflow certificate</h1>\n<div class=\"card\"><div class=\"banner\">" +
-                     verdict_span(verdict) + "<span>" + sentence + "</span></div><p class=\"quiet\">" + in_words(registers) + " registers in " +
-                     in_words(static_cast<std::int64_t>(subject.certificate.layers.size())) + (subject.certificate.layers.size() == 1 ? " layer" : " layers") + "; certificate <code>" +
-                     escaped(subject.certificate_path) + "</code>, weights <code>" + escaped(subject.weights_path) + "</code>" +
-                     (subject.certificate.tool.empty() ? "" : "; made by " + escaped(subject.certificate.tool)) + "</p></div>\n";
-  html += "<h2>Voters</h2><div class=\"scroll\"><table><tr><th>voter</th><th>verdict</th><th class=\"n\">coverage</th><th class=\"n\">time</th><th>what was done</th></tr>";
+  const char* sentence =
+      verdict == Verdict::safe         ? "No register of these dot products can overflow, under the assumptions below."
+      : verdict == Verdict::unsafe     ? "Some register overflows on inputs that are allowed."
+      : verdict == Verdict::incomplete ? "Something was not checked, or the voters disagree: no verdict on the model."
+                                       : "The certificate does not hold for these files: no verdict on the model.";
+  std::string html =
+      "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
+      "content=\"width=device-width,initial-scale=1\"><title>axecert: " +
+      to_text(verdict) + "</title><style>" + style +
+      "</style></head><body>\n<h1>Overflow certificate</h1>\n<div class=\"card\"><div class=\"banner\">" +
+      verdict_span(verdict) + "<span>" + sentence + "</span></div><p class=\"quiet\">" + in_words(registers) +
+      " registers in " + in_words(static_cast<std::int64_t>(subject.certificate.layers.size())) +
+      (subject.certificate.layers.size() == 1 ? " layer" : " layers") + "; certificate <code>" +
+      escaped(subject.certificate_path) + "</code>, weights <code>" + escaped(subject.weights_path) + "</code>" +
+      (subject.certificate.tool.empty() ? "" : "; made by " + escaped(subject.certificate.tool)) + "</p></div>\n";
+  html +=
+      "<h2>Voters</h2><div class=\"scroll\"><table><tr><th>voter</th><th>verdict</th><th class=\"n\">coverage</th><th "
+      "class=\"n\">time</th><th>what was done</th></tr>";
   for (const Vote& vote : subject.votes) {
-    html += "<tr><td>" + escaped(vote.voter + (vote.version.empty() ? "" : " " + vote.version)) + "</td><td>" + verdict_span(vote.verdict) + "</td><td class=\"n\">" +
-            in_words(vote.nodes_checked) + " of " + in_words(vote.nodes_total) + "</td><td class=\"n\">" + seconds_in_words(vote.seconds) + "</td><td>" + escaped(vote.detail);
+    html += "<tr><td>" + escaped(vote.voter + (vote.version.empty() ? "" : " " + vote.version)) + "</td><td>" +
+            verdict_span(vote.verdict) + "</td><td class=\"n\">" + in_words(vote.nodes_checked) + " of " +
+            in_words(vote.nodes_total) + "</td><td class=\"n\">" + seconds_in_words(vote.seconds) + "</td><td>" +
+            escaped(vote.detail);
     for (std::size_t i = 0; i < vote.findings.size() && i < most_findings; ++i) {
       const Finding& f = vote.findings[i];
-      const std::string where = f.layer.empty() || f.node.row < 0 ? f.layer
-                                                                   : f.layer + ", row " + in_words(f.node.row) + ", stage " + std::to_string(f.node.stage) + ", register " +
-                                                                         in_words(f.node.node);
+      const std::string where = f.layer.empty() || f.node.row < 0
+                                    ? f.layer
+                                    : f.layer + ", row " + in_words(f.node.row) + ", stage " +
+                                          std::to_string(f.node.stage) + ", register " + in_words(f.node.node);
       html += "<br><span class=\"quiet\">" + escaped(where + (where.empty() ? "" : ": ") + f.message) + "</span>";
     }
     if (vote.findings_total > static_cast<std::int64_t>(most_findings)) {
-      html += "<br><span class=\"quiet\">… " + in_words(vote.findings_total - static_cast<std::int64_t>(most_findings)) + " more</span>";
+      html += "<br><span class=\"quiet\">… " +
+              in_words(vote.findings_total - static_cast<std::int64_t>(most_findings)) + " more</span>";
     }
     html += "</td></tr>";
   }
   html += "</table></div>\n<h2>Taken on trust</h2><div class=\"scroll\"><table>";
   for (const Assumption assumption : assumptions(subject.certificate)) {
-    html += "<tr><td><code>" + escaped(name_of(assumption)) + "</code></td><td>" + escaped(sentence_of(assumption)) + "</td></tr>";
+    html += "<tr><td><code>" + escaped(name_of(assumption)) + "</code></td><td>" + escaped(sentence_of(assumption)) +
+            "</td></tr>";
   }
   html += "</table></div>\n";
   for (const LayerClaims& claims : subject.certificate.layers) {

@@ -11,18 +11,33 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json range_json(IntegerRange range) { return Json::array({range.lower, range.upper}); }
+Json range_json(IntegerRange range) {
+  return Json::array({range.lower, range.upper});
+}
 
 // JSON has no infinity: a share of a budget that is 0 is null.
-Json number_json(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+Json number_json(double value) {
+  return std::isfinite(value) ? Json(value) : Json(nullptr);
+}
 
 Json vote_object(const Vote& vote) {
   Json findings = Json::array();
   for (const Finding& f : vote.findings) {
-    findings.push_back({{"layer", f.layer}, {"row", f.node.row}, {"stage", f.node.stage}, {"node", f.node.node}, {"message", f.message}});
+    findings.push_back({{"layer", f.layer},
+                        {"row", f.node.row},
+                        {"stage", f.node.stage},
+                        {"node", f.node.node},
+                        {"message", f.message}});
   }
-  return {{"voter", vote.voter},     {"version", vote.version}, {"verdict", to_text(vote.verdict)}, {"nodes_total", vote.nodes_total}, {"nodes_checked", vote.nodes_checked},
-          {"seconds", vote.seconds}, {"detail", vote.detail},   {"findings_total", vote.findings_total}, {"findings", findings}};
+  return {{"voter", vote.voter},
+          {"version", vote.version},
+          {"verdict", to_text(vote.verdict)},
+          {"nodes_total", vote.nodes_total},
+          {"nodes_checked", vote.nodes_checked},
+          {"seconds", vote.seconds},
+          {"detail", vote.detail},
+          {"findings_total", vote.findings_total},
+          {"findings", findings}};
 }
 
 Json layer_object(const LayerClaims& claims) {
@@ -88,13 +103,21 @@ Json assumption_array(const Certificate& certificate) {
 }
 
 // Paths and names of damaged files need not be UTF-8: what is not is replaced.
-std::string text_of(const Json& value, int indent = -1) { return value.dump(indent, ' ', false, Json::error_handler_t::replace); }
+std::string text_of(const Json& value, int indent = -1) {
+  return value.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
 
 }  // namespace
 
-std::string vote_json(const Vote& vote) { return text_of(vote_object(vote)); }
-std::string layer_json(const LayerClaims& claims) { return text_of(layer_object(claims)); }
-std::string assumptions_json(const Certificate& certificate) { return text_of(assumption_array(certificate)); }
+std::string vote_json(const Vote& vote) {
+  return text_of(vote_object(vote));
+}
+std::string layer_json(const LayerClaims& claims) {
+  return text_of(layer_object(claims));
+}
+std::string assumptions_json(const Certificate& certificate) {
+  return text_of(assumption_array(certificate));
+}
 
 std::string json_report(const ReportSubject& subject) {
   Json votes = Json::array(), layers = Json::array();

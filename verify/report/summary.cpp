@@ -12,8 +12,10 @@ double budget_used(IntegerRange range, IntegerRange limits) {
     const double v = static_cast<double>(value), l = static_cast<double>(limit);
     return v * (l < 0 ? -1 : 1) <= 0 ? 0.0 : limit == 0 ? std::numeric_limits<double>::infinity() : v / l;
   };
-  const double upper = range.upper > 0 && limits.upper == 0 ? std::numeric_limits<double>::infinity() : share(range.upper, limits.upper);
-  const double lower = range.lower < 0 && limits.lower == 0 ? std::numeric_limits<double>::infinity() : share(range.lower, limits.lower);
+  const double upper =
+      range.upper > 0 && limits.upper == 0 ? std::numeric_limits<double>::infinity() : share(range.upper, limits.upper);
+  const double lower =
+      range.lower < 0 && limits.lower == 0 ? std::numeric_limits<double>::infinity() : share(range.lower, limits.lower);
   return std::max(upper, lower);
 }
 
@@ -40,7 +42,7 @@ StageSummary summarize_stage(const LayerClaims& claims, const Topology& topology
   }
   if (!used.empty()) {
     summary.budget_fullest = *std::max_element(used.begin(), used.end());
-    summary.smallest_margin_bits = -std::log2(std::max(summary.budget_fullest, 1e-300));
+    summary.smallest_margin_bits = 0.0 - std::log2(std::max(summary.budget_fullest, 1e-300));  // 0, not −0, when full
     const auto middle = used.begin() + static_cast<std::ptrdiff_t>(used.size() / 2);
     std::nth_element(used.begin(), middle, used.end());
     summary.budget_used = *middle;
@@ -63,8 +65,8 @@ LayerSummary summarize(const LayerClaims& claims) {
   summary.weight_bits = minimum_width(claims.weight_range, Limits::full);
   for (std::size_t s = 0; s < topology.stages(); ++s) {
     StageSummary stage = summarize_stage(claims, topology, s);
-    stage.data_type = data_type_bound(stage.products, std::clamp(summary.weight_bits, 1, 32), std::clamp(summary.activation_bits, 1, 32),
-                                      summary.activations_signed);
+    stage.data_type = data_type_bound(stage.products, std::clamp(summary.weight_bits, 1, 32),
+                                      std::clamp(summary.activation_bits, 1, 32), summary.activations_signed);
     summary.nodes += stage.nodes;
     summary.stages.push_back(stage);
   }
@@ -79,7 +81,8 @@ LayerSummary summarize(const LayerClaims& claims) {
     summary.unsafe_rows += unsafe ? 1 : 0;
   }
   const IntegerLayer& layer = claims.layer;
-  summary.box = {*std::min_element(layer.box_lower.begin(), layer.box_lower.end()), *std::max_element(layer.box_upper.begin(), layer.box_upper.end())};
+  summary.box = {*std::min_element(layer.box_lower.begin(), layer.box_lower.end()),
+                 *std::max_element(layer.box_upper.begin(), layer.box_upper.end())};
   const NodeId worst = claims.worst;
   const auto i = static_cast<std::size_t>(worst.row * topology.nodes(worst.stage) + worst.node);
   summary.worst_range = {claims.ranges[worst.stage].lower[i], claims.ranges[worst.stage].upper[i]};
@@ -91,7 +94,8 @@ BudgetMap budget_map(const LayerClaims& claims, std::size_t stage, std::int64_t 
   const Topology topology(claims.datapath, claims.layer.cols);
   const IntegerRange limits = register_limits(topology.stage(stage));
   const std::int64_t rows = claims.layer.rows, registers = topology.nodes(stage);
-  const std::int64_t rows_per_cell = (rows + most_rows - 1) / most_rows, columns_per_cell = (registers + most_columns - 1) / most_columns;
+  const std::int64_t rows_per_cell = (rows + most_rows - 1) / most_rows,
+                     columns_per_cell = (registers + most_columns - 1) / most_columns;
   BudgetMap map;
   map.rows = (rows + rows_per_cell - 1) / rows_per_cell;
   map.columns = (registers + columns_per_cell - 1) / columns_per_cell;

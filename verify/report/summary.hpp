@@ -13,27 +13,27 @@ namespace axe {
 struct StageSummary {
   Stage stage;
   IntegerRange limits;
-  std::int64_t registers = 0;         ///< per dot product
-  std::int64_t nodes = 0;             ///< in the layer: rows × registers
+  std::int64_t registers = 0;  ///< per dot product
+  std::int64_t nodes = 0;      ///< in the layer: rows × registers
   std::int64_t unsafe_nodes = 0;
-  double budget_used = 0;             ///< median over the nodes of max(upper / limit, lower / limit); above 1: overflow
-  double budget_fullest = 0;          ///< the largest of them
-  std::int64_t smallest_margin = 0;   ///< steps; negative: overflow
-  double smallest_margin_bits = 0;    ///< log2(limit / reach) of the node with the least of it; negative: overflow
-  int smallest_safe_width = 0;        ///< bits that hold every node of this stage; 65: more than 64
-  std::int64_t products = 0;          ///< most products below one register
-  DataTypeBound data_type{};          ///< width that data types alone ask for, for as many products
+  double budget_used = 0;            ///< median over the nodes of max(upper / limit, lower / limit); above 1: overflow
+  double budget_fullest = 0;         ///< the largest of them
+  std::int64_t smallest_margin = 0;  ///< steps; negative: overflow
+  double smallest_margin_bits = 0;   ///< log2(limit / reach) of the node with the least of it; negative: overflow
+  int smallest_safe_width = 0;       ///< bits that hold every node of this stage; 65: more than 64
+  std::int64_t products = 0;         ///< most products below one register
+  DataTypeBound data_type{};         ///< width that data types alone ask for, for as many products
 };
 
 struct LayerSummary {
   std::vector<StageSummary> stages;
   std::int64_t nodes = 0;
   std::int64_t unsafe_rows = 0;
-  int weight_bits = 0;                ///< smallest two's complement type that holds the weights
-  int activation_bits = 0;            ///< smallest type that holds the operand range of the datapath
+  int weight_bits = 0;      ///< smallest two's complement type that holds the weights
+  int activation_bits = 0;  ///< smallest type that holds the operand range of the datapath
   bool activations_signed = false;
-  IntegerRange box;                   ///< hull of the channels' boxes
-  IntegerRange worst_range;           ///< claimed range of the worst node
+  IntegerRange box;          ///< hull of the channels' boxes
+  IntegerRange worst_range;  ///< claimed range of the worst node
   std::int64_t worst_margin = 0;
 };
 

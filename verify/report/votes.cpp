@@ -12,15 +12,21 @@ namespace {
 
 Verdict verdict_of(axc_verdict verdict) {
   switch (verdict) {
-    case AXC_SAFE: return Verdict::safe;
-    case AXC_UNSAFE: return Verdict::unsafe;
-    case AXC_INCOMPLETE: return Verdict::incomplete;
-    case AXC_REFUSED: return Verdict::refused;
+    case AXC_SAFE:
+      return Verdict::safe;
+    case AXC_UNSAFE:
+      return Verdict::unsafe;
+    case AXC_INCOMPLETE:
+      return Verdict::incomplete;
+    case AXC_REFUSED:
+      return Verdict::refused;
   }
   return Verdict::incomplete;
 }
 
-std::string range_text(axc_range range) { return in_words(IntegerRange{range.lower, range.upper}); }
+std::string range_text(axc_range range) {
+  return in_words(IntegerRange{range.lower, range.upper});
+}
 
 std::string message_of(const axc_report& report) {
   std::string text = axc_reason_sentence(report.reason);
@@ -30,8 +36,9 @@ std::string message_of(const axc_report& report) {
     text += ": claimed " + range_text(report.claimed) + ", recomputed " + range_text(report.recomputed);
   }
   if (report.verdict == AXC_REFUSED) {
-    text += std::string(" (") + axc_reason_name(report.reason) + ", " + (report.in_weights != 0 ? "weights file" : "certificate") + ", byte " +
-            std::to_string(report.position) + ")";
+    text += std::string(" (") + axc_reason_name(report.reason) + ", " +
+            (report.in_weights != 0 ? "weights file" : "certificate") + ", byte " + std::to_string(report.position) +
+            ")";
   }
   return text;
 }
@@ -60,7 +67,8 @@ std::vector<std::uint8_t> weights_for_checker(TensorFile file) {
       tensor = Tensor::of(tensor.shape, tensor.as_i8(place));
     } else if (ends_with(".bias")) {
       tensor = Tensor::of(tensor.shape, tensor.as_integers(place));
-    } else if (ends_with(".input_lower") || ends_with(".input_upper") || ends_with(".input_shift") || ends_with(".input_zero_point")) {
+    } else if (ends_with(".input_lower") || ends_with(".input_upper") || ends_with(".input_shift") ||
+               ends_with(".input_zero_point")) {
       const std::vector<std::int64_t> wide = tensor.as_integers(place);
       std::vector<std::int32_t> narrowed;
       for (const std::int64_t value : wide) {
@@ -75,13 +83,15 @@ std::vector<std::uint8_t> weights_for_checker(TensorFile file) {
   return safetensors_bytes(file.tensors, file.metadata);
 }
 
-Vote checker_vote(const std::vector<std::uint8_t>& certificate, const std::vector<std::uint8_t>& weights, const std::string& detail) {
+Vote checker_vote(const std::vector<std::uint8_t>& certificate, const std::vector<std::uint8_t>& weights,
+                  const std::string& detail) {
   Vote vote;
   vote.voter = "checker";
   vote.detail = detail;
   axc_report report{};
   const auto start = std::chrono::steady_clock::now();
-  const axc_verdict verdict = axc_check(certificate.data(), certificate.size(), weights.data(), weights.size(), &report);
+  const axc_verdict verdict =
+      axc_check(certificate.data(), certificate.size(), weights.data(), weights.size(), &report);
   vote.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   vote.verdict = verdict_of(verdict);
   vote.nodes_total = report.nodes_total;

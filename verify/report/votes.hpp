@@ -22,6 +22,7 @@ std::vector<std::uint8_t> whole_file(const std::filesystem::path& path);
 std::vector<std::uint8_t> weights_for_checker(TensorFile file);
 
 /// The same on bytes. `detail` is the vote's.
-Vote checker_vote(const std::vector<std::uint8_t>& certificate, const std::vector<std::uint8_t>& weights, const std::string& detail);
+Vote checker_vote(const std::vector<std::uint8_t>& certificate, const std::vector<std::uint8_t>& weights,
+                  const std::string& detail);
 
 }  // namespace axe

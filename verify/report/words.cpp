@@ -16,7 +16,9 @@ std::string in_words(std::int64_t value) {
   return digits;
 }
 
-std::string in_words(IntegerRange range) { return "[" + in_words(range.lower) + ", " + in_words(range.upper) + "]"; }
+std::string in_words(IntegerRange range) {
+  return "[" + in_words(range.lower) + ", " + in_words(range.upper) + "]";
+}
 
 std::string seconds_in_words(double seconds) {
   char text[32];
@@ -54,9 +56,11 @@ std::string runs_in_words(std::span<const std::int32_t> values, std::size_t most
   const std::vector<Run> all = runs(values);
   std::string text;
   for (std::size_t i = 0; i < all.size() && i < most; ++i) {
-    text += (text.empty() ? "" : ", ") + in_words(all[i].value) + (all[i].count == 1 ? "" : " × " + in_words(all[i].count));
+    text +=
+        (text.empty() ? "" : ", ") + in_words(all[i].value) + (all[i].count == 1 ? "" : " × " + in_words(all[i].count));
   }
-  return all.size() > most ? text + ", … " + in_words(static_cast<std::int64_t>(all.size() - most)) + " more runs" : text;
+  return all.size() > most ? text + ", … " + in_words(static_cast<std::int64_t>(all.size() - most)) + " more runs"
+                           : text;
 }
 
 }  // namespace axe

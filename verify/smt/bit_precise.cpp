@@ -26,8 +26,12 @@ unsigned bits_for(int128 magnitude) {
 }
 
 /// Signed comparisons under names that say so: z3's operators on bit vectors are signed too, but do not look it.
-z3::expr signed_greater(const z3::expr& a, const z3::expr& b) { return z3::sgt(a, b); }
-z3::expr signed_less(const z3::expr& a, const z3::expr& b) { return z3::slt(a, b); }
+z3::expr signed_greater(const z3::expr& a, const z3::expr& b) {
+  return z3::sgt(a, b);
+}
+z3::expr signed_less(const z3::expr& a, const z3::expr& b) {
+  return z3::slt(a, b);
+}
 
 /// A register after some additions.
 struct Register {
@@ -39,7 +43,10 @@ struct Register {
 class BitStage {
  public:
   BitStage(Solver& solver, const Stage& stage, unsigned working_bits)
-      : stage_(stage), bits_(working_bits), limits_(register_limits(stage)), lower_(solver.bits(limits_.lower, bits_)),
+      : stage_(stage),
+        bits_(working_bits),
+        limits_(register_limits(stage)),
+        lower_(solver.bits(limits_.lower, bits_)),
         upper_(solver.bits(limits_.upper, bits_)) {
     if (static_cast<unsigned>(stage.width) >= working_bits) {
       throw std::logic_error("bit vectors too narrow for the stage");
@@ -78,7 +85,8 @@ enum class Answer { unknown, proved, refuted };
 
 class BitPrecise {
  public:
-  BitPrecise(const Nodes& nodes, const SmtOptions& options) : nodes_(nodes), options_(options), solver_(options.rlimit, Solver::Theory::bit_vectors) {}
+  BitPrecise(const Nodes& nodes, const SmtOptions& options)
+      : nodes_(nodes), options_(options), solver_(options.rlimit, Solver::Theory::bit_vectors) {}
 
   void work(Slice slice, Reporter& reporter) {
     std::int64_t checked = 0;
@@ -115,7 +123,8 @@ class BitPrecise {
     const int128 constant = of.constant(id.row);
     most += constant < 0 ? -constant : constant;
     for (const std::int64_t k : of.products(id.stage, id.node)) {
-      const std::int64_t x = std::max(std::abs(std::int64_t{of.layer().lower(k)}), std::abs(std::int64_t{of.layer().upper(k)}));
+      const std::int64_t x =
+          std::max(std::abs(std::int64_t{of.layer().lower(k)}), std::abs(std::int64_t{of.layer().upper(k)}));
       most += std::abs(std::int64_t{weights[k]}) * x;
     }
     for (std::size_t s = 0; s <= id.stage; ++s) {
@@ -124,7 +133,8 @@ class BitPrecise {
     return bits_for(most) + 2;
   }
 
-  std::vector<Value> values(const LayerNodes& of, NodeId id, unsigned bits, const std::unordered_map<std::int64_t, z3::expr>& x) {
+  std::vector<Value> values(const LayerNodes& of, NodeId id, unsigned bits,
+                            const std::unordered_map<std::int64_t, z3::expr>& x) {
     std::vector<Value> result;
     const std::int8_t* weights = of.layer().row(id.row);
     const z3::expr never = solver_.context().bool_val(false);
@@ -172,7 +182,8 @@ class BitPrecise {
 
     std::string key = std::to_string(id.stage) + (safe ? "s" : "u") + std::to_string(claimed.lower) + "," +
                       std::to_string(claimed.upper) + "," + to_string(of.constant(id.row)) + "," +
-                      std::to_string(nodes_.layer_of(job)) + ":" + std::to_string(of.products(id.stage, id.node).size());
+                      std::to_string(nodes_.layer_of(job)) + ":" +
+                      std::to_string(of.products(id.stage, id.node).size());
     if (id.stage == 0) {  // equal weights and boxes in the same order are the same question
       for (const std::int64_t k : of.products(0, id.node)) {
         key += ";" + std::to_string(of.layer().row(id.row)[k]) + "," + std::to_string(of.layer().lower(k)) + "," +
@@ -184,7 +195,8 @@ class BitPrecise {
     }
 
     const IntegerRange limits = of.limits(id.stage);
-    const unsigned bits = std::max(working_bits(of, id), bits_for(std::max<int128>(claimed.upper, -int128{claimed.lower})) + 2);
+    const unsigned bits =
+        std::max(working_bits(of, id), bits_for(std::max<int128>(claimed.upper, -int128{claimed.lower})) + 2);
     if (bits > 120) {
       return false;
     }
@@ -255,7 +267,8 @@ class BitPrecise {
 /// One stage's proofs.
 class StageCheck {
  public:
-  StageCheck(const Stage& stage, const SmtOptions& options) : stage_(stage), solver_(options.rlimit, Solver::Theory::bit_vectors) {}
+  StageCheck(const Stage& stage, const SmtOptions& options)
+      : stage_(stage), solver_(options.rlimit, Solver::Theory::bit_vectors) {}
 
   /// Each throws std::runtime_error with what was not proved. `compare` returns the number of additions compared.
   void prove() {
@@ -277,9 +290,17 @@ class StageCheck {
     std::int64_t compared = 0;
     for (std::int64_t content : contents) {
       content = std::clamp(content, limits.lower, limits.upper);
-      std::vector<std::int64_t> values{0, 1, -1, limits.upper, limits.lower, INT64_MAX, INT64_MIN,
-                                       static_cast<std::int64_t>(random()), static_cast<std::int64_t>(random()) >> 40};
-      for (const int128 edge : {int128{limits.upper} - content, int128{limits.lower} - content}) {  // lands on a limit, or just beyond
+      std::vector<std::int64_t> values{0,
+                                       1,
+                                       -1,
+                                       limits.upper,
+                                       limits.lower,
+                                       INT64_MAX,
+                                       INT64_MIN,
+                                       static_cast<std::int64_t>(random()),
+                                       static_cast<std::int64_t>(random()) >> 40};
+      for (const int128 edge :
+           {int128{limits.upper} - content, int128{limits.lower} - content}) {  // lands on a limit, or just beyond
         for (const int128 value : {edge - 1, edge, edge + 1}) {
           if (value >= INT64_MIN && value <= INT64_MAX) {
             values.push_back(static_cast<std::int64_t>(value));
@@ -289,8 +310,8 @@ class StageCheck {
       for (const std::int64_t value : values) {
         bool overflowed = false;
         const std::int64_t held = step(stage_, content, value, overflowed);
-        const Register result = stage.step({solver_.bits(content, bits), solver_.context().bool_val(false)},
-                                           solver_.bits(value, bits));
+        const Register result =
+            stage.step({solver_.bits(content, bits), solver_.context().bool_val(false)}, solver_.bits(value, bits));
         const int128 bit_held = Solver::value_of(result.content.simplify());
         const bool bit_overflowed = result.overflowed.simplify().is_true();
         if (bit_held != held || bit_overflowed != overflowed) {
@@ -322,7 +343,9 @@ class StageCheck {
     const z3::expr s = vector("s"), v = vector("v"), a = vector("a"), b = vector("b"), L = vector("L"), U = vector("U");
     const z3::expr zero = solver_.bits(0, bits);
     const z3::expr small_upper = solver_.bits(int128{1} << stage_.width, bits);
-    const auto ordered = [&](const z3::expr& l, const z3::expr& m, const z3::expr& h) { return z3::sle(l, m) && z3::sle(m, h); };
+    const auto ordered = [&](const z3::expr& l, const z3::expr& m, const z3::expr& h) {
+      return z3::sle(l, m) && z3::sle(m, h);
+    };
     const auto inside = [&](const z3::expr& e) { return !stage.outside(e); };
     const z3::expr next_lower = L + z3::ite(signed_less(a, zero), a, zero);
     const z3::expr next_upper = U + z3::ite(signed_greater(b, zero), b, zero);
@@ -338,7 +361,8 @@ class StageCheck {
       const z3::expr exact = vector("e");
       const z3::expr in_width = ordered(-small_upper, v, small_upper) && ordered(-small_upper, exact, small_upper) &&
                                 ordered(-small_upper, s, small_upper);
-      expect(in_width && low(s) == low(exact) && !(low(next.content) == low(exact + v)), "wrapping keeps the sum modulo 2^P");
+      expect(in_width && low(s) == low(exact) && !(low(next.content) == low(exact + v)),
+             "wrapping keeps the sum modulo 2^P");
       expect(in_width && low(s) == low(exact) && inside(exact + v) && !(next.content == exact + v),
              "a final value that fits is the content");
     }
@@ -383,8 +407,8 @@ class StageCheck {
     }
     const z3::expr fits = !stage.outside(lower) && !stage.outside(upper);
     const z3::expr wrong = partial ? content.overflowed || content.content != exact : content.content != exact;
-    const std::string what = std::to_string(values) + (products ? " products at " : " values at ") +
-                             std::to_string(small.width) + " bits";
+    const std::string what =
+        std::to_string(values) + (products ? " products at " : " values at ") + std::to_string(small.width) + " bits";
     expect(holds && fits && wrong, what);
     if (solver_.check(holds && !fits && wrong) != z3::sat) {
       throw std::runtime_error(what + ": nothing goes wrong even outside the limits, so nothing was proved");

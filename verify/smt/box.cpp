@@ -29,9 +29,9 @@ namespace {
 /// One variable y of a node's sum and what it stands for.
 struct Group {
   std::int64_t weight = 0;
-  std::int64_t value = -1;    ///< the value (of the level below) that it belongs to, or −1: not tied to an i_v
-  bool counted = false;       ///< has a count m of members that are in
-  std::int64_t lower = 0;     ///< Σ l, or l of one member when counted
+  std::int64_t value = -1;  ///< the value (of the level below) that it belongs to, or −1: not tied to an i_v
+  bool counted = false;     ///< has a count m of members that are in
+  std::int64_t lower = 0;   ///< Σ l, or l of one member when counted
   std::int64_t upper = 0;
   std::vector<std::int64_t> members;  ///< products
 };
@@ -71,8 +71,7 @@ class Box {
     const bool partial = of.claim(id.stage) == Claim::every_partial_sum;
     Model result;
     result.initial = of.initial(id);
-    const bool each_value = id.stage > 0 && partial &&
-                            !(of.box_holds_zero() && of.initial_below(id) == of.initial(id));
+    const bool each_value = id.stage > 0 && partial && !(of.box_holds_zero() && of.initial_below(id) == of.initial(id));
     using Name = std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t>;  // value, weight, l, h
     std::map<Name, std::size_t> known;
     const auto put = [&](std::int64_t value, std::int64_t k) {
@@ -86,7 +85,8 @@ class Box {
       const Name name = counted ? Name{value, w, l, h} : Name{value, w, 0, 0};
       const auto [found, fresh] = known.try_emplace(name, result.groups.size());
       if (fresh) {
-        result.groups.push_back({.weight = w, .value = value, .counted = counted, .lower = 0, .upper = 0, .members = {}});
+        result.groups.push_back(
+            {.weight = w, .value = value, .counted = counted, .lower = 0, .upper = 0, .members = {}});
       }
       Group& group = result.groups[found->second];
       group.lower = counted ? l : group.lower + l;
@@ -117,12 +117,8 @@ class Box {
 
   static std::string text_key(const Model& model, IntegerRange claimed) {
     std::string key;
-    const auto put = [&](std::int64_t value) {
-      key.append(reinterpret_cast<const char*>(&value), sizeof value);
-    };
-    const auto put_wide = [&](int128 value) {
-      key.append(reinterpret_cast<const char*>(&value), sizeof value);
-    };
+    const auto put = [&](std::int64_t value) { key.append(reinterpret_cast<const char*>(&value), sizeof value); };
+    const auto put_wide = [&](int128 value) { key.append(reinterpret_cast<const char*>(&value), sizeof value); };
     put_wide(model.initial);
     put_wide(model.switched_initial);
     put(claimed.lower);
@@ -269,7 +265,8 @@ class Box {
 
   /// Turns a model into inputs and runs the machine on them. Returns whether it left this register's limits (or those of a
   /// register below, whose content then no longer is the integer that the claim speaks of).
-  bool replay(const LayerNodes& of, NodeId id, const Model& node, const z3::model& found, bool above, std::string& message) {
+  bool replay(const LayerNodes& of, NodeId id, const Model& node, const z3::model& found, bool above,
+              std::string& message) {
     const IntegerLayer& layer = of.layer();
     std::vector<std::int32_t> inputs(static_cast<std::size_t>(layer.cols));
     for (std::int64_t k = 0; k < layer.cols; ++k) {
@@ -310,7 +307,9 @@ class Box {
     if (of.claim(id.stage) == Claim::final_value) {
       overflowed = reached.exact > limits.upper || reached.exact < limits.lower;
     }
-    const int128 peak = of.claim(id.stage) == Claim::final_value ? reached.exact : above ? reached.highest : reached.lowest;
+    const int128 peak = of.claim(id.stage) == Claim::final_value ? reached.exact
+                        : above                                  ? reached.highest
+                                                                 : reached.lowest;
     message = "sum " + to_string(peak) + " is reached, the register holds " + to_text({limits.lower, limits.upper});
     if (!overflowed && below_overflows(of, id, trace)) {
       message = "its sum exceeds " + to_text({limits.lower, limits.upper}) + "; a register below it overflows first";

@@ -170,7 +170,8 @@ class Ground {
     const IntegerRange limits = of.limits(id.stage);
     const z3::expr claimed_lower = solver_.number(claimed.lower);
     const z3::expr claimed_upper = solver_.number(claimed.upper);
-    const z3::expr inside = solver_.number(limits.lower) <= claimed_lower && claimed_upper <= solver_.number(limits.upper);
+    const z3::expr inside =
+        solver_.number(limits.lower) <= claimed_lower && claimed_upper <= solver_.number(limits.upper);
     return claimed_lower == solver_.sum(lower) && claimed_upper == solver_.sum(upper) && (fits(job) ? inside : !inside);
   }
 
@@ -209,8 +210,9 @@ class Ground {
     const NodeId id = nodes_.place(job);
     const IntegerRange claimed = of.claimed(id);
     if (answer == Answer::refuted) {
-      reporter.finding(job, FindingKind::false_claim,
-                       "claimed range " + to_text({claimed.lower, claimed.upper}) + ", recomputed " + to_text(summed(of, id)));
+      reporter.finding(
+          job, FindingKind::false_claim,
+          "claimed range " + to_text({claimed.lower, claimed.upper}) + ", recomputed " + to_text(summed(of, id)));
     } else if (answer == Answer::proved && !fits(job)) {
       const IntegerRange limits = of.limits(id.stage);
       reporter.finding(job, FindingKind::overflow,

@@ -19,8 +19,12 @@ void prove(Solver& solver, const std::string& name, const z3::expr& lemma) {
   }
 }
 
-z3::expr least(const z3::expr& a, const z3::expr& b) { return z3::ite(a <= b, a, b); }
-z3::expr greatest(const z3::expr& a, const z3::expr& b) { return z3::ite(a >= b, a, b); }
+z3::expr least(const z3::expr& a, const z3::expr& b) {
+  return z3::ite(a <= b, a, b);
+}
+z3::expr greatest(const z3::expr& a, const z3::expr& b) {
+  return z3::ite(a >= b, a, b);
+}
 
 }  // namespace
 
@@ -53,7 +57,8 @@ void prove_range_lemma(Solver& solver, const Nodes& nodes) {
   prove(solver, "product, w = 0",
         z3::implies(sums && wd == zero && we == zero, lowest <= wx && wx <= highest && lowest == wl && highest == wl));
 
-  const z3::expr s = integer("s"), v = integer("v"), a = integer("a"), b = integer("b"), L = integer("L"), U = integer("U");
+  const z3::expr s = integer("s"), v = integer("v"), a = integer("a"), b = integer("b"), L = integer("L"),
+                 U = integer("U");
   const z3::expr included = c.bool_const("included");
   const z3::expr before = L <= s && s <= U && a <= v && v <= b;
   prove(solver, "base", z3::implies(s == L && L == U, L <= s && s <= U));
@@ -101,8 +106,8 @@ void prove_range_lemma(Solver& solver, const Nodes& nodes) {
 void prove_grouping_lemma(Solver& solver) {
   z3::context& c = solver.context();
   const auto integer = [&](const char* name) { return c.int_const(name); };
-  const z3::expr A = integer("A"), B = integer("B"), l = integer("l"), h = integer("h"), x = integer("x"), y = integer("y"),
-                 z = integer("z"), w = integer("w");
+  const z3::expr A = integer("A"), B = integer("B"), l = integer("l"), h = integer("h"), x = integer("x"),
+                 y = integer("y"), z = integer("z"), w = integer("w");
   prove(solver, "grouping, into", z3::implies(A <= y && y <= B && l <= x && x <= h, A + l <= y + x && y + x <= B + h));
   prove(solver, "grouping, product", w * y + w * x == w * (y + x));
   const z3::expr split = greatest(A, least(B, z - h));

@@ -38,7 +38,8 @@ LayerNodes::LayerNodes(const LayerClaims& claims) : claims_(&claims), topology_(
     int128 sum = layer.bias.empty() ? 0 : layer.bias[static_cast<std::size_t>(r)];
     if (!layer.offset.empty()) {
       for (std::int64_t k = 0; k < layer.cols; ++k) {
-        sum += static_cast<int128>(layer.row(r)[k]) * layer.offset[layer.offset.size() == 1 ? 0 : static_cast<std::size_t>(k)];
+        sum += static_cast<int128>(layer.row(r)[k]) *
+               layer.offset[layer.offset.size() == 1 ? 0 : static_cast<std::size_t>(k)];
       }
     }
     constants_[static_cast<std::size_t>(r)] = sum;
@@ -99,6 +100,8 @@ NodeId Nodes::place(std::int64_t job) const {
   return layers_[layer].place(job - first_[layer]);
 }
 
-std::string to_text(WideRange range) { return "[" + to_string(range.lower) + ", " + to_string(range.upper) + "]"; }
+std::string to_text(WideRange range) {
+  return "[" + to_string(range.lower) + ", " + to_string(range.upper) + "]";
+}
 
 }  // namespace axe::smt

@@ -173,7 +173,8 @@ std::vector<StageProof> prove_datapath(const Datapath& datapath, const SmtOption
   for (const smt::JobFinding& found : outcome.findings) {
     StageProof& proof = proofs[static_cast<std::size_t>(found.job)];
     proof.proved = found.kind == smt::FindingKind::note;
-    proof.detail = proof.proved ? "a range that fits is never left, and the register holds the integer sum" : found.message;
+    proof.detail =
+        proof.proved ? "a range that fits is never left, and the register holds the integer sum" : found.message;
     proof.steps_compared = proof.proved ? std::strtoll(found.message.c_str(), nullptr, 10) : 0;
   }
   return proofs;

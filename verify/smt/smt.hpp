@@ -23,10 +23,10 @@ std::string to_text(SmtDepth);  // "ground" | "box" | "bit-precise"
 
 struct SmtOptions {
   SmtDepth depth = SmtDepth::box;
-  int workers = 1;                      ///< processes, 1 to 256
-  std::uint64_t rlimit = 10'000'000;    ///< Z3 resource units per query, 1 to 2^32 − 1; beyond it the answer is `unknown`
-  double stall_seconds = 30;            ///< a worker that reports nothing for so long is killed
-  std::int64_t bit_products = 6;        ///< bit_precise: nodes with more products are left unchecked
+  int workers = 1;                    ///< processes, 1 to 256
+  std::uint64_t rlimit = 10'000'000;  ///< Z3 resource units per query, 1 to 2^32 − 1; beyond it the answer is `unknown`
+  double stall_seconds = 30;          ///< a worker that reports nothing for so long is killed
+  std::int64_t bit_products = 6;      ///< bit_precise: nodes with more products are left unchecked
   Progress progress;
 
   /// For tests: the worker that reaches this node (counted by layer, row, stage, node) hangs or kills itself.

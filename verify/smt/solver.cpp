@@ -75,8 +75,8 @@ z3::expr Solver::bits(int128 value, unsigned width) {
   const int128 unsigned_value = value < 0 ? value + (static_cast<int128>(1) << width) : value;
   const z3::expr numeral = context_.bv_val(to_string(unsigned_value).c_str(), width);
   if (value_of(numeral) != value) {
-    throw std::logic_error("Z3 read " + to_string(value) + " as " + numeral.to_string() + " in " + std::to_string(width) +
-                           " bits");
+    throw std::logic_error("Z3 read " + to_string(value) + " as " + numeral.to_string() + " in " +
+                           std::to_string(width) + " bits");
   }
   return numeral;
 }

@@ -22,7 +22,8 @@ namespace axe::smt {
 namespace {
 
 std::int64_t now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
 // A message is: type (1 byte), payload size (4 bytes, native), payload.
@@ -56,7 +57,8 @@ struct Worker {
 class SharedCounter {
  public:
   SharedCounter() {
-    void* page = mmap(nullptr, sizeof(std::atomic<std::int64_t>), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void* page =
+        mmap(nullptr, sizeof(std::atomic<std::int64_t>), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (page == MAP_FAILED) {
       throw std::system_error(errno, std::generic_category(), "mmap");
     }
@@ -205,14 +207,17 @@ void Reporter::alive() {
   }
 }
 
-void Reporter::error(const std::string& message) { send('E', message); }
+void Reporter::error(const std::string& message) {
+  send('E', message);
+}
 
 Outcome run_workers(const Pool& pool, const std::function<SliceWork()>& prepare) {
   Outcome outcome;
   SharedCounter counter;
   std::vector<Worker> workers;
   const std::int64_t slices = (pool.jobs + pool.slice - 1) / pool.slice;
-  const auto wanted = static_cast<std::size_t>(std::clamp<std::int64_t>(std::min<std::int64_t>(pool.workers, slices), 1, 256));
+  const auto wanted =
+      static_cast<std::size_t>(std::clamp<std::int64_t>(std::min<std::int64_t>(pool.workers, slices), 1, 256));
   try {
     for (std::size_t i = 0; i < wanted; ++i) {
       workers.push_back(start(pool, counter, prepare));
