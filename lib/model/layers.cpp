@@ -23,9 +23,11 @@ constexpr const char* problem_keys[] = {"weight",         "inputs",           "H
                                         "input_scale",    "input_zero_point", "input_bits", "input_signed",
                                         "input_code_min", "input_code_max",   "bias",       "output_energy",
                                         "weight_scale",   "inputs_sample"};
-constexpr const char* stored_keys[] = {"weight",           "scale",       "bias",
-                                       "input_lower",      "input_upper", "input_shift",
-                                       "input_zero_point", "input_scale", "weight_zero_point"};
+constexpr const char* stored_keys[] = {"weight",      "scale",
+                                       "bias",        "float_bias",
+                                       "input_lower", "input_upper",
+                                       "input_shift", "input_zero_point",
+                                       "input_scale", "weight_zero_point"};
 
 std::string list(Keys keys) {
   std::string text;
@@ -409,6 +411,9 @@ std::vector<std::uint8_t> quantized_bytes(const std::vector<QuantizedLayer>& lay
     put(name + "scale", Tensor::of(per_scale, quantized.scales));
     if (!layer.bias.empty()) {
       put(name + "bias", Tensor::of({layer.rows}, layer.bias));
+    }
+    if (!quantized.float_bias.empty()) {
+      put(name + "float_bias", Tensor::of({layer.rows}, quantized.float_bias));
     }
     put(name + "input_lower", Tensor::of(length(layer.box_lower), layer.box_lower));
     put(name + "input_upper", Tensor::of(length(layer.box_upper), layer.box_upper));

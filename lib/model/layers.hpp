@@ -21,7 +21,8 @@ std::vector<LayerProblem> read_problems(const TensorFile& file);
 
 /// Writes weights.safetensors: per layer `NAME.weight` I8 [rows, K] (operand weights), `NAME.scale` F32 [rows] or [rows, groups],
 /// `NAME.bias` I64 [rows] when there is one, `NAME.input_lower`, `NAME.input_upper`, `NAME.input_shift` I32 [1] or [K],
-/// `NAME.input_zero_point` I32 [1], `NAME.input_scale` F64 [1], `NAME.weight_zero_point` I32 when asymmetric; the rest as
+/// `NAME.input_zero_point` I32 [1], `NAME.input_scale` F64 [1], `NAME.weight_zero_point` I32 when asymmetric,
+/// `NAME.float_bias` F32 [rows] instead of `bias` when scales are per tile; the rest as
 /// metadata. The written activation quantizer is
 ///     operand_k = clamp(round(x_k / input_scale) + input_zero_point − input_shift_k, input_lower_k, input_upper_k).
 void write_quantized(const std::filesystem::path& path, const std::vector<QuantizedLayer>& layers);

@@ -159,7 +159,9 @@ QuantizedLayer quantize(const LayerProblem& problem, const Datapath& datapath, c
   if (options.asymmetric_weights) {
     result.weight_zero_points.resize(result.scales.size());
   }
-  if (!problem.bias.empty() && setting.groups() == 1) {  // with scales per tile the sum, and its bias, are real
+  if (setting.groups() > 1) {  // with scales per tile the sum, and its bias, are real
+    result.float_bias = problem.bias;
+  } else if (!problem.bias.empty()) {
     result.layer.bias.resize(static_cast<std::size_t>(R));
   }
 

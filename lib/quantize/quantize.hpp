@@ -90,8 +90,10 @@ struct QuantizedLayer {
   std::vector<float> scales;        ///< [rows, groups]
   std::int64_t groups = 1;          ///< scales per row
   std::vector<std::int32_t> shift;  ///< c_k, [1] or [K]: operand = clamp(code − c_k, box_lower, box_upper)
-  std::vector<std::int32_t>
-      weight_zero_points;  ///< [rows, groups] when asymmetric (stored code = weight + zero point), else empty
+  /// [rows, groups] when asymmetric (stored code = weight + zero point), else empty.
+  std::vector<std::int32_t> weight_zero_points;
+  /// [rows] when scales are per tile, where no register has the unit of a bias: to be added to the output; else empty.
+  std::vector<float> float_bias;
   ActivationGrid input;
   int weight_bits = 4;
   double relative_error = -1;  ///< ‖XWᵀ − X̃Dᵀ‖_F / ‖XWᵀ‖_F, or −1 when the energy is unknown

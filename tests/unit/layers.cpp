@@ -261,6 +261,7 @@ TEST_CASE("what the quantizer gives is written and read back to the same integer
   q.scales = {0.5f, 0.25f, 1.0f, 2.0f};
   q.groups = 2;
   q.weight_zero_points = {8, 8, 8, 7};
+  q.float_bias = {0.5f, -2.0f};
   const std::filesystem::path path =
       std::filesystem::temp_directory_path() / ("axecert-layers-" + std::to_string(::getpid()));
   write_quantized(path, {q});
@@ -269,6 +270,7 @@ TEST_CASE("what the quantizer gives is written and read back to the same integer
   CHECK(file.at(q.layer.name + ".scale").shape == std::vector<std::int64_t>{2, 2});
   CHECK(file.at(q.layer.name + ".input_scale").as_f64("s") == std::vector<double>{0.1});
   CHECK(file.metadata.at(q.layer.name + ".weight_bits") == "4");
+  CHECK(file.at(q.layer.name + ".float_bias").as_f32("b") == q.float_bias);
 
   const std::vector<StoredLayer> back = read_integer_layers(file, Datapath{});
   REQUIRE(back.size() == 1);

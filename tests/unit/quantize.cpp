@@ -439,6 +439,7 @@ TEST_CASE("scales per tile: no integer bias in a unit that no register has") {
   CHECK(result.groups == 3);
   CHECK(result.scales.size() == 9);
   CHECK(result.layer.bias.empty());  // the sum over tiles is real, and so is what is added to it
+  CHECK(result.float_bias == problem.bias);
 }
 
 TEST_CASE("data types alone: fewer weight bits until nothing can overflow, and the result says how many") {
