@@ -21,7 +21,7 @@ struct Arguments {
   std::string datapath, folder, layer, scales;
   std::string corrector = "optq", constraint = "axe";
   int weight_bits = 4, threads = 0, refine = -1;
-  double dampening = 0;
+  double dampening = 0, ridge = -1;
   bool asymmetric = false, group_scales = false, no_search = false, no_order = false, published = false,
        compare = false;
   std::shared_ptr<Common> common = std::make_shared<Common>();
@@ -58,6 +58,9 @@ QuantizeOptions options_of(const Arguments& a) {
   }
   if (a.dampening > 0) {
     options.dampening = a.dampening;
+  }
+  if (a.ridge >= 0) {
+    options.ridge = a.ridge;
   }
   options.activation_order = !a.no_order;
   if (a.refine >= 0) {
@@ -306,6 +309,10 @@ Verb quantize_verb(CLI::App& app) {
       ->add_option("--dampening", a->dampening,
                    "dampening of OPTQ and Qronos, a fraction of H's mean diagonal; default 0.01")
       ->check(CLI::PositiveNumber);
+  command
+      ->add_option("--ridge", a->ridge,
+                   "weight of ‖W − D‖² beside the error, a fraction of H's mean diagonal; default 0.03")
+      ->check(CLI::NonNegativeNumber);
   command->add_flag("--no-order", a->no_order, "columns as they stand, not by activation");
   command->add_flag("--published", a->published, "AXE exactly as in the paper");
   command->add_flag("--compare", a->compare,

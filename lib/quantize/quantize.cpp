@@ -69,6 +69,8 @@ void validate(const LayerProblem& problem, const Datapath& datapath, const Quant
   require(options.dampening > 0 && std::isfinite(options.dampening) && options.target_dampening > 0 &&
               std::isfinite(options.target_dampening),
           problem, "dampening must be positive", "the usual value is 0.01");
+  require(options.ridge >= 0 && std::isfinite(options.ridge), problem, "the ridge must be finite and at least 0",
+          "the default is 0.03");
   require(options.box_headroom >= 0 && options.box_headroom <= 1000, problem, "the headroom of boxes must be 0 to 1000",
           "the usual value is 0.05");
   require(!std::isnan(problem.output_energy) && !std::isinf(problem.output_energy), problem,
@@ -86,6 +88,27 @@ void validate(const LayerProblem& problem, const Datapath& datapath, const Quant
             "scales per tile need a datapath whose tiles are summed in floating point", "use outer=float");
     require(options.scales.empty(), problem, "fixed scales are per row", "drop the group scales or the fixed scales");
   }
+}
+
+/// The problem whose error² is that of `problem` plus η‖W − D‖², η = ridge times the mean diagonal: H + ηI and G + ηI. Inputs
+/// that are always zero stay so.
+LayerProblem with_ridge(LayerProblem problem, double ridge) {
+  const std::int64_t K = problem.cols;
+  double trace = 0;
+  for (std::int64_t k = 0; k < K; ++k) {
+    trace += static_cast<double>(problem.gram[static_cast<std::size_t>(k * K + k)]);
+  }
+  const double eta = ridge * trace / static_cast<double>(K);
+  for (std::int64_t k = 0; k < K; ++k) {
+    const auto i = static_cast<std::size_t>(k * K + k);
+    if (problem.gram[i] > 0) {
+      problem.gram[i] = static_cast<float>(problem.gram[i] + eta);
+      if (!problem.cross.empty()) {
+        problem.cross[i] = static_cast<float>(problem.cross[i] + eta);
+      }
+    }
+  }
+  return problem;
 }
 
 /// The exact check before anything is returned: no register's claimed range leaves its limits.
@@ -113,6 +136,7 @@ QuantizeOptions QuantizeOptions::published() {
   options.target = Target::original;
   options.search_scales = false;
   options.refinement_passes = 0;
+  options.ridge = 0;
   return options;
 }
 
@@ -136,7 +160,8 @@ QuantizedLayer quantize(const LayerProblem& problem, const Datapath& datapath, c
     result.layer.offset.push_back(c - problem.input.zero_point);
   }
 
-  const LayerSetting setting(problem, datapath, options, box);
+  const LayerProblem regularized = with_ridge(problem, options.ridge);
+  const LayerSetting setting(regularized, datapath, options, box);
   result.groups = setting.groups();
   result.weight_bits = setting.weight_bits();
   result.weight_bits = setting.weight_bits();  // fewer than asked for when data types alone must fit

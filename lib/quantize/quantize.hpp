@@ -60,6 +60,9 @@ struct QuantizeOptions {
   bool soft_threshold = true;       ///< AXE's Π_λ; off: strict limits alone
   double dampening = 0.01;          ///< η of OPTQ's and Qronos' diffusion, as a fraction of H's mean diagonal, > 0
   double target_dampening = 0.001;  ///< η of the corrected target, likewise
+  /// η of error² + η‖W − D‖², a fraction of H's mean diagonal, ≥ 0: what every choice minimises, so that it holds on inputs
+  /// that calibration did not see (docs/results/held_out.md). The error that is reported has no such term.
+  double ridge = 0.03;
   bool activation_order = true;     ///< columns by descending diagonal of H
   bool search_scales = true;        ///< choose each row's scale under its budget by calibration error; off: max-based
   int refinement_passes = 8;   ///< coordinate-descent passes after the sweep, ≥ 0; stops early when nothing moves

@@ -244,6 +244,7 @@ double shrink_to(double u, double t) {
 
 QuantizeOptions plain(Corrector corrector, Constraint constraint, int bits) {
   QuantizeOptions options;
+  options.ridge = 0;  // the definitions below are of the calibration data alone
   options.corrector = corrector;
   options.constraint = constraint;
   options.weight_bits = bits;

@@ -320,11 +320,55 @@ TEST_CASE("a warning about dampening names what was raised") {
     problem.gram[k * K + k] = 1000;
   }
   problem.gram[1] = problem.gram[K] = 1005;
-  const QuantizedLayer result = run(problem, "axe:P=12");
+  QuantizeOptions options;
+  options.ridge = 0;
+  const QuantizedLayer result = run(problem, "axe:P=12", options);
   CHECK(result.statistics.dampening_raised == 1);
   REQUIRE(result.warnings.size() == 1);
   CHECK(says(result.warnings[0], "dampening of the corrected target raised from 0.001"));
   CHECK(result.statistics.dampening_used == 0.01);
+}
+
+TEST_CASE("the ridge is η‖W − D‖² beside the error: the same integers as with η on the diagonals of H and G") {
+  for (const bool with_cross : {false, true}) {
+    LayerProblem problem = small();
+    const auto K = static_cast<std::size_t>(problem.cols);
+    if (!with_cross) {
+      problem.cross.clear();
+    }
+    for (std::size_t k = 0; k < K; ++k) {  // a dead input: its diagonal stays 0
+      problem.gram[2 * K + k] = problem.gram[k * K + 2] = 0;
+    }
+    LayerProblem ridged = problem;
+    double trace = 0;
+    for (std::size_t k = 0; k < K; ++k) {
+      trace += static_cast<double>(problem.gram[k * K + k]);
+    }
+    const double eta = 0.5 * trace / static_cast<double>(K);
+    for (std::size_t k = 0; k < K; ++k) {
+      if (k != 2) {
+        ridged.gram[k * K + k] = static_cast<float>(ridged.gram[k * K + k] + eta);
+        if (with_cross) {
+          ridged.cross[k * K + k] = static_cast<float>(ridged.cross[k * K + k] + eta);
+        }
+      }
+    }
+    QuantizeOptions options;
+    options.ridge = 0.5;
+    const QuantizedLayer a = run(problem, "axe:P=12", options);
+    options.ridge = 0;
+    const QuantizedLayer b = run(ridged, "axe:P=12", options);
+    CHECK(a.layer.weights == b.layer.weights);
+    CHECK(a.scales == b.scales);
+    CHECK(a.statistics.dead_inputs == 1);
+    CHECK(a.layer.weights != run(problem, "axe:P=12", options).layer.weights);  // η does matter
+  }
+  LayerProblem problem = small();
+  QuantizeOptions options;
+  for (const double bad : {-0.1, std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()}) {
+    options.ridge = bad;
+    CHECK(says(refusal(problem, "axe:P=12", options), "ridge"));
+  }
 }
 
 TEST_CASE("boxes need calibrated code ranges that are ranges") {
