@@ -21,6 +21,14 @@ int run(const Arguments& a) {
   const Datapath datapath = datapath_argument(a.datapath);
   TensorFile file = read_input(a.model);
   keep_layer(file, a.layer);
+  const bool zip = std::filesystem::path(a.model).extension() == ".npz";
+  for (const auto& [name, tensor] : file.tensors) {
+    if (!a.output.empty() && !zip && name.ends_with(".weight") && tensor.dtype != DType::i8) {
+      throw InputError(a.model + ": " + name,
+                       "is " + to_text(tensor.dtype) + ", and a certificate speaks of I8 arrays only",
+                       "store it as I8, or leave out -o");
+    }
+  }
   Certificate certificate;
   certificate.tool = "axecert " AXECERT_VERSION;
   std::vector<std::vector<std::string>> stories;

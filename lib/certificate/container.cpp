@@ -19,7 +19,7 @@ namespace {
 constexpr std::size_t largest_header = 100'000'000;  // as in safetensors' reference reader
 constexpr std::size_t most_stages = 16;
 constexpr std::int64_t most_rows = std::int64_t{1} << 31;
-constexpr std::int64_t most_values = std::int64_t{1} << 31;  // group and stride
+constexpr std::int64_t most_values = (std::int64_t{1} << 31) - 1;  // group and stride
 constexpr std::string_view digest_key = "{\"__metadata__\":{\"format\":\"axec 1\",\"digest\":\"";
 constexpr std::size_t digest_at = 8 + digest_key.size();
 constexpr std::size_t digest_size = 64;
@@ -127,7 +127,7 @@ void demand_writable(const LayerClaims& claims) {
   if (layer.rows > most_rows) throw InputError(place, "more than 2^31 rows", "split the layer");
   for (const Stage& stage : claims.datapath.stages) {
     if (stage.group > most_values || stage.stride > most_values) {
-      throw InputError(place, "stage " + stage.name + " has a group or stride above 2^31",
+      throw InputError(place, "stage " + stage.name + " has a group or stride above 2^31 - 1",
                        "use group 0 for all values");
     }
   }

@@ -65,17 +65,62 @@ TEST_CASE("of two layers the unsafe one is reported, and a wrong claim behind it
   CHECK(report.reason == AXC_UPPER);
 }
 
-TEST_CASE("a certificate that does not claim a clamp does not need the quantizer's arrays") {
+TEST_CASE("a certificate that does not claim a clamp does not need the box's arrays, but its offsets are the file's") {
   const IntegerLayer layer = tiny::small_layer();
+  IntegerLayer unshifted = layer;
+  unshifted.offset.clear();
+  const auto erase = [](tiny::Arrays arrays, const std::string& part) {
+    std::erase_if(arrays, [&](const auto& entry) { return entry.first.find(part) != std::string::npos; });
+    return tiny::weights_file(arrays);
+  };
+  tiny::Arrays arrays;
+  tiny::add_layer(arrays, layer);
+  axc_report report;
   for (const InputSource source : {InputSource::given, InputSource::calibrated}) {
     tiny::Pair pair = tiny::pair_of({layer}, tiny::two_stages(), source);
-    tiny::Arrays arrays;
-    tiny::add_layer(arrays, layer);
-    std::erase_if(arrays, [](const auto& entry) { return entry.first.find("input_") != std::string::npos; });
+    CHECK(check(pair, report) == AXC_SAFE);
+    pair.weights = erase(arrays, "input_lower");
+    CHECK(check(pair, report) == AXC_SAFE);
+    // The row's constant is made of the offsets: with the quantizer's arrays gone they can only be 0 …
+    pair.weights = erase(arrays, "input_");
+    CHECK(check(pair, report) == AXC_REFUSED);
+    CHECK(report.reason == AXC_QUANTIZER_OFFSET);
+    pair.weights = erase(arrays, "input_shift");
+    CHECK(check(pair, report) == AXC_REFUSED);
+    CHECK(report.reason == AXC_QUANTIZER_MISSING);
+    // … and a certificate for other offsets belongs to another file.
+    pair = tiny::pair_of({unshifted}, tiny::two_stages(), source);
     pair.weights = tiny::weights_file(arrays);
-    axc_report report;
+    CHECK(check(pair, report) == AXC_REFUSED);
+    CHECK(report.reason == AXC_QUANTIZER_OFFSET);
+    pair.weights = erase(arrays, "input_");
     CHECK(check(pair, report) == AXC_SAFE);
   }
+}
+
+TEST_CASE("integer weights that no layer of the certificate covers are noticed, whatever their type") {
+  const tiny::Pair pair = tiny::pair_of({tiny::small_layer()}, tiny::two_stages());
+  const auto with_array = [&](const std::string& dtype) {
+    // An empty array needs no bytes: only the header changes.
+    const std::string text(pair.weights.begin() + 8, pair.weights.end());
+    std::uint64_t length = 0;
+    for (int i = 7; i >= 0; --i) length = length << 8 | pair.weights[static_cast<std::size_t>(i)];
+    std::string json = text.substr(0, length);
+    json = json.substr(0, json.find_last_of('}')) + ",\"z.weight\":{\"dtype\":\"" + dtype +
+           "\",\"shape\":[0],\"data_offsets\":[0,0]}}";
+    tiny::Pair changed = pair;
+    changed.weights.assign(8, 0);
+    for (std::size_t i = 0; i < 8; ++i) changed.weights[i] = static_cast<std::uint8_t>(json.size() >> (8 * i));
+    changed.weights.insert(changed.weights.end(), json.begin(), json.end());
+    changed.weights.insert(changed.weights.end(), text.begin() + static_cast<std::ptrdiff_t>(length), text.end());
+    axc_report report;
+    return check(changed, report);
+  };
+  for (const char* dtype : {"I8", "U8", "I16", "U16", "I32", "I64"}) {
+    CAPTURE(dtype);
+    CHECK(with_array(dtype) == AXC_INCOMPLETE);
+  }
+  CHECK(with_array("F32") == AXC_SAFE);  // float layers are nobody's claim
 }
 
 TEST_CASE("a margin that only 65 bits hold is compared, not overflowed") {

@@ -97,28 +97,33 @@ static int64_t entry(const unsigned char* bytes, int64_t entries, int64_t k) {
   return axc_load32(bytes + 4 * (entries == 1 ? 0 : k));
 }
 
-/* The clamped box is the quantizer's: box = [input_lower, input_upper], offset = input_shift − input_zero_point. */
+/* What the weights file says of the activation quantizer is what the certificate says: always offset = input_shift −
+ * input_zero_point (all offsets are 0 when the file has neither), and box = [input_lower, input_upper] when the box is clamped. */
 static int agree_with_quantizer(const job* j, const axc_layer* layer, const axc_array found[ROLES]) {
+  const int clamped = layer->source == AXC_CLAMPED;
+  const int shifted = clamped || found[INPUT_SHIFT].end != 0 || found[INPUT_ZERO_POINT].end != 0;
+  const unsigned char* at[ROLES]; /* only what was found is read */
+  for (int role = 0; role < ROLES; ++role) at[role] = j->weights + found[role].begin;
   for (int role = INPUT_LOWER; role < ROLES; ++role) {
+    if (!(role == INPUT_LOWER || role == INPUT_UPPER ? clamped : shifted)) continue;
     if (found[role].end == 0) return refuse_weights(j, AXC_QUANTIZER_MISSING, 0);
     if (!is_channels(&found[role], role == INPUT_ZERO_POINT ? 1 : layer->cols)) {
       return refuse_weights(j, AXC_SHAPE, (size_t)(found[role].name.text - j->weights));
     }
   }
-  const unsigned char* at[ROLES];
-  for (int role = INPUT_LOWER; role < ROLES; ++role) at[role] = j->weights + found[role].begin;
-  const int64_t zero_point = axc_load32(at[INPUT_ZERO_POINT]);
+  const int64_t zero_point = shifted ? axc_load32(at[INPUT_ZERO_POINT]) : 0;
   for (int64_t k = 0; k < layer->cols; ++k) {
-    const int lower =
-        entry(at[INPUT_LOWER], found[INPUT_LOWER].shape[0], k) == entry(layer->box_lower, layer->channels, k);
-    const int upper =
-        entry(at[INPUT_UPPER], found[INPUT_UPPER].shape[0], k) == entry(layer->box_upper, layer->channels, k);
+    const int64_t lower = entry(layer->box_lower, layer->channels, k),
+                  upper = entry(layer->box_upper, layer->channels, k);
     const int64_t offset = layer->offsets == 0 ? 0 : entry(layer->offset, layer->offsets, k);
-    if (!lower) return refuse_weights(j, AXC_QUANTIZER_BOX, found[INPUT_LOWER].begin);
-    if (!upper) return refuse_weights(j, AXC_QUANTIZER_BOX, found[INPUT_UPPER].begin);
-    if (entry(at[INPUT_SHIFT], found[INPUT_SHIFT].shape[0], k) - zero_point != offset) {
-      return refuse_weights(j, AXC_QUANTIZER_OFFSET, found[INPUT_SHIFT].begin);
+    const int64_t shift = shifted ? entry(at[INPUT_SHIFT], found[INPUT_SHIFT].shape[0], k) : 0;
+    if (clamped && entry(at[INPUT_LOWER], found[INPUT_LOWER].shape[0], k) != lower) {
+      return refuse_weights(j, AXC_QUANTIZER_BOX, found[INPUT_LOWER].begin);
     }
+    if (clamped && entry(at[INPUT_UPPER], found[INPUT_UPPER].shape[0], k) != upper) {
+      return refuse_weights(j, AXC_QUANTIZER_BOX, found[INPUT_UPPER].begin);
+    }
+    if (shift - zero_point != offset) return refuse_weights(j, AXC_QUANTIZER_OFFSET, found[INPUT_SHIFT].begin);
   }
   return 1;
 }
@@ -167,8 +172,7 @@ static int bind_arrays(const job* j, axc_layer* layer) {
   if (!has_hash(j->weights + weight->begin, weight->end - weight->begin, layer->weight_hash)) {
     return refuse_weights(j, AXC_WEIGHT_HASH, weight->begin);
   }
-  if (!bind_bias(j, layer, &found[BIAS])) return 0;
-  return layer->source != AXC_CLAMPED || agree_with_quantizer(j, layer, found);
+  return bind_bias(j, layer, &found[BIAS]) && agree_with_quantizer(j, layer, found);
 }
 
 /* ---- the verdict ---- */
@@ -195,7 +199,7 @@ static int take_finding(const job* j, const axc_layer* layer, const axc_finding*
 
 static int is_weight_array(const axc_array* array) {
   const axc_span head = {array->name.text, array->name.size < 7 ? 0 : array->name.size - 7};
-  return array->type == AXC_I8 && role_of(array->name, head) == WEIGHT;
+  return array->type != AXC_OTHER && role_of(array->name, head) == WEIGHT;
 }
 
 static int is_covered(axc_certificate all, axc_span name) {
@@ -206,7 +210,7 @@ static int is_covered(axc_certificate all, axc_span name) {
   return 0;
 }
 
-/* Every layer owns exactly one int8 array NAME.weight, all different: what exceeds their number is not covered. */
+/* Every layer owns exactly one array NAME.weight, all different: what integer ones exceed their number are not covered. */
 static void look_for_uncovered(const job* j, const axc_certificate* all) {
   axc_array array;
   int64_t arrays = 0;

@@ -13,8 +13,8 @@
 #define AXC_MOST_COLS ((int64_t)1 << 24)
 #define AXC_MOST_INPUT ((int64_t)1 << 24) /* |box|, |offset|, |activation operand| */
 #define AXC_MOST_BIAS ((int64_t)1 << 62)
-#define AXC_MOST_ROWS ((int64_t)1 << 31)  /* rows · cols ≤ 2^55 */
-#define AXC_MOST_GROUP ((int64_t)1 << 31) /* group · stride ≤ 2^62 */
+#define AXC_MOST_ROWS ((int64_t)1 << 31)        /* rows · cols ≤ 2^55 */
+#define AXC_MOST_GROUP (((int64_t)1 << 31) - 1) /* group · stride < 2^62 */
 #define AXC_MOST_HEADER 100000000
 enum { AXC_MOST_STAGES = 16 };
 
@@ -147,7 +147,7 @@ int axc_same(axc_span a, const unsigned char* text, size_t size);
 
 /* ---- weights.c: the weights file ---- */
 
-typedef enum { AXC_I8, AXC_I32, AXC_I64, AXC_OTHER } axc_type;
+typedef enum { AXC_I8, AXC_I32, AXC_I64, AXC_INTEGER, AXC_OTHER } axc_type; /* AXC_INTEGER: any other integers */
 
 typedef struct {
   axc_span name;

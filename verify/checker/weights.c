@@ -80,7 +80,7 @@ static axc_type type_of(axc_span name) {
   if (axc_same(name, (const unsigned char*)"I8", 2)) return AXC_I8;
   if (axc_same(name, (const unsigned char*)"I32", 3)) return AXC_I32;
   if (axc_same(name, (const unsigned char*)"I64", 3)) return AXC_I64;
-  return AXC_OTHER;
+  return name.size > 0 && (name.text[0] == 'I' || name.text[0] == 'U') ? AXC_INTEGER : AXC_OTHER;
 }
 
 /* {"dtype":…,"shape":…,"data_offsets":…} in any order, each once; the offsets lie in the file and fit the shape. */
@@ -114,7 +114,7 @@ static void read_array(axc_cursor* c, size_t size, axc_array* array) {
   const int64_t room = (int64_t)(size - c->end);
   if (seen != 7 || begin > end || end > room) axc_fail(c, AXC_WEIGHTS_FILE, at);
   if (c->failure != AXC_PROVED) return;
-  if (array->type != AXC_OTHER && (elements < 0 || elements > room || elements * widths[array->type] != end - begin)) {
+  if (array->type < AXC_INTEGER && (elements < 0 || elements > room || elements * widths[array->type] != end - begin)) {
     axc_fail(c, AXC_WEIGHTS_FILE, at); /* elements ≤ room < 2^59 for a file in memory */
   }
   array->begin = c->end + (size_t)begin;
