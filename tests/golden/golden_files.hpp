@@ -229,6 +229,14 @@ inline void add_other_weights(std::map<std::string, Pair>& files) {
   beside("quantizer-box.lower", [](Arrays& a) { a["layer.input_lower"] = int32_array({-1}); });
   beside("quantizer-box.one-channel", [](Arrays& a) { a["layer.input_upper"] = int32_array({15, 15, 15, 15, 16}); });
   beside("quantizer-offset.zero-point", [](Arrays& a) { a["layer.input_zero_point"] = int32_array({9}); });
+  for (const InputSource source : {InputSource::given, InputSource::calibrated}) {
+    Pair other = pair_of({layer}, two_stages(), source);
+    Arrays changed;
+    add_layer(changed, layer, 8);
+    changed["layer.input_zero_point"] = int32_array({9});  // another constant
+    other.weights = weights_file(changed);
+    files["reject/quantizer-offset." + to_text(source)] = other;
+  }
   beside("shape.quantizer-of-two", [](Arrays& a) { a["layer.input_shift"] = int32_array({0, 0}); });
   Pair heavy = pair_of({layer}, two_stages());
   IntegerLayer beyond = layer;
