@@ -34,8 +34,8 @@ int run(const Arguments& a) {
   std::vector<std::vector<std::string>> stories;
   for (StoredLayer& stored : read_integer_layers(file, datapath)) {
     if (!a.input_range.empty()) {
-      constexpr std::int64_t most = std::int64_t{1} << 24;
-      if (a.input_range[0] > a.input_range[1] || a.input_range[0] < -most || a.input_range[1] > most) {
+      if (a.input_range[0] > a.input_range[1] || a.input_range[0] < -largest_operand ||
+          a.input_range[1] > largest_operand) {
         throw Failure(exit_usage, "--input-range", "not a range of integers within ±2^24", "LO,HI with LO ≤ HI");
       }
       stored.layer.box_lower = {static_cast<std::int32_t>(a.input_range[0])};

@@ -11,10 +11,6 @@
 namespace axe {
 namespace {
 
-constexpr std::int64_t largest_input = std::int64_t{1} << 24;
-constexpr std::int64_t largest_length = std::int64_t{1} << 24;
-constexpr std::int64_t largest_bias = std::int64_t{1} << 62;
-
 bool is_layer_name(const std::string& text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
@@ -61,15 +57,15 @@ void validate_shape(const IntegerLayer& layer) {
   }
   for (std::size_t k = 0; k < layer.box_lower.size(); ++k) {
     const IntegerRange box{layer.box_lower[k], layer.box_upper[k]};
-    if (box.lower > box.upper || box.lower < -largest_input || box.upper > largest_input) {
+    if (box.lower > box.upper || box.lower < -largest_operand || box.upper > largest_operand) {
       throw InputError(place, "box " + text_of(box) + " of channel " + std::to_string(k),
-                       "lower ≤ upper, within ±" + std::to_string(largest_input));
+                       "lower ≤ upper, within ±" + std::to_string(largest_operand));
     }
   }
   for (std::size_t k = 0; k < layer.offset.size(); ++k) {
-    if (std::abs(std::int64_t{layer.offset[k]}) > largest_input) {
+    if (std::abs(std::int64_t{layer.offset[k]}) > largest_operand) {
       throw InputError(place, "offset " + std::to_string(layer.offset[k]) + " of channel " + std::to_string(k),
-                       "within ±" + std::to_string(largest_input));
+                       "within ±" + std::to_string(largest_operand));
     }
   }
   if (!layer.bias.empty() && layer.bias.size() != static_cast<std::size_t>(layer.rows)) {

@@ -300,7 +300,7 @@ LayerClaims read_metadata(Reader& reader, const std::string& i) {
   reader.key(i + "shape");
   layer.rows = reader.number(1, most_rows);
   reader.expect(" ");
-  layer.cols = reader.number(1, std::int64_t{1} << 24);
+  layer.cols = reader.number(1, largest_length);
   reader.end_of_value();
   reader.key(i + "weight.sha256");
   const auto weight_hash = reader.hash();

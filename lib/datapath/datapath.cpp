@@ -10,7 +10,6 @@ namespace axe {
 namespace {
 
 constexpr std::int64_t largest_count = INT32_MAX;  // of values per register, and of lanes
-constexpr std::int64_t largest_operand = std::int64_t{1} << 24;
 
 bool is_one_of(char c, const char* others) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || std::string(others).find(c) != std::string::npos;

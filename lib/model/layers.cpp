@@ -130,7 +130,6 @@ bool is_integer(DType dtype) {
 }
 
 void check_matrix(const LayerKeys& keys, const Tensor& weight) {
-  constexpr std::int64_t longest = std::int64_t{1} << 24;
   if (weight.shape.size() != 2) {
     keys.fail("weight", "has shape " + shape_text(weight.shape) + ", must be [rows, K]",
               "reshape a convolution to [out channels, the rest]");
@@ -138,7 +137,7 @@ void check_matrix(const LayerKeys& keys, const Tensor& weight) {
   if (weight.shape[0] < 1 || weight.shape[1] < 1) {
     keys.fail("weight", "has shape " + shape_text(weight.shape) + ": an empty layer", "leave it out");
   }
-  if (weight.shape[1] > longest) {
+  if (weight.shape[1] > largest_length) {
     keys.fail("weight", "has K = " + std::to_string(weight.shape[1]) + ", at most 2^24 is supported", "");
   }
 }
@@ -337,9 +336,10 @@ StoredLayer read_stored(const TensorFile& file, const std::string& name, const D
     }
     stored.source = InputSource::clamped;
   } else {
-    constexpr std::int64_t most = std::int64_t{1} << 24;
-    layer.box_lower = {static_cast<std::int32_t>(std::clamp(datapath.activations.lower, -most, most))};
-    layer.box_upper = {static_cast<std::int32_t>(std::clamp(datapath.activations.upper, -most, most))};
+    layer.box_lower = {
+        static_cast<std::int32_t>(std::clamp(datapath.activations.lower, -largest_operand, largest_operand))};
+    layer.box_upper = {
+        static_cast<std::int32_t>(std::clamp(datapath.activations.upper, -largest_operand, largest_operand))};
     stored.source = InputSource::given;
   }
 
