@@ -87,6 +87,17 @@ std::vector<Finding> shape_findings(const Certificate& certificate) {
   return findings;
 }
 
+bool refuse_by_shape(const Certificate& certificate, Vote& vote) {
+  vote.findings = shape_findings(certificate);
+  if (vote.findings.empty()) {
+    return false;
+  }
+  vote.findings_total = static_cast<std::int64_t>(vote.findings.size());
+  vote.findings.resize(std::min(vote.findings.size(), findings_kept));
+  vote.verdict = Verdict::refused;
+  return true;
+}
+
 std::int64_t nodes_per_row(const Topology& topology) {
   std::int64_t nodes = 0;
   for (std::size_t s = 0; s < topology.stages(); ++s) {

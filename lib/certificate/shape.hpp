@@ -14,6 +14,12 @@ namespace axe {
 /// `refused`. Weights and biases must be attached.
 std::vector<Finding> shape_findings(const Certificate& certificate);
 
+/// Findings that a vote lists; the rest are counted (vote.hpp).
+constexpr std::size_t findings_kept = 100;
+
+/// True when the shape of `certificate` is wrong: `vote` is then refused, with its findings, and its voter has no more to do.
+bool refuse_by_shape(const Certificate& certificate, Vote& vote);
+
 /// Registers of one dot product, all stages together.
 std::int64_t nodes_per_row(const Topology& topology);
 

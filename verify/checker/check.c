@@ -57,19 +57,13 @@ enum { WEIGHT, BIAS, INPUT_LOWER, INPUT_UPPER, INPUT_SHIFT, INPUT_ZERO_POINT, RO
 static const char* const role_names[ROLES] = {".weight",      ".bias",        ".input_lower",
                                               ".input_upper", ".input_shift", ".input_zero_point"};
 
-static size_t length_of(const char* s) {
-  size_t size = 0;
-  while (s[size] != 0) ++size;
-  return size;
-}
-
 /* What `name` is to `layer`: a role, or ROLES. */
 static int role_of(axc_span name, axc_span layer) {
   const axc_span head = {name.text, layer.size};
   if (name.size <= layer.size || !axc_same(head, layer.text, layer.size)) return ROLES;
   const axc_span tail = {name.text + layer.size, name.size - layer.size};
   int role = 0;
-  while (role < ROLES && !axc_same(tail, (const unsigned char*)role_names[role], length_of(role_names[role]))) ++role;
+  while (role < ROLES && !axc_same(tail, (const unsigned char*)role_names[role], strlen(role_names[role]))) ++role;
   return role;
 }
 

@@ -88,7 +88,7 @@ typedef struct {
   int64_t nodes_total;   /* registers of all dot products that the certificate speaks of, as far as it was read */
   int64_t nodes_checked; /* of these, how many claims were recomputed and found right */
   int64_t layers;        /* layers checked completely */
-  int64_t uncovered;     /* int8 arrays NAME.weight that no layer of the certificate covers */
+  int64_t uncovered;     /* integer arrays NAME.weight that no layer of the certificate covers */
 } axc_report;
 
 /* Checks certificate and weights file, both whole in memory; fills *report (never NULL) and returns its verdict. Any bytes are

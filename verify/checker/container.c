@@ -18,15 +18,9 @@ int axc_is(const axc_cursor* c, const char* literal) {
   return literal[i] == 0;
 }
 
-static size_t length_of(const char* literal) {
-  size_t size = 0;
-  while (literal[size] != 0) ++size;
-  return size;
-}
-
 int axc_accept(axc_cursor* c, const char* literal) {
   if (!axc_is(c, literal)) return 0;
-  c->at += length_of(literal);
+  c->at += strlen(literal);
   return 1;
 }
 

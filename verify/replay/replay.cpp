@@ -14,8 +14,6 @@
 namespace axe {
 namespace {
 
-constexpr std::size_t findings_kept = 100;
-
 std::string interval(std::int64_t lower, std::int64_t upper) {
   return "[" + std::to_string(lower) + ", " + std::to_string(upper) + "]";
 }
@@ -379,11 +377,7 @@ Vote replay_vote(const Certificate& certificate, const ReplayOptions& options) {
     vote.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return vote;
   };
-  vote.findings = shape_findings(certificate);
-  if (!vote.findings.empty()) {
-    vote.findings_total = static_cast<std::int64_t>(vote.findings.size());
-    vote.findings.resize(std::min(vote.findings.size(), findings_kept));
-    vote.verdict = Verdict::refused;
+  if (refuse_by_shape(certificate, vote)) {
     return finish();
   }
   if (certificate.layers.empty()) {

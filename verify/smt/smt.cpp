@@ -16,8 +16,6 @@
 namespace axe {
 namespace {
 
-constexpr std::size_t findings_kept = 100;
-
 /// Z3's version; this call creates no context.
 std::string z3_version() {
   unsigned major = 0;
@@ -116,11 +114,7 @@ Vote smt_vote(const Certificate& certificate, const SmtOptions& options) {
     vote.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return vote;
   };
-  vote.findings = shape_findings(certificate);
-  if (!vote.findings.empty()) {
-    vote.findings_total = static_cast<std::int64_t>(vote.findings.size());
-    vote.findings.resize(std::min(vote.findings.size(), findings_kept));
-    vote.verdict = Verdict::refused;
+  if (refuse_by_shape(certificate, vote)) {
     return finish();
   }
   if (certificate.layers.empty()) {
