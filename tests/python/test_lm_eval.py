@@ -1,4 +1,5 @@
-"""lm-eval runs its tasks on our models: a local task whose right answers a trained-by-hand model must find, and a quantized one."""
+"""lm-eval runs its tasks on our models: a local task whose right answers a trained-by-hand model must find, and a
+quantized one."""
 
 from __future__ import annotations
 

@@ -23,13 +23,13 @@ os.environ.setdefault(
     "TQDM_DISABLE", "1"
 )  # bars of libraries, read when they are imported; progress here is whole lines
 
-from axecert import InputError  # noqa: E402
-from axecert.torch.files import write_text  # noqa: E402
+from axecert import InputError
+from axecert.torch.files import write_text
 
-from . import figure, models, plan, protocol, recipes, table  # noqa: E402
-from .storage import locked, write_json  # noqa: E402
-from .study import Settings, Study  # noqa: E402
-from .summary import summarize, trusted  # noqa: E402
+from . import figure, models, peers, plan, protocol, recipes, table
+from .storage import locked, write_json
+from .study import Settings, Study
+from .summary import summarize, trusted
 
 OK, NOT_ALL, USAGE, BAD_INPUT = 0, 1, 64, 65
 
@@ -90,6 +90,9 @@ def parser() -> argparse.ArgumentParser:
         help="depth (a) ground, (b) box, or both (default: ground)",
     )
     add("--z3-only", default="*", help='runs that Z3 sees, as a pattern of names, for example "ours@*" (default: *)')
+    add(
+        "--peers", type=Path, nargs="+", default=[], help="folders of tests/peers/brevitas_model.py to show beside ours"
+    )
     add("--threads", type=int, default=0, help="(default: as torch has them)")
     add("--discard-models", action="store_true", help="keep integers and certificate of each run, not the whole model")
     add("--list", action="store_true", help="names and titles of all recipes, then stop")
@@ -172,6 +175,7 @@ def start(options: argparse.Namespace, wanted: list[plan.Entry]) -> dict[str, An
     if there < needed:
         problem = f"has {there:,} tokens, {options.sequences} × {options.length} are {needed:,}"
         raise InputError(str(options.calibration), problem, "lower --sequences or --length, or give a longer text")
+    found["peers"] = [peers.read(path, found["texts"]) for path in options.peers]
     return found
 
 

@@ -105,8 +105,8 @@ def make_recipe(place: str, fields: Mapping[str, Any]) -> Recipe:
     """The Recipe of these fields; InputError names `place` when it refuses them."""
     try:
         return Recipe.from_dict(fields)
-    except InputError:
-        raise
+    except InputError as error:
+        raise InputError(f"{place}: {error.place}", error.problem, error.remedy) from error
     except (TypeError, ValueError) as error:
         raise InputError(place, str(error), "see docs/language_models.md for keys and values") from error
 

@@ -193,7 +193,7 @@ def _row(study: Study, outcomes: Outcomes, outcome: Outcome) -> dict[str, Any]:
                 "sequences": run.calibration.sequences,
                 "length": run.calibration.length,
                 "seed": run.calibration.seed,
-                "tokens": report["tokens"],
+                "tokens": max((layer["tokens"] for layer in report["layers"]), default=0),  # rows that a layer saw
                 "sha256": report["calibration"],
             },
             "constrained": run.constrained,
@@ -236,7 +236,7 @@ def smallest_widths(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def summarize(study: Study, facts: dict[str, Any], command: Sequence[str]) -> dict[str, Any]:
-    """The document. `facts`: "model" and "texts" as the study's start found them."""
+    """The document. `facts`: "model", "texts" and "peers" as the study's start found them."""
     outcomes = Outcomes(study.outcomes)
     rows = [_row(study, outcomes, outcome) for outcome in study.outcomes]
     return {

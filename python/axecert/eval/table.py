@@ -88,7 +88,7 @@ def _cells(row: dict[str, Any], lengths: list[str]) -> list[str]:
         return [title, accumulator(row), "", *("no result" for _ in lengths), "", "", "", row["reason"], "", ""]
     found = row["perplexity"]
     measured = [number(found[length]["perplexity"]) if length in found else "" for length in lengths]
-    last = next((found[length] for length in lengths if length in found), {})
+    last: dict[str, Any] = next((found[length] for length in lengths if length in found), {})
     own = row["reference"] is not None
     error = row.get("relative_error", {}).get("median")
     return [
@@ -103,6 +103,35 @@ def _cells(row: dict[str, Any], lengths: list[str]) -> list[str]:
         seconds(row),
         megabytes(row.get("quantizing_peak_memory_bytes")),
     ]
+
+
+def _peers(document: dict[str, Any], lengths: list[str]) -> list[str]:
+    """The reference implementation's rows: its own measurements, on the same texts."""
+    found = document["peers"]
+    if not found:
+        return []
+    versions = sorted({f"Brevitas {row['versions']['brevitas']}, torch {row['versions']['torch']}" for row in found})
+    header = ["method", "P, T", "operands", *(f"perplexity, {length}" for length in lengths), "calibration"]
+    header += ["quantizing, s", "peak, MiB"]
+    body = []
+    for row in found:
+        measured = [row["perplexity"].get(length) for length in lengths]
+        blocks = "" if row["blocks"] is None else f", first {row['blocks']} blocks"
+        windows = [number(one["perplexity"]) + f" ({one['windows']} windows)" if one else "" for one in measured]
+        drawn = row["calibration"]
+        spent = row["quantizing_seconds"]
+        body.append(
+            [
+                f"{row['method']}, {row['weight_scales']} scales{blocks}",
+                accumulator(row),
+                f"W{row['weight_bits']}A{row['activation_bits']}, {row['activations']}",
+                *windows,
+                f"{drawn['sequences']} × {drawn['length']}, seed {drawn['seed']}",
+                "" if spent is None else f"{spent:,.0f}",
+                megabytes(row["quantizing_peak_memory_bytes"]),
+            ]
+        )
+    return ["", "## Brevitas", "", f"{'; '.join(versions)}; tests/peers/brevitas_model.py.", "", *grid(header, body)]
 
 
 def _choices(rows: list[dict[str, Any]]) -> list[str]:
@@ -202,12 +231,12 @@ def _not_certified(rows: list[dict[str, Any]]) -> list[str]:
                 row["name"]
             )
     lines: list[str] = []
-    for items, names in lists.items():
+    for listed, names in lists.items():
         lines += [
             "",
             ("All models" if len(lists) == 1 else ", ".join(names)) + ":",
             "",
-            *(f"* {item}" for item in items),
+            *(f"* {item}" for item in listed),
         ]
     return ["", "## Not certified", *lines] if lines else []
 
@@ -271,5 +300,14 @@ def markdown(document: dict[str, Any]) -> str:
         "perplexity at the shorter windows, ± one standard error of the difference between paired windows.",
     ]
     return "\n".join(
-        [*lines, "", *_main_table(main, lengths), *_choices(rows), *_sweep(document), *_not_certified(rows), ""]
+        [
+            *lines,
+            "",
+            *_main_table(main, lengths),
+            *_peers(document, lengths),
+            *_choices(rows),
+            *_sweep(document),
+            *_not_certified(rows),
+            "",
+        ]
     )
