@@ -30,6 +30,10 @@ void write_quantized(const std::filesystem::path& path, const std::vector<Quanti
 /// The bytes that `write_quantized` writes.
 std::vector<std::uint8_t> quantized_bytes(const std::vector<QuantizedLayer>& layers);
 
+/// The layers that `write_quantized` wrote, sorted by name; statistics and errors are not in the file. Throws InputError naming
+/// file and key.
+std::vector<QuantizedLayer> read_quantized(const TensorFile& file);
+
 /// NAME of every `NAME.weight`, sorted. Throws InputError when there is none.
 std::vector<std::string> layer_names(const TensorFile& file);
 

@@ -154,7 +154,7 @@ class Verbs(Case):
 
     def test_options_of_quantize(self):
         for words in (["--corrector", "gpfq"], ["--corrector", "qronos"], ["--corrector", "none"], ["--constraint", "ep-init"], ["--published"],
-                      ["--asymmetric"], ["--weight-bits", 3], ["--threads", 2, "--no-search", "--refine", 0]):
+                      ["--asymmetric"], ["--weight-bits", 3], ["--threads", 2, "--scales", "mse", "--refine", 0]):
             with self.subTest(words=words):
                 self.quantize("o", *words)
         self.quantize("o", "--group-scales", datapath="axe:P=14,T=8,outer=float")

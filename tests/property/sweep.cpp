@@ -248,7 +248,7 @@ QuantizeOptions plain(Corrector corrector, Constraint constraint, int bits) {
   options.corrector = corrector;
   options.constraint = constraint;
   options.weight_bits = bits;
-  options.search_scales = false;
+  options.scale_choice = ScaleChoice::largest_weight;
   options.refinement_passes = 0;
   options.target = Target::original;
   options.target_dampening = options.dampening;
