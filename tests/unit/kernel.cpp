@@ -295,28 +295,82 @@ TEST_CASE("the longest sums of one sign: nothing is lost in 32 bits") {
   }
 }
 
-TEST_CASE("a witness lands on the limit without an overflow, and one more product leaves it") {
-  IntegerLayer layer;
-  layer.name = "limit";
-  layer.rows = 1;
-  layer.cols = 4;
-  layer.box_lower = {0};
-  layer.box_upper = {255};
-  layer.weights = {127, 1, 1, 1};
-  const std::vector<std::uint8_t> on_limit{255, 255, 127, 0};  // 32385 + 255 + 127 = 32767
-  const std::vector<std::uint8_t> beyond{255, 255, 127, 1};
-  for (const Overflow overflow : {Overflow::wrap, Overflow::saturate}) {
-    const Datapath datapath = with(parse_datapath("axe:P=16"), overflow, Limits::symmetric);
-    const Topology topology(datapath, 4);
+TEST_CASE("sums that land on the limit of a register do not overflow, and one more does: exact test and steps alike") {
+  Random random(6);
+  int reached = 0;
+  for (int trial = 0; trial < 400; ++trial) {
+    // One row of 40 products: those of one sign first, the last of them a weight of ±1 that brings the sum to `target`.
+    const int width = 11 + trial % 6;
+    const Overflow overflow = trial / 6 % 2 == 0 ? Overflow::wrap : Overflow::saturate;
+    const Limits limits = trial / 12 % 2 == 0 ? Limits::symmetric : Limits::full;
+    const int sign = trial / 24 % 2 == 0 ? 1 : -1;
+    const IntegerRange range = register_limits(width, limits);
+    const std::int64_t beyond = trial / 48 % 3 - 1;  // −1, 0: fits; 1: one too far
+    const std::int64_t wanted = sign > 0 ? range.upper + beyond : range.lower - beyond;
+    IntegerLayer layer;
+    layer.name = "limit";
+    layer.rows = 1;
+    layer.cols = 40;
+    layer.box_lower = {-128};
+    layer.box_upper = {255};
+    const std::int32_t base = trial % 2 == 0 ? 0 : -128;
+    std::vector<std::uint8_t> biased;
+    std::int64_t sum = 0;
+    const std::int64_t most = 2 * (range.upper / 4096) + 1;  // of |w|: so that about 20 products reach the limit
+    for (int k = 0; k < 20; ++k) {
+      layer.weights.push_back(static_cast<std::int8_t>(sign * between(random, 1, most)));
+      const std::int64_t x = between(random, 0, 255 + base);
+      biased.push_back(static_cast<std::uint8_t>(x - base));
+      sum += layer.weights.back() * x;
+    }
+    while (sign * (wanted - sum) < 0) {  // make the largest operands smaller until something is left to add
+      for (std::size_t k = 0; k < 20 && sign * (wanted - sum) < 0; ++k) {
+        const std::int64_t x = biased[k] + base;
+        sum -= layer.weights[k] * x - layer.weights[k] * (x / 2);
+        biased[k] = static_cast<std::uint8_t>(x / 2 - base);
+      }
+    }
+    for (int k = 0; k < 19; ++k) {  // fill up with weights of ±1 to ±127, then exactly ±1
+      const std::int64_t left = sign * (wanted - sum);
+      const std::int64_t w = std::clamp<std::int64_t>(left / (255 + base), 1, 127);
+      const std::int64_t x = std::min<std::int64_t>(left / w, 255 + base);
+      layer.weights.push_back(static_cast<std::int8_t>(sign * w));
+      biased.push_back(static_cast<std::uint8_t>(x - base));
+      sum += layer.weights.back() * x;
+    }
+    layer.weights.push_back(static_cast<std::int8_t>(-sign * 5));  // the other sign last
+    biased.push_back(static_cast<std::uint8_t>(3 - base));
+    REQUIRE(sum == wanted);
+    reached += beyond == 1 ? 1 : 0;
+
+    Datapath datapath = with(parse_datapath("axe:P=16,act=s8"), overflow, limits);
+    datapath.stages[0].width = width;
+    datapath.activations = {-128, 255};
+    const Topology topology(datapath, layer.cols);
+    const auto traces = run(
+        topology, layer.weights,
+        [&] {
+          std::vector<std::int32_t> inputs;
+          for (const std::uint8_t code : biased) {
+            inputs.push_back(code + base);
+          }
+          return inputs;
+        }(),
+        0);
+    REQUIRE(traces[0][0].overflowed == (beyond == 1));
     for (const Target target : targets()) {
-      const DatapathProduct product(layer, topology, target);
+      CAPTURE(trial);
+      CAPTURE(to_text(target));
       std::vector<std::int64_t> content(1);
-      CHECK(product.multiply({on_limit, 1, 0, {}}, content) == 0);
-      CHECK(content[0] == 32767);
-      CHECK(product.multiply({beyond, 1, 0, {}}, content) == 1);
-      CHECK(content[0] == (overflow == Overflow::wrap ? -32768 : 32767));
+      const std::int64_t overflows = DatapathProduct(layer, topology, target).multiply({biased, 1, base, {}}, content);
+      CHECK(content[0] == traces[1][0].value);
+      CHECK((overflows > 0) == (beyond == 1));
+      if (overflow == Overflow::saturate) {
+        CHECK(overflows == (beyond == 1 ? 1 : 0));
+      }
     }
   }
+  CHECK(reached > 100);
 }
 
 TEST_CASE("bad operands are refused with the layer's name, and nothing is written") {
