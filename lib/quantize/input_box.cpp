@@ -44,11 +44,11 @@ InputBox make_input_box(const LayerProblem& problem, const Datapath& datapath, d
   InputBox box;
   switch (datapath.form) {
     case ActivationForm::raw:
-      box = {{low}, {high}, {0}};
+      box = {{low}, {high}, {0}, 0};
       break;
     case ActivationForm::recentred: {
       const std::int32_t centre = problem.input.is_signed ? 0 : 1 << (problem.input.bits - 1);
-      box = {{low - centre}, {high - centre}, {centre}};
+      box = {{low - centre}, {high - centre}, {centre}, 0};
       break;
     }
     case ActivationForm::boxed:

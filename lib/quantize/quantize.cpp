@@ -159,6 +159,7 @@ QuantizedLayer quantize(const LayerProblem& problem, const Datapath& datapath, c
   for (std::int32_t c : box.shift) {
     result.layer.offset.push_back(c - problem.input.zero_point);
   }
+  result.layer.zero_point_spread = box.zero_point_spread;
 
   const LayerProblem regularized = with_ridge(problem, options.ridge);
   const LayerSetting setting(regularized, datapath, options, box);
