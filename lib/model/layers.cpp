@@ -239,6 +239,36 @@ std::vector<std::int64_t> read_bias(const LayerKeys& keys, std::int64_t rows) {
   return keys.find("bias")->as_integers(keys.place("bias"));
 }
 
+// One zero point for all inputs ever, or [lower, upper] of what a token may have.
+IntegerRange read_zero_point(const LayerKeys& keys) {
+  const Tensor& tensor = *keys.find("input_zero_point");
+  if (tensor.elements() == 1) {
+    const std::int64_t zero_point = keys.integer("input_zero_point");
+    return {zero_point, zero_point};
+  }
+  keys.expect_shape("input_zero_point", {2});
+  const std::vector<std::int32_t> ends = keys.integers32("input_zero_point");
+  const IntegerRange range{ends[0], ends[1]};
+  if (range.lower > range.upper || range.upper - range.lower > largest_operand) {
+    keys.fail("input_zero_point", "is [" + std::to_string(ends[0]) + ", " + std::to_string(ends[1]) + "]",
+              "the least zero point, then the greatest, at most 2^24 above it");
+  }
+  return range;
+}
+
+// Metadata NAME.input_scaling: `tensor`, one input_scale for all inputs, or `token`, computed from each token and so not stored.
+void require_scaling(const TensorFile& file, const LayerKeys& keys, const std::string& name) {
+  const auto found = file.metadata.find(name + ".input_scaling");
+  const std::string scaling = found == file.metadata.end() ? "tensor" : found->second;
+  if (scaling != "tensor" && scaling != "token") {
+    keys.fail("input_scaling", "is '" + scaling + "' in the metadata", "tensor or token");
+  }
+  if (scaling == "token" && keys.has("input_scale")) {
+    keys.fail("input_scale", "stands beside input_scaling = token, where every token has its own scale",
+              "leave one of them out");
+  }
+}
+
 StoredLayer read_stored(const TensorFile& file, const std::string& name, const Datapath& datapath) {
   const LayerKeys keys(file, name);
   StoredLayer stored;
@@ -269,14 +299,16 @@ StoredLayer read_stored(const TensorFile& file, const std::string& name, const D
     stored.source = InputSource::given;
   }
 
-  // offset_k = c_k − zero point: the operand is code − c_k, the value is code − zero point.
+  require_scaling(file, keys, name);
+  // offset_k = c_k − least zero point: the operand is code − c_k, the value is code − zero point.
   if (keys.has("input_shift") || keys.has("input_zero_point")) {
     keys.need("input_shift", "it stands beside input_zero_point; 0 when codes reach the multiplier as they are");
     keys.need("input_zero_point", "it stands beside input_shift");
     const std::vector<std::int32_t> shift = per_channel(keys, "input_shift", layer.cols);
-    const std::int64_t zero_point = keys.integer("input_zero_point");
+    const IntegerRange zero_point = read_zero_point(keys);
+    layer.zero_point_spread = zero_point.upper - zero_point.lower;
     for (const std::int32_t c : shift) {
-      const std::int64_t offset = c - zero_point;
+      const std::int64_t offset = c - zero_point.lower;
       if (offset < INT32_MIN || offset > INT32_MAX) {
         keys.fail("input_shift", "minus the zero point has more than 32 bits", "");
       }
@@ -345,7 +377,11 @@ std::vector<std::uint8_t> quantized_bytes(const std::vector<QuantizedLayer>& lay
     put(name + "input_upper", Tensor::of(length(layer.box_upper), layer.box_upper));
     const std::vector<std::int32_t> shift = quantized.shift.empty() ? std::vector<std::int32_t>{0} : quantized.shift;
     put(name + "input_shift", Tensor::of(length(shift), shift));
-    put(name + "input_zero_point", Tensor::of({1}, std::vector<std::int32_t>{quantized.input.zero_point}));
+    std::vector<std::int32_t> zero_point{quantized.input.zero_point};  // one, or the ends of its range
+    if (layer.zero_point_spread != 0) {
+      zero_point.push_back(quantized.input.zero_point + static_cast<std::int32_t>(layer.zero_point_spread));
+    }
+    put(name + "input_zero_point", Tensor::of(length(zero_point), zero_point));
     if (quantized.input.scaling == ActivationScaling::tensor) {
       put(name + "input_scale", Tensor::of({1}, std::vector<double>{quantized.input.scale}));
     } else {

@@ -194,6 +194,7 @@ QuantizedLayer quantize(const LayerProblem& problem, const Datapath& datapath, c
   for (std::int32_t c : box.shift) {
     result.layer.offset.push_back(c - problem.input.zero_point);
   }
+  result.layer.zero_point_spread = box.zero_point_spread;
 
   const bool integer_bias = bias_is_integer(problem, options);
   const LayerProblem regularized = with_ridge(problem, options.ridge, integer_bias);

@@ -123,7 +123,7 @@ LayerSetting::LayerSetting(const LayerProblem& problem, const Datapath& datapath
       const std::int64_t half = std::int64_t{1} << (bits - 1), steps = 2 * half - 1;
       const IntegerRange weights =
           options.asymmetric_weights ? IntegerRange{-steps, steps} : IntegerRange{-half, half - 1};
-      return BudgetPlan(topology_, lower, upper, offset, weights, bias);
+      return BudgetPlan(topology_, lower, upper, offset, weights, bias, box.zero_point_spread);
     };
     if (options.constraint == Constraint::datatype) {
       while (weight_bits_ >= 2 && !plan_for(weight_bits_).unconstrained()) {
