@@ -94,8 +94,9 @@ void validate(const LayerProblem& problem, const Datapath& datapath, const Quant
 }
 
 /// Whether the bias has the unit of a register: the step of weights and inputs is one number per row, known beforehand.
-bool bias_is_integer(const LayerProblem& problem, const QuantizeOptions& options) {
-  return options.granularity == ScaleGranularity::row && problem.input.scaling == ActivationScaling::tensor;
+bool bias_is_integer(const LayerProblem& problem, const Datapath& datapath, const QuantizeOptions& options) {
+  return (options.granularity == ScaleGranularity::row || Topology(datapath, problem.cols).nodes(0) == 1) &&
+         problem.input.scaling == ActivationScaling::tensor;
 }
 
 /// The problem whose error² is that of `problem` plus η‖W − D‖², η = ridge times the mean diagonal: H + ηI and G + ηI. Inputs
@@ -144,7 +145,7 @@ QuantizeOptions QuantizeOptions::published() {
   QuantizeOptions options;
   options.strict = StrictForm::published;
   options.diffusion = Diffusion::rounding;
-  options.target = Target::original;
+  options.target = WeightTarget::original;
   options.scale_choice = ScaleChoice::largest_weight;
   options.refinement_passes = 0;
   options.ridge = 0;
@@ -196,7 +197,7 @@ QuantizedLayer quantize(const LayerProblem& problem, const Datapath& datapath, c
   }
   result.layer.zero_point_spread = box.zero_point_spread;
 
-  const bool integer_bias = bias_is_integer(problem, options);
+  const bool integer_bias = bias_is_integer(problem, datapath, options);
   const LayerProblem regularized = with_ridge(problem, options.ridge, integer_bias);
   const LayerSetting setting(regularized, datapath, options, box);
   result.groups = setting.groups();

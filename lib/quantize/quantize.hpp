@@ -36,7 +36,7 @@ enum class StrictForm { exact, published };
 /// What OPTQ and Qronos diffuse: the whole error (threshold, clip and rounding), or what rounding left (as Brevitas does).
 enum class Diffusion { whole, rounding };
 /// What the sweep aims at: W* = W Gᵀ (H + ηI)⁻¹, the best weights for quantized inputs, or W itself.
-enum class Target { corrected, original };
+enum class WeightTarget { corrected, original };
 /// One scale per row, or one per row and tile of the lowest stage (needs a datapath whose sum over tiles is float).
 enum class ScaleGranularity { row, tile };
 
@@ -52,7 +52,7 @@ struct QuantizeOptions {
   ScaleGranularity granularity = ScaleGranularity::row;
   StrictForm strict = StrictForm::exact;
   Diffusion diffusion = Diffusion::whole;
-  Target target = Target::corrected;
+  WeightTarget target = WeightTarget::corrected;
   bool soft_threshold = true;       ///< AXE's Π_λ; off: strict limits alone
   double dampening = 0.01;          ///< η of OPTQ's and Qronos' diffusion, as a fraction of H's mean diagonal, > 0
   double target_dampening = 0.001;  ///< η of the corrected target, likewise

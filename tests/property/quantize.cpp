@@ -189,7 +189,7 @@ int for_all(const std::vector<SyntheticLayer>& layers, const Check& check) {
                   options.strict = strict;
                   options.scale_choice = std::array{ScaleChoice::search, ScaleChoice::largest_weight, ScaleChoice::weight_error, ScaleChoice::search}[static_cast<std::size_t>(count) % 4];
                   options.refinement_passes = count % 3;
-                  options.target = count % 5 < 2 ? Target::original : Target::corrected;
+                  options.target = count % 5 < 2 ? WeightTarget::original : WeightTarget::corrected;
                   options.diffusion = count % 7 < 3 ? Diffusion::rounding : Diffusion::whole;
                   check(layer, datapath, options);
                   ++count;

@@ -287,7 +287,7 @@ TEST_CASE("a scale that is fitted to the integers does not push the bias out of 
     QuantizeOptions options;
     options.constraint = constraint;
     options.corrector = Corrector::none;
-    options.target = Target::original;
+    options.target = WeightTarget::original;
     CHECK_NOTHROW(run(s.problem, "axe:P=32,outer=20", options));
   }
 }
@@ -505,7 +505,7 @@ TEST_CASE("counts: clipped decisions are those that a limit changed") {
     QuantizeOptions options;
     options.constraint = constraint;
     options.corrector = Corrector::none;
-    options.target = Target::original;
+    options.target = WeightTarget::original;
     options.scale_choice = ScaleChoice::largest_weight;
     options.refinement_passes = 0;
     LayerProblem problem = small();
