@@ -193,7 +193,7 @@ def test_biases_are_in_the_certified_constant() -> None:
         (one,) = taken.extract(layer)
         layer.bias[3] = 2.0**31 * float(one.scales[3]) * one.inputs.scale
     assert small.verdict == "safe"
-    assert taken.certify(layer, "axe:P=32,PO=32,act=u8").verdict == "unsafe"
+    assert taken.certify(layer, "axe:P=32,outer=32,act=u8").verdict == "unsafe"
 
 
 def test_every_layer_of_a_model_by_name_and_what_is_left(tmp_path: Path) -> None:
