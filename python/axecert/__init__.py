@@ -8,6 +8,7 @@ Bad input raises `InputError`; verdicts are values, never exceptions. No side ef
 from ._core import (
     ActivationGrid,
     Certificate,
+    CodeHistogram,
     Datapath,
     Equalization,
     InputError,
@@ -39,6 +40,7 @@ from ._core import (
 __all__ = [
     "ActivationGrid",
     "Certificate",
+    "CodeHistogram",
     "Datapath",
     "Equalization",
     "InputError",

@@ -1,4 +1,5 @@
 // Activation quantizers and calibration moments for Python. No side effects beyond the objects.
+#include "axecert/quantize/code_histogram.hpp"
 #include "axecert/quantize/input_quantizer.hpp"
 #include "axecert/quantize/moments.hpp"
 #include "axecert/numeric/error.hpp"
@@ -51,6 +52,25 @@ grid       the activation grid.           lower, upper, shift   int32 [1] or [K]
         }
         return array_of(std::move(y), {x.shape(0), x.shape(1)});
       }, "x"_a, "threads"_a = 1, "The real numbers float32 [n, K] that the operands of x stand for, in the transform's coordinates.");
+
+  nb::class_<CodeHistogram>(module, "CodeHistogram", R"(Codes per input channel on calibration data, for clamps per channel.
+
+grid  of the codes.        cols  K, input channels.)")
+      .def(nb::init<const ActivationGrid&, std::int64_t>(), "grid"_a, "cols"_a)
+      .def("add", [](CodeHistogram& h, const OperandRows& rows) {
+        nb::gil_scoped_release unlocked;
+        h.add(rows);
+      }, "operands"_a, "Counts plain codes: operands that were neither shifted nor clamped per channel.")
+      .def("ranges", [](const CodeHistogram& h, double share) {
+        CodeHistogram::Ranges found;
+        {
+          nb::gil_scoped_release unlocked;
+          found = h.ranges(share);
+        }
+        const std::size_t cols = found.lower.size();
+        return std::pair(array_of(std::move(found.lower), {cols}), array_of(std::move(found.upper), {cols}));
+      }, "share"_a, R"((lower, upper), int32 [K] each: the narrowest codes whose clamp cuts off at most this share of a channel's energy,
+in [0, 1); 0: least and greatest code that occurred.)");
 
   nb::class_<Moments>(module, "Moments", "H = X̃ᵀX̃ and G = X̃ᵀX over batches of rows, in memory of O(K²).")
       .def(nb::init<std::int64_t>(), "cols"_a)
