@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <initializer_list>
 #include <random>
 #include <span>
 #include <string>
@@ -89,7 +90,7 @@ inline Compared compare_with_instructions(const KernelOf& of) {
   Compared compared;
   const bool has_constant = std::any_of(datapath.stages.begin(), datapath.stages.end(),
                                         [](const Stage& stage) { return stage.initial == Initial::constant; });
-  for (const std::size_t length : {1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 255, 256, 257, 300,
+  for (const std::size_t length : std::initializer_list<std::size_t>{1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 255, 256, 257, 300,
                                    511, 512, 513, 1100, 4096, 4097, 5000}) {
     const Topology topology(datapath, static_cast<std::int64_t>(length));
     std::vector<std::int8_t> w(length);
