@@ -117,8 +117,8 @@ Election verify_files(const std::string& certificate, const std::string& weights
   return hold_election(certificate, weights, options);
 }
 
-nb::list findings_of(const Vote& vote) {
-  nb::list list;
+nb::typed<nb::list, std::tuple<std::string, std::tuple<std::int64_t, std::int64_t, std::int64_t>, std::string>> findings_of(const Vote& vote) {
+  nb::typed<nb::list, std::tuple<std::string, std::tuple<std::int64_t, std::int64_t, std::int64_t>, std::string>> list;
   for (const Finding& finding : vote.findings) {
     list.append(nb::make_tuple(finding.layer, nb::make_tuple(finding.node.row, finding.node.stage, finding.node.node), finding.message));
   }
