@@ -43,6 +43,7 @@ IntegerLinear::IntegerLinear(const QuantizedLayer& layer, const Datapath& datapa
                  layer.shift.empty() ? std::vector<std::int32_t>{0} : layer.shift, "layer " + layer.layer.name),
       product_(product_of(layer.layer, Topology(datapath, layer.layer.cols), arithmetic)),
       float_bias_(layer.float_bias),
+      zero_point_per_token_(layer.layer.zero_point_spread > 0),
       outlier_columns_(layer.outlier_columns),
       outlier_weight_(layer.outlier_weight) {
   validate(layer.layer, datapath);
@@ -68,7 +69,7 @@ IntegerLinear::IntegerLinear(const QuantizedLayer& layer, const Datapath& datapa
     return;  // the products add everything
   }
   constants_.assign(entries, 0);
-  weight_sums_.assign(layer.layer.zero_point_spread > 0 ? entries : 0, 0);
+  weight_sums_.assign(zero_point_per_token_ ? entries : 0, 0);
   for (std::int64_t r = 0; r < rows_; ++r) {
     std::vector<std::int64_t> constant(static_cast<std::size_t>(outputs_), 0), sum(constant);
     for (std::int64_t k = 0; k < cols_; ++k) {
@@ -102,7 +103,9 @@ void IntegerLinear::forward_block(const float* x, std::int64_t n, float* y) cons
     inputs = without_outliers.data();
   }
   const OperandRows operands = quantizer_.quantize(inputs, n);
-  const Operands view{operands.biased, n, operands.base, operands.zero_point};
+  // A zero point that all tokens share is in the layer's offsets already.
+  const Operands view{operands.biased, n, operands.base,
+                      zero_point_per_token_ ? std::span<const std::int32_t>(operands.zero_point) : std::span<const std::int32_t>()};
   std::vector<std::int64_t> sums(static_cast<std::size_t>(n * rows_ * outputs_));
   if (const auto* exact = std::get_if<ExactProduct>(&product_)) {
     exact->multiply(view, sums);

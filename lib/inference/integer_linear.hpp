@@ -49,6 +49,7 @@ class IntegerLinear {
   std::vector<double> constants_;       // [rows, outputs] what no register has added: Σ w·offset, and the integer bias in output 0
   std::vector<double> weight_sums_;     // [rows, outputs] likewise, to be multiplied by the zero point; empty when none is outside
   std::vector<float> float_bias_;       // [rows] or empty
+  bool zero_point_per_token_;           // else the layer's offsets hold it
   std::vector<std::int32_t> outlier_columns_;
   std::vector<float> outlier_weight_;   // [rows, outliers]
   mutable std::atomic<std::int64_t> overflows_{0};
