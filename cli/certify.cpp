@@ -75,7 +75,7 @@ int run(const Arguments& a) {
     text += claims.layer.name + "  " + in_words(claims.layer.rows) + " × " + in_words(claims.layer.cols) + "  " +
             describe(datapath) + "\n  " + upper_case(to_text(claims.verdict)) + ": " +
             in_words(claims.layer.rows - summary.unsafe_rows) + " of " + in_words(claims.layer.rows) +
-            " rows are safe; inputs in " + in_words(summary.box) + ", " + to_text(claims.input_source) + "\n";
+            " rows are safe; inputs in " + in_words(summary.box) + ", " + source_in_words(claims) + "\n";
     for (const StageSummary& stage : summary.stages) {
       text += "  " + stage.stage.name + ": " + std::to_string(stage.stage.width) + " bits, " +
               std::to_string(stage.smallest_safe_width) + " suffice for these weights, " +

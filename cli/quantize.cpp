@@ -18,11 +18,11 @@ namespace {
 
 struct Arguments {
   std::vector<std::string> files;
-  std::string datapath, folder, layer, scales;
+  std::string datapath, folder, layer, scales;  // scales: empty for the default of the other options
   std::string corrector = "optq", constraint = "axe";
   int weight_bits = 4, threads = 0, refine = -1;
   double dampening = 0, ridge = -1;
-  bool asymmetric = false, group_scales = false, no_search = false, no_order = false, published = false,
+  bool asymmetric = false, group_scales = false, no_order = false, published = false,
        compare = false;
   std::shared_ptr<Common> common = std::make_shared<Common>();
 };
@@ -53,8 +53,10 @@ QuantizeOptions options_of(const Arguments& a) {
   options.asymmetric_weights = a.asymmetric;
   options.granularity = a.group_scales ? ScaleGranularity::tile : ScaleGranularity::row;
   options.threads = a.threads > 0 ? a.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  if (a.no_search) {
-    options.search_scales = false;
+  for (const ScaleChoice choice : {ScaleChoice::largest_weight, ScaleChoice::weight_error, ScaleChoice::search}) {
+    if (a.scales == to_text(choice)) {
+      options.scale_choice = choice;
+    }
   }
   if (a.dampening > 0) {
     options.dampening = a.dampening;
@@ -212,12 +214,9 @@ std::string layer_lines(const QuantizedLayer& q, const LayerClaims& claims, cons
 
 int run(const Arguments& a) {
   const Datapath datapath = datapath_argument(a.datapath);
-  if (!a.scales.empty() && a.scales != "given") {
-    throw Failure(exit_usage, "--scales", "unknown: " + a.scales, "'given' takes NAME.weight_scale of the input");
-  }
   QuantizeOptions options = options_of(a);
   if (a.scales == "given") {
-    options.search_scales = false;  // also keeps the scales as they are after the sweep
+    options.scale_choice = ScaleChoice::largest_weight;  // also keeps the scales as they are after the sweep
   }
   std::vector<Task> tasks = read_tasks(a);
   const std::filesystem::path folder = a.folder;
@@ -253,7 +252,7 @@ int run(const Arguments& a) {
                     {"weight_bits", options.weight_bits},
                     {"asymmetric", options.asymmetric_weights},
                     {"group_scales", a.group_scales},
-                    {"search", options.search_scales},
+                    {"scales", a.scales == "given" ? a.scales : to_text(options.scale_choice)},
                     {"refine", options.refinement_passes},
                     {"threads", options.threads}}},
                   {"votes", Json::array({parsed(vote_json(votes[0]))})},
@@ -303,7 +302,6 @@ Verb quantize_verb(CLI::App& app) {
   command->add_flag("--asymmetric", a->asymmetric, "weights with a zero point");
   command->add_flag("--group-scales", a->group_scales, "a scale per row and tile (datapaths with outer=float)");
   command->add_option("--threads", a->threads, "threads; 0: one per core")->check(CLI::Range(0, 4096));
-  command->add_flag("--no-search", a->no_search, "scales from the largest weight, not searched");
   command->add_option("--refine", a->refine, "refinement passes at most")->check(CLI::Range(0, 1000));
   command
       ->add_option("--dampening", a->dampening,
@@ -317,7 +315,11 @@ Verb quantize_verb(CLI::App& app) {
   command->add_flag("--published", a->published, "AXE exactly as in the paper");
   command->add_flag("--compare", a->compare,
                     "also quantize without a constraint and by data types alone, and print their errors");
-  command->add_option("--scales", a->scales, "given: NAME.weight_scale of the input, fixed");
+  command
+      ->add_option("--scales", a->scales,
+                   "search: by the calibration error (default); mse: by the weights' own error; max: from the largest weight; given: "
+                   "NAME.weight_scale of the input, fixed")
+      ->check(CLI::IsMember({"search", "mse", "max", "given"}));
   command->add_option("--layer", a->layer, "this layer only");
   add_common(command, a->common, true);
   return {command, [a] { return run(*a); }};

@@ -225,13 +225,4 @@ void keep_layer(TensorFile& file, const std::string& name) {
   });
 }
 
-Certificate read_certificate_input(const std::filesystem::path& path) {
-  require_input(path);
-  try {
-    return read_certificate(path);
-  } catch (const InputError& error) {
-    throw Failure(exit_refused, "refused", error.what(), "");
-  }
-}
-
 }  // namespace axe::cli

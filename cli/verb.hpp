@@ -109,7 +109,4 @@ std::string suggestion(const std::string& name, const std::vector<std::string>& 
 /// Keeps only the arrays of layer `name`; all when it is empty. Failure 64 for an unknown one.
 void keep_layer(TensorFile& file, const std::string& name);
 
-/// Reads and parses a certificate file. Failure 66, or 3 (refused) when it is malformed.
-Certificate read_certificate_input(const std::filesystem::path& path);
-
 }  // namespace axe::cli

@@ -1,49 +1,20 @@
 // Asks the voters in order, the checker first, and combines what they say. See voters.hpp; `hold_election` is the main function.
 #include "voters.hpp"
 
-#include <algorithm>
-#include <thread>
-
-#include "axecert/model/layers.hpp"
-#include "axecert/replay/replay.hpp"
-#include "axecert/report/votes.hpp"
-#include "axecert/smt/smt.hpp"
 #include "datapath_argument.hpp"
 
 namespace axe::cli {
 namespace {
 
-bool same_arithmetic(const Datapath& a, const Datapath& b) {
-  return a.weights == b.weights && a.activations == b.activations && a.form == b.form && a.stages == b.stages;
-}
-
-// The user's datapath against the certificate's: the stages count, not the name.
-Vote datapath_vote(const Certificate& certificate, const Datapath& expected) {
-  Vote vote;
-  vote.voter = "datapath";
-  vote.detail = "expected " + describe(expected);
-  vote.verdict = Verdict::safe;
-  for (const LayerClaims& claims : certificate.layers) {
-    if (!same_arithmetic(claims.datapath, expected)) {
-      vote.verdict = Verdict::refused;
-      vote.findings.push_back({claims.layer.name,
-                               {-1, 0, -1},
-                               "certified for another datapath: " + describe(claims.datapath) + ", operands " +
-                                   to_text(claims.datapath.form)});
-    }
+/// The depths that --z3 names.
+std::vector<SmtDepth> depths_of(const std::string& z3) {
+  if (z3 == "both") {
+    return {SmtDepth::ground, SmtDepth::box};
   }
-  vote.findings_total = static_cast<std::int64_t>(vote.findings.size());
-  return vote;
-}
-
-TensorFile weights_of(const std::string& path) {
-  try {
-    return read_input(path);
-  } catch (const Failure&) {
-    throw;
-  } catch (const InputError& error) {
-    throw Failure(exit_refused, "refused", error.what(), "");
+  if (z3 == "none") {
+    return {};
   }
+  return {z3 == "ground" ? SmtDepth::ground : z3 == "box" ? SmtDepth::box : SmtDepth::bit_precise};
 }
 
 }  // namespace
@@ -65,53 +36,24 @@ void add_voters(CLI::App* command, VoterArguments& a) {
 Election hold_election(const VoterArguments& a, const Common& common) {
   require_input(a.certificate);
   require_input(a.weights);
-  Election election;
-  std::string remark;
-  const Datapath expected = a.datapath.empty() ? Datapath{} : datapath_argument(a.datapath);
-  election.votes.push_back(checker_vote(std::filesystem::path(a.certificate), std::filesystem::path(a.weights)));
-  if (election.votes[0].verdict != Verdict::refused) {
-    election.certificate = read_certificate_input(a.certificate);
-    const TensorFile weights = weights_of(a.weights);
-    try {
-      attach_weights(election.certificate, weights);
-    } catch (const InputError& error) {
-      throw Failure(exit_refused, "refused", error.what(), "");
-    }
-    if (!a.datapath.empty()) {
-      const Vote vote = datapath_vote(election.certificate, expected);
-      if (vote.verdict == Verdict::refused) {
-        election.votes.push_back(vote);
-      }
-    }
+  ElectionOptions options;
+  if (!a.datapath.empty()) {
+    options.expected = datapath_argument(a.datapath);
   }
-  if (combine(election.votes) != Verdict::refused) {
-    SmtOptions options;
-    options.workers =
-        a.workers > 0 ? a.workers : static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1u, 256u));
-    const auto ask = [&](SmtDepth depth) {
-      options.depth = depth;
-      options.progress = progress_line(common, "z3 " + to_text(depth));
-      election.votes.push_back(smt_vote(election.certificate, options));
-    };
-    if (a.z3 == "ground" || a.z3 == "both") {
-      ask(SmtDepth::ground);
-    }
-    if (a.z3 == "box" || a.z3 == "both") {
-      ask(SmtDepth::box);
-    }
-    if (a.z3 == "bits") {
-      ask(SmtDepth::bit_precise);
-    }
-    if (!a.no_replay) {
-      ReplayOptions replay;
-      replay.random_inputs_per_row = a.replay;
-      replay.progress = progress_line(common, "replay");
-      election.votes.push_back(replay_vote(election.certificate, replay));
-    }
+  options.z3 = depths_of(a.z3);
+  if (!a.no_replay) {
+    options.replay = a.replay;
   }
-  end_progress();
-  election.verdict = combine(election.votes);
-  return election;
+  options.workers = a.workers;
+  options.progress = [&](const std::string& voter) { return progress_line(common, voter); };
+  try {
+    Election election = axe::hold_election(a.certificate, a.weights, options);
+    end_progress();
+    return election;
+  } catch (const InputError& error) {  // the files are there: something in them is wrong
+    end_progress();
+    throw Failure(exit_refused, "refused", error.what(), "");
+  }
 }
 
 Certificate checked_certificate(const std::string& certificate, const std::string& weights) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "axecert/election/election.hpp"
 #include "verb.hpp"
 
 namespace axe::cli {
@@ -17,12 +18,7 @@ struct VoterArguments {
 };
 void add_voters(CLI::App* command, VoterArguments& arguments);
 
-struct Election {
-  std::vector<Vote> votes;
-  Certificate certificate;  ///< with weights; without layers when the checker refused it
-  Verdict verdict = Verdict::incomplete;
-};
-/// Checker first; what it refuses is not shown to the others.
+/// election.hpp's, with progress on the terminal. Failure 3 when a file is not what it should be.
 Election hold_election(const VoterArguments& arguments, const Common& common);
 
 /// The certificate with its weights, after the checker has not refused it. Failure 3 when it did.

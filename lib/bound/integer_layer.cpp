@@ -68,6 +68,10 @@ void validate_shape(const IntegerLayer& layer) {
                        "within ±" + std::to_string(largest_operand));
     }
   }
+  if (layer.zero_point_spread < 0 || layer.zero_point_spread > largest_operand) {
+    throw InputError(place, "a spread of zero points of " + std::to_string(layer.zero_point_spread),
+                     "0 to " + std::to_string(largest_operand));
+  }
   if (!layer.bias.empty() && layer.bias.size() != static_cast<std::size_t>(layer.rows)) {
     throw InputError(place, std::to_string(layer.bias.size()) + " biases for " + std::to_string(layer.rows) + " rows",
                      "give one per row, or none");
@@ -136,6 +140,22 @@ std::vector<std::int64_t> row_constants(const IntegerLayer& layer) {
     constants[static_cast<std::size_t>(r)] += sum;
   }
   return constants;
+}
+
+std::vector<IntegerRange> row_constant_ranges(const IntegerLayer& layer) {
+  const std::vector<std::int64_t> constants = row_constants(layer);
+  std::vector<IntegerRange> ranges;
+  ranges.reserve(constants.size());
+  for (std::int64_t r = 0; r < layer.rows; ++r) {
+    const std::int64_t at_least = constants[static_cast<std::size_t>(r)];
+    std::int64_t sum = 0;  // at z the constant is at_least − z Σ_k w_rk, monotone in z
+    for (std::int64_t k = 0; layer.zero_point_spread != 0 && k < layer.cols; ++k) {
+      sum += layer.row(r)[k];
+    }
+    const std::int64_t at_greatest = at_least - layer.zero_point_spread * sum;
+    ranges.push_back({std::min(at_least, at_greatest), std::max(at_least, at_greatest)});
+  }
+  return ranges;
 }
 
 }  // namespace axe

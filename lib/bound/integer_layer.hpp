@@ -10,10 +10,12 @@
 
 namespace axe {
 
-/// y_r = constant_r + Σ_k w_rk x_k, x_k ∈ [box_lower_k, box_upper_k], constant_r = bias_r + Σ_k w_rk · offset_k.
+/// y_r = constant_r + Σ_k w_rk x_k, x_k ∈ [box_lower_k, box_upper_k], constant_r = bias_r + Σ_k w_rk · (offset_k − z), z any
+/// of 0 … zero_point_spread.
 ///
-/// `x` is the multiplier's operand (code − c_k, with c_k = 0 for raw codes); offset_k = c_k − zero point, so that y is
-/// Σ w (code − zero point) + bias whatever the operand form.
+/// `x` is the multiplier's operand (code − c_k, with c_k = 0 for raw codes); offset_k = c_k − the least zero point, so that
+/// y is Σ w (code − zero point) + bias whatever the operand form. A zero point that is computed from each token lies z above
+/// the least one; a static one has no spread.
 struct IntegerLayer {
   std::string name;                     ///< [A-Za-z0-9_./-]+
   std::int64_t rows = 0;                ///< ≥ 1
@@ -23,6 +25,7 @@ struct IntegerLayer {
   std::vector<std::int32_t> box_upper;  ///< likewise, ≥ box_lower; |box| ≤ 2^24
   std::vector<std::int32_t> offset;     ///< [cols], [1], or empty for none; |offset| ≤ 2^24
   std::vector<std::int64_t> bias;       ///< [rows], or empty for none; |bias| ≤ 2^62
+  std::int64_t zero_point_spread = 0;   ///< greatest zero point less the least, 0 to 2^24
 
   std::int32_t lower(std::int64_t k) const {
     return box_lower[box_lower.size() == 1 ? 0 : static_cast<std::size_t>(k)];
@@ -34,11 +37,14 @@ struct IntegerLayer {
 };
 
 /// Throws InputError (naming the layer) unless the sizes agree, every limit above holds, and every weight and box fits
-/// the datapath's operand formats. After it, every sum that the bounds form is below 2^63: |w| ≤ 2^7, |x| and |offset|
-/// ≤ 2^24, K ≤ 2^24 give |Σ| ≤ 2^56 + 2^55, plus |bias| ≤ 2^62.
+/// the datapath's operand formats. After it, every sum that the bounds form is below 2^63: |w| ≤ 2^7, |x|, |offset| and z
+/// ≤ 2^24, K ≤ 2^24 give |Σ w x|, |Σ w offset|, |z Σ w| ≤ 2^55 each, plus |bias| ≤ 2^62.
 void validate(const IntegerLayer& layer, const Datapath& datapath);
 
-/// constant_r of every row, [rows].
+/// constant_r of every row at the least zero point (z = 0), [rows].
 std::vector<std::int64_t> row_constants(const IntegerLayer& layer);
+
+/// The least and the greatest constant_r over z, of every row, [rows]: z = 0 is one end, z = zero_point_spread the other.
+std::vector<IntegerRange> row_constant_ranges(const IntegerLayer& layer);
 
 }  // namespace axe

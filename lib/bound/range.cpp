@@ -1,11 +1,11 @@
 // The range of every register of a layer, row by row, stage by stage: `layer_ranges`. The lowest stage reads the
 // weights (lowest_stage.hpp, vectorised); each stage above adds up the ranges below it. No side effects.
 //
-// A register that adds values v ∈ [lo_v, hi_v] to its initial value c:
-//   its final value lies in        [c + Σ lo_v,         c + Σ hi_v],
-//   every partial sum, any order,  [c + Σ min(0, lo_v), c + Σ max(0, hi_v)]        (design §3.1).
-// Values of different registers below share no product, so all lo_v, and all hi_v, are reached at once: both ranges are
-// attained.
+// A register that adds values v ∈ [lo_v, hi_v] to its initial value c ∈ [c_lo, c_hi] (0, or the row's constant):
+//   its final value lies in        [c_lo + Σ lo_v,         c_hi + Σ hi_v],
+//   every partial sum, any order,  [c_lo + Σ min(0, lo_v), c_hi + Σ max(0, hi_v)]        (design §3.1).
+// Values of different registers below share no product, and one register of a dot product at most starts from the constant,
+// so all lo_v and c_lo, and all hi_v and c_hi, are reached at once: both ranges are attained.
 #include "axecert/bound/range.hpp"
 
 #include <algorithm>
@@ -55,10 +55,10 @@ void append(std::vector<std::int64_t>& all, const std::vector<std::int64_t>& row
   all.insert(all.end(), row.begin(), row.end());
 }
 
-void shift(RegisterRanges& ranges, std::int64_t constant) {
+void shift(RegisterRanges& ranges, IntegerRange constant) {
   for (std::size_t i = 0; i < ranges.lower.size(); ++i) {
-    ranges.lower[i] += constant;
-    ranges.upper[i] += constant;
+    ranges.lower[i] += constant.lower;
+    ranges.upper[i] += constant.upper;
   }
 }
 
@@ -85,7 +85,7 @@ std::vector<StageRanges> layer_ranges(const IntegerLayer& layer, const Topology&
     result[s].upper.reserve(entries);
     needs_constants = needs_constants || topology.stage(s).initial == Initial::constant;
   }
-  const std::vector<std::int64_t> constants = needs_constants ? row_constants(layer) : std::vector<std::int64_t>{};
+  const std::vector<IntegerRange> constants = needs_constants ? row_constant_ranges(layer) : std::vector<IntegerRange>{};
 
   LowestStage lowest(layer, topology);
   RegisterRanges partial;

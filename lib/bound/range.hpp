@@ -27,8 +27,8 @@ struct StageRanges {
 
 /// The claimed range of every node, one entry per stage. For a stage that claims every partial sum: initial + [Σ min(0,
 /// ·), Σ max(0, ·)] over the values it adds, each with its own final range; for one that claims the final value:
-/// initial + [Σ min, Σ max]. Below an unsafe register the range still means exact integers. Cost: one pass over the
-/// weights for a uniform box.
+/// initial + [Σ min, Σ max]; initial is 0 or the row's constant, which is an interval when the zero point varies.
+/// Below an unsafe register the range still means exact integers. Cost: one pass over the weights for a uniform box.
 std::vector<StageRanges> layer_ranges(const IntegerLayer& layer, const Topology& topology);
 
 /// The range of one node alone (recomputed; for explanations and tests).
@@ -37,8 +37,8 @@ IntegerRange node_range(const IntegerLayer& layer, const Topology& topology, Nod
 enum class Side { lower, upper };
 
 /// Inputs [cols] inside the box that drive `id` to that end of its claimed range, when every register adds in the order
-/// that Machine's `Order` for this side says (positive_first for upper); channels outside the node hold the box's value
-/// nearest to 0.
+/// that Machine's `Order` for this side says (positive_first for upper) and the row's constant is at that end of its
+/// row_constant_ranges; channels outside the node hold the box's value nearest to 0.
 std::vector<std::int32_t> witness(const IntegerLayer& layer, const Topology& topology, NodeId id, Side side);
 
 /// One node's distance to its register's limits: ≥ 0 is safe.

@@ -27,9 +27,9 @@ struct BothRanges {
   IntegerRange final;
 };
 
-BothRanges ranges_of(const IntegerLayer& layer, const Topology& topology, NodeId id, std::int64_t constant) {
-  const std::int64_t initial = topology.stage(id.stage).initial == Initial::constant ? constant : 0;
-  BothRanges result{{initial, initial}, {initial, initial}};
+BothRanges ranges_of(const IntegerLayer& layer, const Topology& topology, NodeId id, IntegerRange constant) {
+  const IntegerRange initial = topology.stage(id.stage).initial == Initial::constant ? constant : IntegerRange{0, 0};
+  BothRanges result{initial, initial};
   for (const std::int64_t v : topology.values_of(id.stage, id.node)) {
     IntegerRange value;
     if (id.stage == 0) {
@@ -46,14 +46,18 @@ BothRanges ranges_of(const IntegerLayer& layer, const Topology& topology, NodeId
   return result;
 }
 
-/// constant_r of one row; the other rows are not looked at.
-std::int64_t constant_of(const IntegerLayer& layer, std::int64_t row) {
-  std::int64_t constant = layer.bias.empty() ? 0 : layer.bias[static_cast<std::size_t>(row)];
-  for (std::int64_t k = 0; k < layer.cols && !layer.offset.empty(); ++k) {
-    constant +=
-        std::int64_t{layer.row(row)[k]} * layer.offset[layer.offset.size() == 1 ? 0 : static_cast<std::size_t>(k)];
+/// constant_r of one row over all zero points; the other rows are not looked at.
+IntegerRange constant_of(const IntegerLayer& layer, std::int64_t row) {
+  const std::int64_t bias = layer.bias.empty() ? 0 : layer.bias[static_cast<std::size_t>(row)];
+  IntegerRange constant{bias, bias};  // its values at z = 0 and z = spread, in this order until the end
+  for (std::int64_t k = 0; k < layer.cols; ++k) {
+    const std::int64_t w = layer.row(row)[k];
+    const std::int64_t offset =
+        layer.offset.empty() ? 0 : layer.offset[layer.offset.size() == 1 ? 0 : static_cast<std::size_t>(k)];
+    constant.lower += w * offset;
+    constant.upper += w * (offset - layer.zero_point_spread);
   }
-  return constant;
+  return {std::min(constant.lower, constant.upper), std::max(constant.lower, constant.upper)};
 }
 
 }  // namespace

@@ -100,7 +100,8 @@ std::string name_of(Assumption assumption) {
 std::string sentence_of(Assumption assumption) {
   switch (assumption) {
     case Assumption::input_clamped:
-      return "The activation quantizer clamps every operand into the box, as the file beside the weights says.";
+      return "The activation quantizer clamps every operand into the box, and its zero point into its range, as the file "
+             "beside the weights says.";
     case Assumption::input_given:
       return "Every operand lies in the box that the user stated.";
     case Assumption::input_calibrated:
@@ -164,7 +165,8 @@ std::vector<Assumption> assumptions(const Certificate& certificate) {
     }
     const bool inside = std::any_of(claims.datapath.stages.begin(), claims.datapath.stages.end(),
                                     [](const Stage& stage) { return stage.initial == Initial::constant; });
-    if (!inside && (claims.bias_hash != Sha256{} || !claims.layer.offset.empty())) {
+    const bool varies = claims.layer.zero_point_spread != 0;
+    if (!inside && (claims.bias_hash != Sha256{} || !claims.layer.offset.empty() || varies)) {
       found.push_back(Assumption::constant_added_outside);
     }
     if (!claims.ranges.empty() && claims.ranges.back().nodes > 1) found.push_back(Assumption::float_sum_outside);

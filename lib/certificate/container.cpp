@@ -144,6 +144,7 @@ void write_metadata(Writer& writer, const LayerClaims& claims, const std::string
   writer.text(i + "weight.range", two_numbers(claims.weight_range.lower, claims.weight_range.upper));
   writer.text(i + "bias.sha256", claims.bias_hash == Sha256{} ? "none" : to_hex(claims.bias_hash));
   writer.text(i + "input.source", to_text(claims.input_source));
+  writer.text(i + "zero_point.spread", std::to_string(claims.layer.zero_point_spread));
   writer.text(i + "datapath", datapath.name);
   writer.text(i + "operands",
               "weights " + two_numbers(datapath.weights.lower, datapath.weights.upper) + " activations " +
@@ -315,6 +316,9 @@ LayerClaims read_metadata(Reader& reader, const std::string& i) {
   reader.end_of_value();
   reader.key(i + "input.source");
   claims.input_source = reader.one_of({InputSource::clamped, InputSource::given, InputSource::calibrated});
+  reader.end_of_value();
+  reader.key(i + "zero_point.spread");
+  layer.zero_point_spread = reader.number(0, largest_operand);
   reader.end_of_value();
   reader.key(i + "datapath");
   datapath.name = reader.run_of(is_datapath_character);

@@ -42,7 +42,7 @@ AXECERT_CLONES void draw(std::int64_t rows, const double* q, double with, double
 
 BudgetPlan::BudgetPlan(const Topology& topology, std::span<const std::int32_t> box_lower,
                        std::span<const std::int32_t> box_upper, std::span<const std::int32_t> offset,
-                       IntegerRange weights, IntegerRange bias) {
+                       IntegerRange weights, IntegerRange bias, std::int64_t zero_point_spread) {
   const std::int64_t K = topology.length();
   for (std::size_t s = 0; s < topology.stages(); ++s) {
     BudgetStage account;
@@ -62,8 +62,9 @@ BudgetPlan::BudgetPlan(const Topology& topology, std::span<const std::int32_t> b
     for (std::int64_t k = 0; k < K; ++k) {
       const auto i = static_cast<std::size_t>(k);
       const std::int64_t l = box_lower[i], h = box_upper[i],
-                         D = account.from_constant && !offset.empty() ? offset[i] : 0;
-      const std::int64_t with = h + std::max<std::int64_t>(0, D), against = -l + std::max<std::int64_t>(0, -D);
+                         most = account.from_constant && !offset.empty() ? offset[i] : 0,
+                         least = account.from_constant ? most - zero_point_spread : 0;  // of offset − z
+      const std::int64_t with = h + std::max<std::int64_t>(0, most), against = -l + std::max<std::int64_t>(0, -least);
       const std::int64_t node = topology.node_of_product(s, k);
       account.node_of_column[i] = node;
       account.with_sign[i] = static_cast<double>(with);
@@ -80,7 +81,8 @@ BudgetPlan::BudgetPlan(const Topology& topology, std::span<const std::int32_t> b
     if (!binds) {
       continue;
     }
-    // Limits are at most the worst case of the weights, so they are exact in double: K·2^7·2^9 < 2^53 for 8-bit operands.
+    // Limits are at most the worst case of the weights, so they are exact in double: K·2^7·2^10 < 2^53 for 8-bit operands and
+    // zero points.
     account.upper = static_cast<double>(limits.upper);
     account.lower = -static_cast<double>(limits.lower);
     stages_.push_back(std::move(account));

@@ -20,10 +20,11 @@ namespace axe {
 /// The registers of one stage that the weights' data type alone does not keep inside their limits.
 ///
 /// A weight q ≠ 0 on column k costs |q|·with_sign at the end of the range that q's sign points to, and |q|·against_sign at
-/// the other: for x ∈ [l, h], l ≤ 0 ≤ h, with_sign = h + max(0, D), against_sign = −l + max(0, −D), where D is the offset
-/// that reaches the row's constant (only in the stage that starts from it, else 0). For q > 0 the upper end rises by
-/// q·with_sign and the lower end falls by q·against_sign; for q < 0 the two change places. With D ≠ 0 this is an upper
-/// bound of what the constant and the products can do together, so the budget is sound there and exact elsewhere.
+/// the other: for x ∈ [l, h], l ≤ 0 ≤ h, with_sign = h + max(0, D), against_sign = −l + max(0, −D'), where [D', D] =
+/// [offset − spread, offset] is what reaches the row's constant (only in the stage that starts from it, else 0). For q > 0
+/// the upper end rises by q·with_sign and the lower end falls by q·against_sign; for q < 0 the two change places. With D or
+/// D' ≠ 0 this is an upper bound of what the constant and the products can do together, for every zero point, so the budget
+/// is sound there and exact elsewhere.
 struct BudgetStage {
   std::size_t stage = 0;  ///< index in the datapath
   std::int64_t nodes = 0;
@@ -39,10 +40,12 @@ struct BudgetStage {
 class BudgetPlan {
  public:
   BudgetPlan() = default;
-  /// `box_lower` ≤ 0 ≤ `box_upper` per column [K], `offset` [K]; weights in `weights`; biases in `bias`, which contains 0.
-  /// Stages whose limits no such weights and biases can leave are left out.
+  /// `box_lower` ≤ 0 ≤ `box_upper` per column [K], `offset` [K]; weights in `weights`; biases in `bias`, which contains 0;
+  /// `zero_point_spread` as in IntegerLayer. Stages whose limits no such weights, biases and zero points can leave are left
+  /// out.
   BudgetPlan(const Topology& topology, std::span<const std::int32_t> box_lower, std::span<const std::int32_t> box_upper,
-             std::span<const std::int32_t> offset, IntegerRange weights, IntegerRange bias);
+             std::span<const std::int32_t> offset, IntegerRange weights, IntegerRange bias,
+             std::int64_t zero_point_spread = 0);
 
   const std::vector<BudgetStage>& stages() const { return stages_; }
   /// True when no choice of weights can overflow: there is nothing to keep.

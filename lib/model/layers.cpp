@@ -13,6 +13,7 @@
 #include "axecert/certificate/atomic_file.hpp"
 #include "axecert/model/calibration.hpp"
 #include "axecert/model/containers.hpp"
+#include "axecert/model/layer_keys.hpp"
 
 namespace axe {
 namespace {
@@ -23,11 +24,10 @@ constexpr const char* problem_keys[] = {"weight",         "inputs",           "H
                                         "input_scale",    "input_zero_point", "input_bits", "input_signed",
                                         "input_code_min", "input_code_max",   "bias",       "output_energy",
                                         "weight_scale",   "inputs_sample"};
-constexpr const char* stored_keys[] = {"weight",      "scale",
-                                       "bias",        "float_bias",
-                                       "input_lower", "input_upper",
-                                       "input_shift", "input_zero_point",
-                                       "input_scale", "weight_zero_point"};
+constexpr const char* stored_keys[] = {"weight",          "scale",          "bias",           "float_bias",
+                                       "input_lower",     "input_upper",    "input_shift",    "input_zero_point",
+                                       "input_scale",     "weight_zero_point", "input_multiplier", "input_sign",
+                                       "outlier_columns", "outlier_weight"};
 
 std::string list(Keys keys) {
   std::string text;
@@ -63,70 +63,6 @@ void check_name(const TensorFile& file, const std::string& name) {
   if (!plain) {
     throw InputError(file.path, "layer name '" + name + "' has characters other than A-Z a-z 0-9 _ . / -", "rename it");
   }
-}
-
-// The keys of one layer, with the file and the key in every error.
-class LayerKeys {
- public:
-  LayerKeys(const TensorFile& file, const std::string& name) : file_(file), name_(name) {}
-
-  std::string place(const std::string& key) const { return file_.path + ": " + name_ + "." + key; }
-  [[noreturn]] void fail(const std::string& key, const std::string& problem, const std::string& remedy) const {
-    throw InputError(place(key), problem, remedy);
-  }
-  const Tensor* find(const std::string& key) const { return file_.find(name_ + "." + key); }
-  bool has(const std::string& key) const { return find(key) != nullptr; }
-  const Tensor& need(const std::string& key, const std::string& remedy) const {
-    const Tensor* tensor = find(key);
-    if (tensor == nullptr) {
-      fail(key, "is missing", remedy);
-    }
-    return *tensor;
-  }
-  void expect_shape(const std::string& key, const std::vector<std::int64_t>& shape) const {
-    const Tensor& tensor = *find(key);
-    if (tensor.shape != shape) {
-      fail(key, "has shape " + shape_text(tensor.shape) + ", must be " + shape_text(shape), "");
-    }
-  }
-  // A number stored as a scalar or as an array of one.
-  double real(const std::string& key) const {
-    expect_one(key);
-    return find(key)->as_f64(place(key))[0];
-  }
-  std::int64_t integer(const std::string& key) const {
-    expect_one(key);
-    const double value = real(key);
-    if (value != std::floor(value) || std::fabs(value) > 2147483647.0) {
-      fail(key, "must be an integer of 32 bits", "");
-    }
-    return static_cast<std::int64_t>(value);
-  }
-  std::vector<std::int32_t> integers32(const std::string& key) const {
-    const std::vector<std::int64_t> wide = find(key)->as_integers(place(key));
-    std::vector<std::int32_t> values(wide.size());
-    for (std::size_t i = 0; i < wide.size(); ++i) {
-      if (wide[i] < INT32_MIN || wide[i] > INT32_MAX) {
-        fail(key, "element " + std::to_string(i) + " is " + std::to_string(wide[i]) + ", which has more than 32 bits",
-             "");
-      }
-      values[i] = static_cast<std::int32_t>(wide[i]);
-    }
-    return values;
-  }
-
- private:
-  void expect_one(const std::string& key) const {
-    if (find(key)->elements() != 1) {
-      fail(key, "has shape " + shape_text(find(key)->shape) + ", must be one number", "");
-    }
-  }
-  const TensorFile& file_;
-  const std::string& name_;
-};
-
-bool is_integer(DType dtype) {
-  return dtype == DType::i8 || dtype == DType::u8 || dtype == DType::i16 || dtype == DType::i32 || dtype == DType::i64;
 }
 
 void check_matrix(const LayerKeys& keys, const Tensor& weight) {
@@ -286,16 +222,6 @@ LayerProblem read_problem(const TensorFile& file, const std::string& name) {
   return problem;
 }
 
-// An array of [1] or [K] integers of 32 bits.
-std::vector<std::int32_t> per_channel(const LayerKeys& keys, const std::string& key, std::int64_t cols) {
-  const Tensor& tensor = *keys.find(key);
-  if (!tensor.shape.empty() && tensor.shape != std::vector<std::int64_t>{1} &&
-      tensor.shape != std::vector<std::int64_t>{cols}) {
-    keys.fail(key, "has shape " + shape_text(tensor.shape) + ", must be [1] or [" + std::to_string(cols) + "]", "");
-  }
-  return keys.integers32(key);
-}
-
 std::vector<std::int8_t> read_weights(const LayerKeys& keys, const Tensor& weight) {
   check_matrix(keys, weight);
   if (!is_integer(weight.dtype)) {
@@ -311,6 +237,36 @@ std::vector<std::int64_t> read_bias(const LayerKeys& keys, std::int64_t rows) {
   }
   keys.expect_shape("bias", {rows});
   return keys.find("bias")->as_integers(keys.place("bias"));
+}
+
+// One zero point for all inputs ever, or [lower, upper] of what a token may have.
+IntegerRange read_zero_point(const LayerKeys& keys) {
+  const Tensor& tensor = *keys.find("input_zero_point");
+  if (tensor.elements() == 1) {
+    const std::int64_t zero_point = keys.integer("input_zero_point");
+    return {zero_point, zero_point};
+  }
+  keys.expect_shape("input_zero_point", {2});
+  const std::vector<std::int32_t> ends = keys.integers32("input_zero_point");
+  const IntegerRange range{ends[0], ends[1]};
+  if (range.lower > range.upper || range.upper - range.lower > largest_operand) {
+    keys.fail("input_zero_point", "is [" + std::to_string(ends[0]) + ", " + std::to_string(ends[1]) + "]",
+              "the least zero point, then the greatest, at most 2^24 above it");
+  }
+  return range;
+}
+
+// Metadata NAME.input_scaling: `tensor`, one input_scale for all inputs, or `token`, computed from each token and so not stored.
+void require_scaling(const TensorFile& file, const LayerKeys& keys, const std::string& name) {
+  const auto found = file.metadata.find(name + ".input_scaling");
+  const std::string scaling = found == file.metadata.end() ? "tensor" : found->second;
+  if (scaling != "tensor" && scaling != "token") {
+    keys.fail("input_scaling", "is '" + scaling + "' in the metadata", "tensor or token");
+  }
+  if (scaling == "token" && keys.has("input_scale")) {
+    keys.fail("input_scale", "stands beside input_scaling = token, where every token has its own scale",
+              "leave one of them out");
+  }
 }
 
 StoredLayer read_stored(const TensorFile& file, const std::string& name, const Datapath& datapath) {
@@ -343,14 +299,16 @@ StoredLayer read_stored(const TensorFile& file, const std::string& name, const D
     stored.source = InputSource::given;
   }
 
-  // offset_k = c_k − zero point: the operand is code − c_k, the value is code − zero point.
+  require_scaling(file, keys, name);
+  // offset_k = c_k − least zero point: the operand is code − c_k, the value is code − zero point.
   if (keys.has("input_shift") || keys.has("input_zero_point")) {
     keys.need("input_shift", "it stands beside input_zero_point; 0 when codes reach the multiplier as they are");
     keys.need("input_zero_point", "it stands beside input_shift");
     const std::vector<std::int32_t> shift = per_channel(keys, "input_shift", layer.cols);
-    const std::int64_t zero_point = keys.integer("input_zero_point");
+    const IntegerRange zero_point = read_zero_point(keys);
+    layer.zero_point_spread = zero_point.upper - zero_point.lower;
     for (const std::int32_t c : shift) {
-      const std::int64_t offset = c - zero_point;
+      const std::int64_t offset = c - zero_point.lower;
       if (offset < INT32_MIN || offset > INT32_MAX) {
         keys.fail("input_shift", "minus the zero point has more than 32 bits", "");
       }
@@ -419,8 +377,28 @@ std::vector<std::uint8_t> quantized_bytes(const std::vector<QuantizedLayer>& lay
     put(name + "input_upper", Tensor::of(length(layer.box_upper), layer.box_upper));
     const std::vector<std::int32_t> shift = quantized.shift.empty() ? std::vector<std::int32_t>{0} : quantized.shift;
     put(name + "input_shift", Tensor::of(length(shift), shift));
-    put(name + "input_zero_point", Tensor::of({1}, std::vector<std::int32_t>{quantized.input.zero_point}));
-    put(name + "input_scale", Tensor::of({1}, std::vector<double>{quantized.input.scale}));
+    std::vector<std::int32_t> zero_point{quantized.input.zero_point};  // one, or the ends of its range
+    if (layer.zero_point_spread != 0) {
+      zero_point.push_back(quantized.input.zero_point + static_cast<std::int32_t>(layer.zero_point_spread));
+    }
+    put(name + "input_zero_point", Tensor::of(length(zero_point), zero_point));
+    if (quantized.input.scaling == ActivationScaling::tensor) {
+      put(name + "input_scale", Tensor::of({1}, std::vector<double>{quantized.input.scale}));
+    } else {
+      metadata[name + "input_scaling"] = "token";
+    }
+    if (!quantized.transform.multiplier.empty()) {
+      put(name + "input_multiplier", Tensor::of({layer.cols}, quantized.transform.multiplier));
+    }
+    if (quantized.transform.hadamard != 0) {
+      put(name + "input_sign", Tensor::of({layer.cols}, quantized.transform.sign));
+      metadata[name + "input_hadamard"] = std::to_string(quantized.transform.hadamard);
+    }
+    if (!quantized.outlier_columns.empty()) {
+      put(name + "outlier_columns", Tensor::of(length(quantized.outlier_columns), quantized.outlier_columns));
+      put(name + "outlier_weight", Tensor::of({layer.rows, static_cast<std::int64_t>(quantized.outlier_columns.size())},
+                                              quantized.outlier_weight));
+    }
     if (!quantized.weight_zero_points.empty()) {
       put(name + "weight_zero_point", Tensor::of(per_scale, quantized.weight_zero_points));
     }

@@ -21,7 +21,8 @@ std::vector<LayerProblem> read_problems(const TensorFile& file);
 
 /// Writes weights.safetensors: per layer `NAME.weight` I8 [rows, K] (operand weights), `NAME.scale` F32 [rows] or [rows, groups],
 /// `NAME.bias` I64 [rows] when there is one, `NAME.input_lower`, `NAME.input_upper`, `NAME.input_shift` I32 [1] or [K],
-/// `NAME.input_zero_point` I32 [1], `NAME.input_scale` F64 [1], `NAME.weight_zero_point` I32 when asymmetric,
+/// `NAME.input_zero_point` I32 [1] ([2], least and greatest, when the layer's spread is not 0), `NAME.input_scale` F64 [1],
+/// `NAME.weight_zero_point` I32 when asymmetric,
 /// `NAME.float_bias` F32 [rows] instead of `bias` when scales are per tile; the rest as
 /// metadata. The written activation quantizer is
 ///     operand_k = clamp(round(x_k / input_scale) + input_zero_point − input_shift_k, input_lower_k, input_upper_k).
@@ -30,11 +31,16 @@ void write_quantized(const std::filesystem::path& path, const std::vector<Quanti
 /// The bytes that `write_quantized` writes.
 std::vector<std::uint8_t> quantized_bytes(const std::vector<QuantizedLayer>& layers);
 
+/// The layers that `write_quantized` wrote, sorted by name; statistics and errors are not in the file. Throws InputError naming
+/// file and key.
+std::vector<QuantizedLayer> read_quantized(const TensorFile& file);
+
 /// NAME of every `NAME.weight`, sorted. Throws InputError when there is none.
 std::vector<std::string> layer_names(const TensorFile& file);
 
 /// The integer layers of a weights file, sorted by name. Box and offsets come from `NAME.input_*` when present (`source` is
-/// then clamped). When absent, the datapath's operand range is the box, offset = none, and `source` is given.
+/// then clamped). When absent, the datapath's operand range is the box, offset = none, and `source` is given. A zero point
+/// of two entries is [least, greatest]: offsets speak of the least, zero_point_spread of the rest.
 struct StoredLayer {
   IntegerLayer layer;
   InputSource source = InputSource::clamped;

@@ -4,14 +4,25 @@
 
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 namespace axe {
 
-/// Bad input. `what()` reads "PLACE: PROBLEM (REMEDY)".
+/// Bad input. `what()` reads "PLACE: PROBLEM (REMEDY)"; the three parts are kept for bindings to other languages.
 class InputError : public std::runtime_error {
  public:
-  InputError(const std::string& place, const std::string& problem, const std::string& remedy)
-      : std::runtime_error(place + ": " + problem + (remedy.empty() ? "" : " (" + remedy + ")")) {}
+  InputError(std::string place, std::string problem, std::string remedy)
+      : std::runtime_error(place + ": " + problem + (remedy.empty() ? "" : " (" + remedy + ")")),
+        place_(std::move(place)),
+        problem_(std::move(problem)),
+        remedy_(std::move(remedy)) {}
+
+  const std::string& place() const { return place_; }
+  const std::string& problem() const { return problem_; }
+  const std::string& remedy() const { return remedy_; }
+
+ private:
+  std::string place_, problem_, remedy_;
 };
 
 }  // namespace axe

@@ -47,7 +47,7 @@ std::vector<double> factorize(const LayerProblem& problem, const std::vector<std
 
 bool aims_at_corrected_target(const QuantizeOptions& options) {
   return options.corrector == Corrector::qronos ||
-         (options.target == Target::corrected && options.corrector != Corrector::gpfq);
+         (options.target == WeightTarget::corrected && options.corrector != Corrector::gpfq);
 }
 
 ErrorCorrection make_correction(const LayerProblem& problem, const QuantizeOptions& options) {

@@ -44,17 +44,18 @@ InputBox make_input_box(const LayerProblem& problem, const Datapath& datapath, d
   InputBox box;
   switch (datapath.form) {
     case ActivationForm::raw:
-      box = {{low}, {high}, {0}};
+      box = {{low}, {high}, {0}, 0};
       break;
     case ActivationForm::recentred: {
       const std::int32_t centre = problem.input.is_signed ? 0 : 1 << (problem.input.bits - 1);
-      box = {{low - centre}, {high - centre}, {centre}};
+      box = {{low - centre}, {high - centre}, {centre}, 0};
       break;
     }
     case ActivationForm::boxed:
       box = boxed(problem, headroom);
       break;
   }
+  box.zero_point_spread = problem.input.zero_point_spread();
   for (std::size_t k = 0; k < box.lower.size(); ++k) {
     if (box.lower[k] < datapath.activations.lower || box.upper[k] > datapath.activations.upper) {
       throw InputError("layer " + problem.name,

@@ -14,6 +14,8 @@ namespace axe {
 /// all channels agree, else [K].
 struct InputBox {
   std::vector<std::int32_t> lower, upper, shift;
+  /// How far a token's zero point can lie above the grid's (IntegerLayer::zero_point_spread); 0: the zero point is static.
+  std::int64_t zero_point_spread = 0;
 
   /// Entry k of one of the arrays above.
   static std::int32_t at(const std::vector<std::int32_t>& values, std::int64_t k) {

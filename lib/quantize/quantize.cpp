@@ -65,6 +65,9 @@ void validate(const LayerProblem& problem, const Datapath& datapath, const Quant
       problem.input.zero_point >= problem.input.code_lower() && problem.input.zero_point <= problem.input.code_upper(),
       problem, "input_zero_point " + std::to_string(problem.input.zero_point) + " is outside the code range",
       "recalibrate the inputs");
+  require(problem.input.scaling == ActivationScaling::tensor || problem.input.zero_point == 0, problem,
+          "input_zero_point " + std::to_string(problem.input.zero_point) + " beside a zero point computed per token",
+          "give 0");
   require(options.weight_bits >= 2 && options.weight_bits <= 8, problem, "weight bits must be 2 to 8", "");
   require(options.dampening > 0 && std::isfinite(options.dampening) && options.target_dampening > 0 &&
               std::isfinite(options.target_dampening),
@@ -90,9 +93,18 @@ void validate(const LayerProblem& problem, const Datapath& datapath, const Quant
   }
 }
 
+/// Whether the bias has the unit of a register: the step of weights and inputs is one number per row, known beforehand.
+bool bias_is_integer(const LayerProblem& problem, const Datapath& datapath, const QuantizeOptions& options) {
+  return (options.granularity == ScaleGranularity::row || Topology(datapath, problem.cols).nodes(0) == 1) &&
+         problem.input.scaling == ActivationScaling::tensor;
+}
+
 /// The problem whose error² is that of `problem` plus η‖W − D‖², η = ridge times the mean diagonal: H + ηI and G + ηI. Inputs
-/// that are always zero stay so.
-LayerProblem with_ridge(LayerProblem problem, double ridge) {
+/// that are always zero stay so. A bias that no register takes is left out.
+LayerProblem with_ridge(LayerProblem problem, double ridge, bool with_bias) {
+  if (!with_bias) {
+    problem.bias.clear();
+  }
   const std::int64_t K = problem.cols;
   double trace = 0;
   for (std::int64_t k = 0; k < K; ++k) {
@@ -133,11 +145,35 @@ QuantizeOptions QuantizeOptions::published() {
   QuantizeOptions options;
   options.strict = StrictForm::published;
   options.diffusion = Diffusion::rounding;
-  options.target = Target::original;
-  options.search_scales = false;
+  options.target = WeightTarget::original;
+  options.scale_choice = ScaleChoice::largest_weight;
   options.refinement_passes = 0;
   options.ridge = 0;
   return options;
+}
+
+void validate_outliers(const QuantizedLayer& q) {
+  const std::string place = "layer " + q.layer.name;
+  const auto count = static_cast<std::int64_t>(q.outlier_columns.size());
+  if (static_cast<std::int64_t>(q.outlier_weight.size()) != count * q.layer.rows) {
+    throw InputError(place, std::to_string(q.outlier_weight.size()) + " outlier weights for " + std::to_string(count) + " columns",
+                     "give [rows, columns]");
+  }
+  for (std::int64_t j = 0; j < count; ++j) {
+    const std::int32_t column = q.outlier_columns[static_cast<std::size_t>(j)];
+    if (column < 0 || column >= q.layer.cols || (j > 0 && column <= q.outlier_columns[static_cast<std::size_t>(j - 1)])) {
+      throw InputError(place, "outlier column " + std::to_string(column), "ascending input channels");
+    }
+    for (std::int64_t r = 0; r < q.layer.rows; ++r) {
+      if (q.layer.row(r)[column] != 0) {
+        throw InputError(place, "outlier column " + std::to_string(column) + " has an integer weight in row " + std::to_string(r),
+                         "what stays floating point is 0 among the integers");
+      }
+    }
+  }
+  if (std::any_of(q.outlier_weight.begin(), q.outlier_weight.end(), [](float w) { return !std::isfinite(w); })) {
+    throw InputError(place, "an outlier weight is not finite", "repair the model");
+  }
 }
 
 QuantizedLayer quantize(const LayerProblem& problem, const Datapath& datapath, const QuantizeOptions& options,
@@ -159,11 +195,12 @@ QuantizedLayer quantize(const LayerProblem& problem, const Datapath& datapath, c
   for (std::int32_t c : box.shift) {
     result.layer.offset.push_back(c - problem.input.zero_point);
   }
+  result.layer.zero_point_spread = box.zero_point_spread;
 
-  const LayerProblem regularized = with_ridge(problem, options.ridge);
+  const bool integer_bias = bias_is_integer(problem, datapath, options);
+  const LayerProblem regularized = with_ridge(problem, options.ridge, integer_bias);
   const LayerSetting setting(regularized, datapath, options, box);
   result.groups = setting.groups();
-  result.weight_bits = setting.weight_bits();
   result.weight_bits = setting.weight_bits();  // fewer than asked for when data types alone must fit
   result.statistics.dampening_raised = setting.correction().dampening_raised;
   result.statistics.dampening_used = setting.correction().dampening;
@@ -184,7 +221,7 @@ QuantizedLayer quantize(const LayerProblem& problem, const Datapath& datapath, c
   if (options.asymmetric_weights) {
     result.weight_zero_points.resize(result.scales.size());
   }
-  if (setting.groups() > 1) {  // with scales per tile the sum, and its bias, are real
+  if (!integer_bias) {  // with scales per tile or token the sum, and its bias, are real
     result.float_bias = problem.bias;
   } else if (!problem.bias.empty()) {
     result.layer.bias.resize(static_cast<std::size_t>(R));
@@ -291,6 +328,18 @@ std::string to_text(Corrector corrector) {
       return "gpfq";
     case Corrector::qronos:
       return "qronos";
+  }
+  return "?";
+}
+
+std::string to_text(ScaleChoice choice) {
+  switch (choice) {
+    case ScaleChoice::largest_weight:
+      return "max";
+    case ScaleChoice::weight_error:
+      return "mse";
+    case ScaleChoice::search:
+      return "search";
   }
   return "?";
 }

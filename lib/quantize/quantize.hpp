@@ -9,18 +9,10 @@
 #include <vector>
 
 #include "axecert/bound/integer_layer.hpp"
+#include "axecert/quantize/activation_grid.hpp"
+#include "axecert/quantize/input_transform.hpp"
 
 namespace axe {
-
-/// Static per-tensor activation quantizer: code = clamp(round(x / scale) + zero_point, code_lower(), code_upper()).
-struct ActivationGrid {
-  double scale = 1;             ///< finite, > 0
-  std::int32_t zero_point = 0;  ///< within the code range
-  int bits = 8;                 ///< 2 to 8
-  bool is_signed = false;
-  std::int32_t code_lower() const { return is_signed ? -(1 << (bits - 1)) : 0; }
-  std::int32_t code_upper() const { return is_signed ? (1 << (bits - 1)) - 1 : (1 << bits) - 1; }
-};
 
 /// One layer to quantize: Y = X Wᵀ, with X̃ the dequantized quantized inputs.
 struct LayerProblem {
@@ -44,9 +36,13 @@ enum class StrictForm { exact, published };
 /// What OPTQ and Qronos diffuse: the whole error (threshold, clip and rounding), or what rounding left (as Brevitas does).
 enum class Diffusion { whole, rounding };
 /// What the sweep aims at: W* = W Gᵀ (H + ηI)⁻¹, the best weights for quantized inputs, or W itself.
-enum class Target { corrected, original };
+enum class WeightTarget { corrected, original };
 /// One scale per row, or one per row and tile of the lowest stage (needs a datapath whose sum over tiles is float).
 enum class ScaleGranularity { row, tile };
+
+/// How the scale of a row (or of a row's tile) is found, starting from the largest weight: `largest_weight` as it is; `weight_error`,
+/// the multiple of it with the least ‖W − s·round(W/s)‖²; `search`, under the row's budget by the calibration error.
+enum class ScaleChoice { largest_weight, weight_error, search };
 
 struct QuantizeOptions {
   Corrector corrector = Corrector::optq;
@@ -56,7 +52,7 @@ struct QuantizeOptions {
   ScaleGranularity granularity = ScaleGranularity::row;
   StrictForm strict = StrictForm::exact;
   Diffusion diffusion = Diffusion::whole;
-  Target target = Target::corrected;
+  WeightTarget target = WeightTarget::corrected;
   bool soft_threshold = true;       ///< AXE's Π_λ; off: strict limits alone
   double dampening = 0.01;          ///< η of OPTQ's and Qronos' diffusion, as a fraction of H's mean diagonal, > 0
   double target_dampening = 0.001;  ///< η of the corrected target, likewise
@@ -64,10 +60,10 @@ struct QuantizeOptions {
   /// that calibration did not see (docs/results/held_out.md). The error that is reported has no such term.
   double ridge = 0.03;
   bool activation_order = true;     ///< columns by descending diagonal of H
-  bool search_scales = true;        ///< choose each row's scale under its budget by calibration error; off: max-based
+  ScaleChoice scale_choice = ScaleChoice::search;
   int refinement_passes = 8;   ///< coordinate-descent passes after the sweep, ≥ 0; stops early when nothing moves
   double box_headroom = 0.05;  ///< boxed: fraction of a channel's width added on each side, plus one code
-  std::vector<float> scales;   ///< [rows] fixed scales that replace the grid's choice, or empty
+  std::vector<float> scales;   ///< [rows] fixed scales that replace that choice, or empty
   int threads = 1;
 
   /// AXE as the paper and its reference have it: max-based scales, original target, published limits, rounding error
@@ -95,14 +91,23 @@ struct QuantizedLayer {
   std::vector<std::int32_t> shift;  ///< c_k, [1] or [K]: operand = clamp(code − c_k, box_lower, box_upper)
   /// [rows, groups] when asymmetric (stored code = weight + zero point), else empty.
   std::vector<std::int32_t> weight_zero_points;
-  /// [rows] when scales are per tile, where no register has the unit of a bias: to be added to the output; else empty.
+  /// [rows] when scales are per tile or computed per token, where no register has the unit of a bias: to be added to the
+  /// output; else empty.
   std::vector<float> float_bias;
   ActivationGrid input;
+  InputTransform transform;  ///< what the real inputs pass before the activation quantizer
+  /// Input channels that stay floating point (LLM.int8, arXiv 2208.07339): ascending columns whose integer weights are 0,
+  /// and their weights [rows, outlier_columns.size()]. Their products are added to the output and are not certified.
+  std::vector<std::int32_t> outlier_columns;
+  std::vector<float> outlier_weight;
   int weight_bits = 4;
   double relative_error = -1;  ///< ‖XWᵀ − X̃Dᵀ‖_F / ‖XWᵀ‖_F, or −1 when the energy is unknown
   QuantizeStatistics statistics;
   std::vector<std::string> warnings;  ///< "dampening raised to 0.1 …", one line each
 };
+
+/// Throws InputError unless the outlier columns are ascending input channels with weights [rows, columns] and integer weights 0.
+void validate_outliers(const QuantizedLayer& layer);
 
 /// Quantizes `problem` for `datapath`. Whatever the options (except Constraint::none), the result's registers all fit; this
 /// is checked exactly before returning. Throws InputError on bad input (sizes, NaN, scales, a budget that not even zero
@@ -116,5 +121,6 @@ double relative_error(const LayerProblem& problem, const std::vector<std::int8_t
 
 std::string to_text(Corrector);   // "none" | "optq" | "gpfq" | "qronos"
 std::string to_text(Constraint);  // "none" | "datatype" | "ep-init" | "axe"
+std::string to_text(ScaleChoice);  // "max" | "mse" | "search"
 
 }  // namespace axe

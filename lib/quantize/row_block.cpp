@@ -39,6 +39,31 @@ RowGrid max_based_grid(float least, float most, int bits, bool asymmetric, doubl
   return grid;
 }
 
+/// The multiple of the max-based grid whose rounding moves these weights least: the least Σ (w − s·round(w/s))², clipping
+/// included, of 57 multiples from 0.3 to 1 (the larger of equals). Zeros alone: 1.
+double least_weight_error(const std::vector<float>& weights, float least, float most, int bits, bool asymmetric) {
+  const std::int32_t steps = (1 << bits) - 1;
+  double best = 1, least_error = infinite;
+  for (int i = 0; i <= 56 && least < most; ++i) {
+    const double factor = 1 - i / 80.0;
+    const RowGrid grid = max_based_grid(least, most, bits, asymmetric, factor);
+    const auto low = static_cast<float>(-grid.zero_point), high = static_cast<float>(steps - grid.zero_point);
+    double error = 0;
+    for (const float w : weights) {
+      float q = std::nearbyint(w / grid.scale);
+      q = q < low ? low : q;
+      q = q > high ? high : q;
+      const double d = static_cast<double>(w) - static_cast<double>(grid.scale) * static_cast<double>(q);
+      error += d * d;
+    }
+    if (error < least_error) {
+      least_error = error;
+      best = factor;
+    }
+  }
+  return best;
+}
+
 /// A factor between those tried around the best one: where the parabola through the three, over the factor's logarithm, is
 /// least; half way to the farther neighbour when that is no news.
 double between(const std::vector<std::pair<double, double>>& tried, double best) {
@@ -98,7 +123,7 @@ LayerSetting::LayerSetting(const LayerProblem& problem, const Datapath& datapath
       const std::int64_t half = std::int64_t{1} << (bits - 1), steps = 2 * half - 1;
       const IntegerRange weights =
           options.asymmetric_weights ? IntegerRange{-steps, steps} : IntegerRange{-half, half - 1};
-      return BudgetPlan(topology_, lower, upper, offset, weights, bias);
+      return BudgetPlan(topology_, lower, upper, offset, weights, bias, box.zero_point_spread);
     };
     if (options.constraint == Constraint::datatype) {
       while (weight_bits_ >= 2 && !plan_for(weight_bits_).unconstrained()) {
@@ -177,6 +202,7 @@ class RowBlock {
   std::int64_t first_, count_, K_;
   std::vector<float> target_, base_, first_observed_, linear_;
   std::vector<float> least_, most_;  // [groups, count] smallest and largest weight
+  std::vector<double> factor_;       // [groups, count] what the max-based scale is multiplied by to begin with
   std::vector<ThresholdTable> thresholds_;
   std::vector<Best> best_;
   std::vector<std::vector<std::pair<double, double>>> errors_;  // per row: factors tried, and their errors
@@ -198,7 +224,8 @@ RowBlock::RowBlock(const LayerSetting& setting, std::int64_t first, std::int64_t
       best_(static_cast<std::size_t>(count)),
       bias_fits_(static_cast<std::size_t>(count)),
       takes_bias_(!setting.problem().bias.empty() && setting.groups() == 1),
-      refits_(setting.options().search_scales && setting.options().scales.empty() && !setting.bias_in_plan()),
+      refits_(setting.options().scale_choice == ScaleChoice::search && setting.options().scales.empty() &&
+              !setting.bias_in_plan()),
       refiner_(setting.refinement()) {
   const ErrorCorrection& correction = setting.correction();
   target_ = sweep_target(problem_, correction, aims_at_corrected_target(options_), first, count);
@@ -216,6 +243,19 @@ RowBlock::RowBlock(const LayerSetting& setting, std::int64_t first, std::int64_t
       const auto i = static_cast<std::size_t>(setting.group(k) * count + r);
       least_[i] = std::min(least_[i], w);
       most_[i] = std::max(most_[i], w);
+    }
+  }
+  factor_.assign(least_.size(), 1.0);
+  if (options_.scale_choice == ScaleChoice::weight_error) {
+    std::vector<std::vector<float>> members(factor_.size());
+    for (std::int64_t k = 0; k < K_; ++k) {
+      for (std::int64_t r = 0; r < count; ++r) {
+        members[static_cast<std::size_t>(setting.group(k) * count + r)].push_back(
+            problem_.weight[static_cast<std::size_t>((first_ + r) * K_ + k)]);
+      }
+    }
+    for (std::size_t i = 0; i < factor_.size(); ++i) {
+      factor_[i] = least_weight_error(members[i], least_[i], most_[i], setting.weight_bits(), options_.asymmetric_weights);
     }
   }
   const bool ep_init = options_.constraint == Constraint::ep_init;
@@ -256,7 +296,7 @@ std::vector<RowGrid> RowBlock::grids(const std::vector<double>& factors) const {
         result.push_back(zero_row_grid(r, factors[static_cast<std::size_t>(r)]));
       } else {
         result.push_back(max_based_grid(least_[i], most_[i], setting_.weight_bits(), options_.asymmetric_weights,
-                                        factors[static_cast<std::size_t>(r)]));
+                                        factor_[i] * factors[static_cast<std::size_t>(r)]));
       }
     }
   }
@@ -419,7 +459,7 @@ void RowBlock::search() {
 
 RowBlockResult RowBlock::run() {
   const auto n = static_cast<std::size_t>(count_);
-  const bool searches = options_.search_scales && options_.scales.empty();
+  const bool searches = options_.scale_choice == ScaleChoice::search && options_.scales.empty();
   RowBlockResult result;
   if (!searches && options_.refinement_passes == 0) {
     // Nothing to choose between: the sweep's integers are the result, and no error is needed.

@@ -146,6 +146,31 @@ class Verbs(Case):
         self.assertEqual((document["verdict"], document["failed"]), ("pass", 0))
         self.assertGreater(document["done"], 1000)
 
+    def test_a_zero_point_per_token_is_certified_over_its_whole_range(self):
+        def model(zero_point, name="model.safetensors"):
+            write_safetensors(self.path / name, {
+                "l.weight": ("|i1", (2, 4), [1, -2, 3, 4, -7, 7, -7, -6]),
+                "l.scale": ("<f4", (2,), [1.0, 0.5]),
+                "l.float_bias": ("<f4", (2,), [0.5, -0.5]),
+                "l.input_lower": ("<i4", (1,), [0]),
+                "l.input_upper": ("<i4", (1,), [15]),
+                "l.input_shift": ("<i4", (1,), [0]),
+                "l.input_zero_point": ("<i4", (len(zero_point),), zero_point),
+            })
+            return name
+        # Row 1: Σw = −13 and codes [0, 15] give [−300, 105]; zero points add 13 each, so 0 … 15 reach 105 + 195 = 300.
+        document = self.json_of("certify", model([0, 15]), "-d", "axe:P=11,T=2,outer=10", "-o", "c.axec", code=SAFE)
+        self.assertEqual(document["layers"][0]["zero_point_spread"], 15)
+        for depth in ("ground", "box"):
+            text = self.run_axecert("verify", "c.axec", "model.safetensors", "--z3", depth, code=SAFE).stdout
+            self.assertIn("its zero point into its range", text)
+        story = self.json_of("explain", "c.axec", "model.safetensors", "--row", 1, "--stage", 1, code=SAFE)
+        self.assertEqual((story["range"], story["initial_range"]), ([-300, 300], [0, 195]))
+        self.assertIn("zero points over 16 codes", self.run_axecert("report", "c.axec", "model.safetensors", code=SAFE).stdout)
+        self.run_axecert("certify", model([0, 15]), "-d", "axe:P=11,T=2,outer=9", code=UNSAFE)
+        self.run_axecert("verify", "c.axec", model([0, 14], "other.safetensors"), "--z3", "none", code=REFUSED)
+        self.refused(["certify", model([15, 0], "swapped.safetensors"), "-d", "axe:P=11,T=2"], DATA, "the least zero point")
+
     def test_datapaths(self):
         text = self.run_axecert("datapaths", "axe:P=16,T=64", code=0).stdout
         self.assertIn("tile: 16 bits", text)
@@ -154,7 +179,7 @@ class Verbs(Case):
 
     def test_options_of_quantize(self):
         for words in (["--corrector", "gpfq"], ["--corrector", "qronos"], ["--corrector", "none"], ["--constraint", "ep-init"], ["--published"],
-                      ["--asymmetric"], ["--weight-bits", 3], ["--threads", 2, "--no-search", "--refine", 0]):
+                      ["--asymmetric"], ["--weight-bits", 3], ["--threads", 2, "--scales", "mse", "--refine", 0]):
             with self.subTest(words=words):
                 self.quantize("o", *words)
         self.quantize("o", "--group-scales", datapath="axe:P=14,T=8,outer=float")

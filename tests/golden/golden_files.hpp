@@ -46,6 +46,14 @@ inline IntegerLayer small_layer(const std::string& name = "layer") {
   return layer;
 }
 
+/// The zero point of every token is any of 8 to 23, which moves the first row's constant up and the second's down.
+inline IntegerLayer token_layer() {
+  IntegerLayer layer = small_layer("token");
+  layer.weights[4] = -7;
+  layer.zero_point_spread = 15;
+  return layer;
+}
+
 inline IntegerLayer boxed_layer() {
   IntegerLayer layer = small_layer("boxed");
   layer.box_lower = {-3, 2, -8, 1, -255};
@@ -135,6 +143,18 @@ inline void add_accepted(std::map<std::string, Pair>& files) {
   one.weights = {-128};
   one.bias = {7};
   files["accept/proved.one-product"] = pair_of({one}, two_stages(12));
+  files["accept/proved.zero-point-per-token"] = pair_of({token_layer()}, two_stages());
+  files["accept/proved.zero-point-outside"] = pair_of({token_layer()}, open);
+  IntegerLayer widest = heavy;  // |constant| = 2^62 + Σ|w| · (2^24 + 2^24), and one more product
+  widest.offset = {-(1 << 24)};
+  widest.zero_point_spread = 1 << 24;
+  files["accept/proved.widest-spread"] = pair_of({widest}, wide);
+  Pair one_zero_point = pair_of({layer}, two_stages());  // [8, 8] is no spread
+  Arrays ends;
+  add_layer(ends, layer, 8);
+  ends["layer.input_zero_point"] = int32_array({8, 8});
+  one_zero_point.weights = weights_file(ends);
+  files["accept/proved.two-equal-zero-points"] = one_zero_point;
 }
 
 inline void add_unsafe(std::map<std::string, Pair>& files) {
@@ -145,6 +165,11 @@ inline void add_unsafe(std::map<std::string, Pair>& files) {
   pair.stages[0].overflow = Overflow::saturate;
   pair.stages[0].limits = Limits::full;
   files["reject/overflow.saturating"] = pair_of({layer}, pair);
+  Datapath narrow = two_stages();
+  narrow.stages[1].width = 12;
+  IntegerLayer token = token_layer();  // row 1 reaches −1700 − 13 · 8 − 105 = −1,909 at zero point 8, −2,104 < −2,047 at 23
+  token.bias[1] = -1700;
+  files["reject/overflow.zero-point-per-token"] = pair_of({token}, narrow);
   Pair more = pair_of({layer}, two_stages());
   Arrays arrays;
   add_layer(arrays, layer, 8);
@@ -191,6 +216,28 @@ inline void add_false_claims(std::map<std::string, Pair>& files) {
   claim("quantizer-box.narrower", [](LayerClaims& c) { c.layer.box_upper[0] = 16; });
   claim("quantizer-offset.one-off", [](LayerClaims& c) { ++c.layer.offset[0]; });
   claim("quantizer-offset.none-claimed", [](LayerClaims& c) { c.layer.offset.clear(); });
+  claim("quantizer-zero-point.spread-where-none-is", [](LayerClaims& c) { c.layer.zero_point_spread = 1; });
+  const auto token_claim = [&](const std::string& name, const std::function<void(LayerClaims&)>& change) {
+    files["reject/" + name] = with_claims(token_layer(), datapath, change);
+  };
+  token_claim("quantizer-zero-point.claimed-static", [](LayerClaims& c) { c.layer.zero_point_spread = 0; });
+  token_claim("quantizer-zero-point.claimed-narrower", [](LayerClaims& c) { c.layer.zero_point_spread = 14; });
+  token_claim("upper.zero-point-not-paid", [](LayerClaims& c) {
+    IntegerLayer fixed = c.layer;
+    fixed.zero_point_spread = 0;
+    c.ranges = layer_ranges(fixed, Topology(c.datapath, fixed.cols));
+  });
+  token_claim("lower.zero-point-off-by-one", [](LayerClaims& c) { ++c.ranges[1].lower[1]; });
+  files["reject/assumptions.varying-constant-hidden"] = [] {
+    IntegerLayer bare = token_layer();
+    bare.bias.clear();
+    bare.offset.clear();
+    Datapath open = two_stages();
+    open.stages.pop_back();
+    Pair pair = pair_of({bare}, open, InputSource::given);
+    pair.certificate = edit_header(pair.certificate, "constant-added-outside ", "");
+    return pair;
+  }();
   claim("box.empty", [](LayerClaims& c) { c.layer.box_lower[0] = 16; });
   claim("box.beyond-operand", [](LayerClaims& c) { c.layer.box_upper[0] = 256; });
   claim("offset.beyond-limit", [](LayerClaims& c) { c.layer.offset[0] = (1 << 24) + 1; });
@@ -237,6 +284,20 @@ inline void add_other_weights(std::map<std::string, Pair>& files) {
     other.weights = weights_file(changed);
     files["reject/quantizer-offset." + to_text(source)] = other;
   }
+  beside("shape.three-zero-points", [](Arrays& a) { a["layer.input_zero_point"] = int32_array({8, 8, 8}); });
+  const auto beside_token = [&](const std::string& name, const std::vector<std::int32_t>& zero_point) {
+    Pair pair = pair_of({token_layer()}, two_stages());
+    Arrays arrays;
+    add_layer(arrays, token_layer(), 8);
+    arrays["token.input_zero_point"] = int32_array(zero_point);
+    pair.weights = weights_file(arrays);
+    files["reject/" + name] = pair;
+  };
+  beside_token("quantizer-zero-point.narrower-in-the-file", {8, 22});
+  beside_token("quantizer-zero-point.wider-in-the-file", {8, 24});
+  beside_token("quantizer-zero-point.static-in-the-file", {8});
+  beside_token("quantizer-zero-point.ends-swapped", {23, 8});
+  beside_token("quantizer-offset.zero-points-moved", {9, 24});
   beside("shape.quantizer-of-two", [](Arrays& a) { a["layer.input_shift"] = int32_array({0, 0}); });
   Pair heavy = pair_of({layer}, two_stages());
   IntegerLayer beyond = layer;
@@ -293,6 +354,10 @@ inline void add_malformed(std::map<std::string, Pair>& files) {
   text("number.overflow", "group=3", "group=18446744073709551619");
   text("number.stride-0", "stride=1", "stride=0");
   text("number.cols-above-limit", "shape\":\"2 5", "shape\":\"2 16777217");
+  text("number.negative-spread", "spread\":\"0", "spread\":\"-1");
+  text("number.spread-above-limit", "spread\":\"0", "spread\":\"16777217");
+  text("number.spread-with-leading-zero", "spread\":\"0", "spread\":\"00");
+  text("syntax.no-spread", "\"0.zero_point.spread\":\"0\",", "");
   text("number.no-rows", "shape\":\"2 5", "shape\":\"0 5");
   text("number.no-layers", "layers\":\"1", "layers\":\"0");
   text("number.no-stages", "stages\":\"2", "stages\":\"0");

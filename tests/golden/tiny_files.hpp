@@ -39,7 +39,8 @@ inline Array int32_array(const std::vector<std::int32_t>& values) {
   return {"I32", {static_cast<std::int64_t>(values.size())}, little_endian(values)};
 }
 
-/// The arrays of one layer as lib/model writes them: weights, bias, a float scale, and the quantizer whose zero point is given.
+/// The arrays of one layer as lib/model writes them: weights, bias, a float scale, and the quantizer whose (least) zero point is
+/// given.
 inline void add_layer(Arrays& arrays, const IntegerLayer& layer, std::int32_t zero_point = 0) {
   arrays[layer.name + ".weight"] = {"I8", {layer.rows, layer.cols}, little_endian(layer.weights)};
   arrays[layer.name + ".scale"] = {"F32", {1}, {0, 0, 0x80, 0x3f}};
@@ -49,7 +50,9 @@ inline void add_layer(Arrays& arrays, const IntegerLayer& layer, std::int32_t ze
   std::vector<std::int32_t> shift = layer.offset.empty() ? std::vector<std::int32_t>{0} : layer.offset;
   for (std::int32_t& c : shift) c += zero_point;  // offset = shift − zero point
   arrays[layer.name + ".input_shift"] = int32_array(shift);
-  arrays[layer.name + ".input_zero_point"] = int32_array({zero_point});
+  std::vector<std::int32_t> ends{zero_point};
+  if (layer.zero_point_spread != 0) ends.push_back(zero_point + static_cast<std::int32_t>(layer.zero_point_spread));
+  arrays[layer.name + ".input_zero_point"] = int32_array(ends);
 }
 
 inline std::string joined(const std::vector<std::int64_t>& values) {

@@ -204,7 +204,7 @@ def goals(arguments, axecert):
 def speed(arguments, axecert):
     tile, bits = 128, 16
     table = Table(["layer", "axecert", "s", "Brevitas", "s", "times faster", "wanted", "reached"])
-    plain = ("--no-search", "--refine", "0")
+    plain = ("--scales", "max", "--refine", "0")
     given = ("--published", "--scales", "given")
     pairs = (  # what axecert runs, against which Brevitas pass, by which factor it is to be faster
         ("published, OPTQ", (*given, "--corrector", "optq"), "optq", 20),

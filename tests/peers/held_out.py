@@ -41,7 +41,7 @@ BLOCK, WINDOW = 5, 512          # the decoder block and the tokens of a window, 
 CALIBRATION, HELD_OUT = 16, 10  # windows of the valid text and of the test text
 CELLS = ((None, None, "u8"), (128, 16, "u8"), (128, 16, "s8"), (128, 16, "box"),
          (64, 14, "u8"), (64, 14, "s8"), (64, 14, "box"), (576, 16, "box"))  # T, P, operands
-WAYS = (("defaults", ()), ("plain", ("--refine", "0", "--no-search")), ("published", ("--published", "--scales", "given")))
+WAYS = (("defaults", ()), ("plain", ("--refine", "0", "--scales", "max")), ("published", ("--published", "--scales", "given")))
 BREVITAS = ((None, None), (128, 16))  # T, P
 
 

@@ -1,4 +1,5 @@
-// Brute force over all tiny cases: every weight vector, every box, every input in it, every order of addition. The set
+// Brute force over all tiny cases: every weight vector, every box, every input in it, every zero point, every order of
+// addition. The set
 // of partial sums that is seen must be exactly the range that is claimed, and a datapath whose ranges fit must compute
 // the integers, whatever its registers do on overflow.
 #include <doctest/doctest.h>
@@ -123,9 +124,18 @@ struct Seen {
   }
 };
 
-/// Exact values of every register for one input, [stage][node], and what each of them adds.
+/// bias + Σ w (offset − z) of a one-row layer; offset none or one for all.
+std::int64_t constant_at(const IntegerLayer& layer, std::int64_t z) {
+  std::int64_t constant = layer.bias[0];
+  for (const std::int8_t w : layer.weights) {
+    constant += w * ((layer.offset.empty() ? 0 : layer.offset[0]) - z);
+  }
+  return constant;
+}
+
+/// Exact values of every register for one input and one constant, [stage][node], and what each of them adds.
 void play_all(const IntegerLayer& layer, const Topology& topology, const std::vector<std::int32_t>& x,
-              std::vector<std::vector<Seen>>& seen) {
+              std::int64_t constant, std::vector<std::vector<Seen>>& seen) {
   std::vector<std::int64_t> below;
   for (std::size_t k = 0; k < x.size(); ++k) {
     below.push_back(std::int64_t{layer.weights[k]} * x[k]);
@@ -133,7 +143,7 @@ void play_all(const IntegerLayer& layer, const Topology& topology, const std::ve
   for (std::size_t s = 0; s < topology.stages(); ++s) {
     std::vector<std::int64_t> held;
     for (std::int64_t node = 0; node < topology.nodes(s); ++node) {
-      const std::int64_t initial = topology.stage(s).initial == Initial::constant ? layer.bias[0] : 0;
+      const std::int64_t initial = topology.stage(s).initial == Initial::constant ? constant : 0;
       std::vector<std::int64_t> values;
       std::int64_t sum = initial;
       for (const std::int64_t v : topology.values_of(s, node)) {
@@ -160,7 +170,13 @@ void compare(const IntegerLayer& layer, const Datapath& datapath, Counts& counts
   for (std::size_t s = 0; s < topology.stages(); ++s) {
     seen[s].resize(static_cast<std::size_t>(topology.nodes(s)));
   }
-  for_all_inputs(layer, [&](const std::vector<std::int32_t>& x) { play_all(layer, topology, x, seen); });
+  std::int64_t least_constant = INT64_MAX, greatest_constant = INT64_MIN;
+  for (std::int64_t z = 0; z <= layer.zero_point_spread; ++z) {
+    const std::int64_t constant = constant_at(layer, z);
+    least_constant = std::min(least_constant, constant);
+    greatest_constant = std::max(greatest_constant, constant);
+    for_all_inputs(layer, [&](const std::vector<std::int32_t>& x) { play_all(layer, topology, x, constant, seen); });
+  }
   const std::vector<StageRanges> claimed = layer_ranges(layer, topology);
   ++counts.layers;
   for (std::size_t s = 0; s < topology.stages(); ++s) {
@@ -180,7 +196,8 @@ void compare(const IntegerLayer& layer, const Datapath& datapath, Counts& counts
           }
         }
         const Order order = side == Side::upper ? Order::positive_first : Order::negative_first;
-        const RegisterTrace trace = run(topology, layer.weights, x, layer.bias[0], order)[s][n];
+        const std::int64_t constant = side == Side::upper ? greatest_constant : least_constant;
+        const RegisterTrace trace = run(topology, layer.weights, x, constant, order)[s][n];
         const int128 attained = !partial ? trace.value : side == Side::upper ? trace.highest : trace.lowest;
         right = right && attained == (side == Side::upper ? expected.upper : expected.lower) && !trace.overflowed;
       }
@@ -254,6 +271,29 @@ TEST_CASE("a box per channel: what is claimed is what is seen, for all weights, 
   MESSAGE(counts.layers, " layers, ", counts.nodes, " nodes");
   CHECK(counts.mistakes == 0);
   CHECK(counts.nodes > 30000);
+}
+
+TEST_CASE("a zero point that varies: what is claimed is what is seen, for all weights, inputs, zero points and orders") {
+  Counts counts;
+  for (std::size_t length = 1; length <= 3; ++length) {
+    for_all<std::int8_t>(length, std::vector<std::int8_t>{-2, -1, 0, 2}, [&](const std::vector<std::int8_t>& weights) {
+      for (const Box& box : boxes) {
+        for (const Datapath& datapath : topologies()) {
+          for (const std::int64_t spread : {1, 4}) {
+            IntegerLayer layer = one_row(weights, {box}, 3);
+            layer.zero_point_spread = spread;
+            if (spread == 4) {
+              layer.offset = {2};
+            }
+            compare(layer, datapath, counts);
+          }
+        }
+      }
+    });
+  }
+  MESSAGE(counts.layers, " layers, ", counts.nodes, " nodes");
+  CHECK(counts.mistakes == 0);
+  CHECK(counts.nodes > 20000);
 }
 
 TEST_CASE("a whole layer is its rows one by one") {

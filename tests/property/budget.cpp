@@ -27,6 +27,7 @@ struct Scene {
   std::int64_t length = 1;
   std::vector<std::int32_t> lower, upper, offset;
   IntegerRange weights{-100, 100};
+  std::int64_t spread = 0;  // of the zero point
   std::vector<std::int64_t> bias;  // one per row, or empty
 
   Topology topology() const { return {datapath, length}; }
@@ -37,7 +38,7 @@ struct Scene {
     }
     return range;
   }
-  BudgetPlan plan() const { return {topology(), lower, upper, offset, weights, bias_range()}; }
+  BudgetPlan plan() const { return {topology(), lower, upper, offset, weights, bias_range(), spread}; }
 };
 
 Stage stage(const char* name, int width, std::int64_t group, Overflow overflow, Limits limits,
@@ -104,6 +105,7 @@ Scene any_scene(std::int64_t rows, bool offsets, bool biases) {
     scene.upper.push_back(static_cast<std::int32_t>(h));
     scene.offset.push_back(static_cast<std::int32_t>(offsets ? uniform(-200, 200) : 0));
   }
+  scene.spread = offsets ? uniform(0, 1) * uniform(0, 255) : 0;
   const std::int64_t largest[] = {1, 7, 100};
   const std::int64_t most = largest[uniform(0, 2)];
   scene.weights = {-most - (most < 100 ? 1 : 0), most};
@@ -130,6 +132,7 @@ IntegerLayer layer_of(const Scene& scene, const std::vector<std::int8_t>& weight
   layer.box_upper = scene.upper;
   layer.offset = scene.offset;
   layer.bias = scene.bias;
+  layer.zero_point_spread = scene.spread;
   return layer;
 }
 

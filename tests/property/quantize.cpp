@@ -1,6 +1,7 @@
 // quantize() over the product of everything that can be combined: corrector × constraint × operand form × weights' symmetry ×
 // scale granularity × strict form × datapath, on small adversarial layers. Safety, the reported error, and the layer that the
 // integers stand for are recomputed here from X, X̃ and the codes.
+#include <array>
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -137,7 +138,7 @@ std::string words(const QuantizeOptions& o, const Datapath& datapath) {
   return to_text(o.corrector) + " " + to_text(o.constraint) + (o.asymmetric_weights ? " asymmetric" : " symmetric") +
          (o.granularity == ScaleGranularity::tile ? " tile scales" : " row scales") +
          (o.strict == StrictForm::published ? " published " : " exact ") + datapath.name + " form " +
-         to_text(datapath.form) + " search " + std::to_string(o.search_scales) + " passes " +
+         to_text(datapath.form) + " scales " + to_text(o.scale_choice) + " passes " +
          std::to_string(o.refinement_passes);
 }
 
@@ -186,9 +187,9 @@ int for_all(const std::vector<SyntheticLayer>& layers, const Check& check) {
                   options.asymmetric_weights = asymmetric;
                   options.granularity = tile_scales ? ScaleGranularity::tile : ScaleGranularity::row;
                   options.strict = strict;
-                  options.search_scales = count % 2 == 0;
+                  options.scale_choice = std::array{ScaleChoice::search, ScaleChoice::largest_weight, ScaleChoice::weight_error, ScaleChoice::search}[static_cast<std::size_t>(count) % 4];
                   options.refinement_passes = count % 3;
-                  options.target = count % 5 < 2 ? Target::original : Target::corrected;
+                  options.target = count % 5 < 2 ? WeightTarget::original : WeightTarget::corrected;
                   options.diffusion = count % 7 < 3 ? Diffusion::rounding : Diffusion::whole;
                   check(layer, datapath, options);
                   ++count;
@@ -270,12 +271,12 @@ TEST_CASE("refinement never makes the error worse, and neither does the search")
     }
     CAPTURE(words(options, datapath));
     options.ridge = 0;  // with one, what gets no worse is the error and the ridge together
-    options.search_scales = false;
+    options.scale_choice = ScaleChoice::largest_weight;
     options.refinement_passes = 0;
     const double plain = quantize(s.problem, datapath, options).relative_error;
     options.refinement_passes = 8;
     CHECK(quantize(s.problem, datapath, options).relative_error <= plain * (1 + 1e-5));
-    options.search_scales = true;
+    options.scale_choice = ScaleChoice::search;
     options.refinement_passes = 0;
     const double searched = quantize(s.problem, datapath, options).relative_error;
     CHECK(searched <= plain * (1 + 1e-5));

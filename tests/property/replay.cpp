@@ -32,6 +32,7 @@ TEST_CASE("the replay says what is claimed when it is true, and refuses every cl
       datapath.stages[0].claim = Claim::final_value;
     }
     layer.offset = {below(7) - 3};
+    layer.zero_point_spread = trial % 3 == 0 ? below(40) : 0;
     Certificate certificate;
     certificate.layers.push_back(make_claims(layer, datapath, InputSource::given));
     const Vote vote = replay_vote(certificate, {});

@@ -248,9 +248,9 @@ QuantizeOptions plain(Corrector corrector, Constraint constraint, int bits) {
   options.corrector = corrector;
   options.constraint = constraint;
   options.weight_bits = bits;
-  options.search_scales = false;
+  options.scale_choice = ScaleChoice::largest_weight;
   options.refinement_passes = 0;
-  options.target = Target::original;
+  options.target = WeightTarget::original;
   options.target_dampening = options.dampening;
   return options;
 }
@@ -270,11 +270,11 @@ TEST_CASE("every corrector takes the integers of its definition") {
     for (const bool order : {true, false}) {
       for (const Corrector corrector : {Corrector::none, Corrector::optq, Corrector::gpfq, Corrector::qronos}) {
         for (const int bits : {4, 8}) {
-          for (const Target target : {Target::original, Target::corrected}) {
+          for (const WeightTarget target : {WeightTarget::original, WeightTarget::corrected}) {
             CAPTURE(trial);
             CAPTURE(to_text(corrector));
             CAPTURE(bits);
-            CAPTURE((target == Target::corrected));
+            CAPTURE((target == WeightTarget::corrected));
             QuantizeOptions options = plain(corrector, Constraint::none, bits);
             options.activation_order = order;
             options.target = target;
@@ -284,7 +284,7 @@ TEST_CASE("every corrector takes the integers of its definition") {
             Comparison c;
             for (std::int64_t r = 0; r < recipe.rows; ++r) {
               const Vector w = data.row(s.problem.weight, r);
-              const Vector aim = target == Target::corrected ? times(solve, times(data.cross, w)) : w;
+              const Vector aim = target == WeightTarget::corrected ? times(solve, times(data.cross, w)) : w;
               TextbookOptq optq(data.damped, aim);
               TextbookGpfq gpfq(data, w);
               TextbookQronos qronos(data, w);

@@ -79,6 +79,25 @@ TEST_CASE("the constant shifts the outer register, and is a partial sum of its o
   CHECK(row_constants(layer) == Values{0, 0});
 }
 
+TEST_CASE("a zero point that varies moves the constant between two ends, and only where it is added") {
+  IntegerLayer layer = layer_of(3, 3);
+  layer.weights = {1, 2, 3, -1, -2, -3, 5, 0, -5};
+  layer.offset = {10};
+  layer.bias = {1000, -7, 4};
+  layer.zero_point_spread = 100;
+  CHECK(row_constants(layer) == Values{1060, -67, 4});
+  CHECK(row_constant_ranges(layer) == std::vector<IntegerRange>{{460, 1060}, {-67, 533}, {4, 4}});
+  const auto ranges = ranges_on(layer, "axe:P=16,T=2");
+  CHECK(ranges[0].upper == Values{765, 765, 0, 0, 1275, 0});
+  CHECK(ranges[0].lower == Values{0, 0, -765, -765, 0, -1275});
+  CHECK(ranges[1].upper == Values{1060 + 1530, 533, 4 + 1275});
+  CHECK(ranges[1].lower == Values{460, -67 - 1530, 4 - 1275});
+  for (const std::int64_t spread : {std::int64_t{-1}, (std::int64_t{1} << 24) + 1}) {
+    layer.zero_point_spread = spread;
+    CHECK_THROWS_AS(row_constants(layer), InputError);
+  }
+}
+
 TEST_CASE("a box that excludes 0: the prefixes reach further than the full sum") {
   IntegerLayer layer = layer_of(1, 2);
   layer.weights = {3, -2};

@@ -13,11 +13,11 @@ using namespace axe;
 namespace {
 
 BudgetPlan plan_of(const std::string& datapath, std::int64_t length, IntegerRange box, std::int32_t offset = 0,
-                   IntegerRange weights = {-8, 7}, IntegerRange bias = {0, 0}) {
+                   IntegerRange weights = {-8, 7}, IntegerRange bias = {0, 0}, std::int64_t spread = 0) {
   const auto n = static_cast<std::size_t>(length);
   const std::vector<std::int32_t> lower(n, static_cast<std::int32_t>(box.lower)),
       upper(n, static_cast<std::int32_t>(box.upper)), offsets(n, offset);
-  return BudgetPlan(Topology(parse_datapath(datapath), length), lower, upper, offsets, weights, bias);
+  return BudgetPlan(Topology(parse_datapath(datapath), length), lower, upper, offsets, weights, bias, spread);
 }
 
 IntegerRange admissible(const BudgetBlock& budget, std::int64_t k, double low = -100, double high = 100) {
@@ -75,6 +75,24 @@ TEST_CASE("signed operands: a weight costs both ends") {
   take(budget, 0, 3);                                   // up 45, down 48
   // q > 0: min(⌊82/15⌋, ⌊79/16⌋) = 4; q < 0: min(⌊82/16⌋, ⌊79/15⌋) = 5.
   CHECK(admissible(budget, 1) == IntegerRange{-5, 4});
+}
+
+TEST_CASE("a zero point that varies is paid where the constant is, at the end that it drives, and nowhere else") {
+  // Codes [0, 15] with zero points 0 … 15: offsets from 0 down to −15. For q > 0 the upper end rises by 15 q, and the lower end
+  // falls by 15 q: at zero point 15 every code 0 counts −15.
+  const BudgetPlan plan = plan_of("axe:P=8", 2, {0, 15}, 0, {-64, 64}, {0, 0}, 15);
+  BudgetBlock inner(plan, {}, 1);
+  CHECK(admissible(inner, 0) == IntegerRange{-8, 8});
+  take(inner, 0, 8);
+  CHECK(admissible(inner, 1) == IntegerRange{-8, 0});  // the tile's register knows no zero point
+  const BudgetPlan outer_plan = plan_of("axe:P=32,outer=8", 2, {0, 15}, 0, {-64, 64}, {0, 0}, 15);
+  REQUIRE(outer_plan.stages().size() == 1);
+  BudgetBlock outer(outer_plan, {}, 1);
+  CHECK(admissible(outer, 0) == IntegerRange{-8, 8});
+  take(outer, 0, 8);
+  CHECK(*outer.left_upper(0, 0) == 7);
+  CHECK(*outer.left_lower(0, 0) == 7);
+  CHECK(admissible(outer, 1) == IntegerRange{0, 0});
 }
 
 TEST_CASE("a channel that is always 0 costs nothing") {

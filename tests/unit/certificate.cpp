@@ -94,6 +94,9 @@ TEST_CASE("the assumptions are those of the layers, sorted, each once") {
   bare.bias.clear();
   bare.offset.clear();
   CHECK(names({"", {make_claims(bare, open, InputSource::given)}}) == "float-sum-outside input-given " + always);
+  bare.zero_point_spread = 1;  // then a constant is added outside after all
+  CHECK(names({"", {make_claims(bare, open, InputSource::given)}}) ==
+        "constant-added-outside float-sum-outside input-given " + always);
 }
 
 TEST_CASE("other weights or another bias do not attach") {

@@ -284,6 +284,55 @@ TEST_CASE("what the quantizer gives is written and read back to the same integer
   CHECK(refusal([&] { quantized_bytes({q, q}); }).find("two layers have this name") != std::string::npos);
 }
 
+TEST_CASE("the zero point of tokens is read as a range, the scale that is computed from each is not there") {
+  TensorFile file;
+  file.path = "weights.safetensors";
+  file.tensors["l.weight"] = Tensor::of({1, 2}, std::vector<std::int8_t>{3, -4});
+  file.tensors["l.input_lower"] = Tensor::of({1}, Integers{0});
+  file.tensors["l.input_upper"] = Tensor::of({1}, Integers{255});
+  file.tensors["l.input_shift"] = Tensor::of({1}, Integers{5});
+  file.tensors["l.input_zero_point"] = Tensor::of({2}, Integers{2, 200});
+  file.tensors["l.float_bias"] = Tensor::of({1}, Floats{0.5f});
+  file.metadata["l.input_scaling"] = "token";
+  const StoredLayer stored = read_integer_layers(file, Datapath{})[0];
+  CHECK(stored.source == InputSource::clamped);
+  CHECK(stored.layer.offset == Integers{3});
+  CHECK(stored.layer.zero_point_spread == 198);
+
+  QuantizedLayer q;
+  q.layer = stored.layer;
+  q.shift = {5};
+  q.scales = {1.0f};
+  q.input.zero_point = 2;
+  TensorFile written;
+  written.path = "weights.safetensors";
+  const std::filesystem::path path =
+      std::filesystem::temp_directory_path() / ("axecert-zero-points-" + std::to_string(::getpid()));
+  write_quantized(path, {q});
+  written = read_tensors(path);
+  std::filesystem::remove(path);
+  CHECK(written.at("l.input_zero_point").as_integers("z") == std::vector<std::int64_t>{2, 200});
+  CHECK(read_integer_layers(written, Datapath{})[0].layer.zero_point_spread == 198);
+
+  const auto refused = [&](const std::function<void(TensorFile&)>& change, const std::string& words) {
+    TensorFile bad = file;
+    change(bad);
+    const std::string told = refusal([&] { read_integer_layers(bad, Datapath{}); });
+    CAPTURE(told);
+    CHECK(told.find(words) != std::string::npos);
+  };
+  const auto zero_point = [](Tensor tensor) {
+    return [tensor](TensorFile& bad) { bad.tensors["l.input_zero_point"] = tensor; };
+  };
+  refused(zero_point(Tensor::of({2}, Integers{3, 2})), "the least zero point, then the greatest");
+  refused(zero_point(Tensor::of({2}, Integers{-1, 1 << 24})), "at most 2^24 above it");
+  refused(zero_point(Tensor::of({3}, Integers{0, 1, 2})), "must be [2]");
+  refused(zero_point(Tensor::of({2}, Floats{0, 1})), "must be an integer type");
+  refused([](TensorFile& bad) { bad.tensors["l.input_scale"] = Tensor::of({1}, std::vector<double>{0.1}); },
+          "input_scale: stands beside input_scaling = token");
+  refused([](TensorFile& bad) { bad.metadata["l.input_scaling"] = "row"; }, "tensor or token");
+}
+
 TEST_CASE("bare integer weights take the datapath's operand range, which is then given, not clamped") {
   TensorFile file;
   file.path = "layers.npz";

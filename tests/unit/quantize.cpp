@@ -113,7 +113,7 @@ TEST_CASE("a row of zeros keeps its bias") {
       std::fill_n(problem.weight.begin() + problem.cols, problem.cols, 0.0F);
       problem.bias[1] = 0.75F;
       QuantizeOptions options;
-      options.search_scales = search;
+      options.scale_choice = search ? ScaleChoice::search : ScaleChoice::largest_weight;
       const QuantizedLayer result = run(problem, datapath, options);
       CHECK(static_cast<double>(result.scales[1]) * problem.input.scale * static_cast<double>(result.layer.bias[1]) ==
             doctest::Approx(0.75).epsilon(0.01));
@@ -287,7 +287,7 @@ TEST_CASE("a scale that is fitted to the integers does not push the bias out of 
     QuantizeOptions options;
     options.constraint = constraint;
     options.corrector = Corrector::none;
-    options.target = Target::original;
+    options.target = WeightTarget::original;
     CHECK_NOTHROW(run(s.problem, "axe:P=32,outer=20", options));
   }
 }
@@ -505,8 +505,8 @@ TEST_CASE("counts: clipped decisions are those that a limit changed") {
     QuantizeOptions options;
     options.constraint = constraint;
     options.corrector = Corrector::none;
-    options.target = Target::original;
-    options.search_scales = false;
+    options.target = WeightTarget::original;
+    options.scale_choice = ScaleChoice::largest_weight;
     options.refinement_passes = 0;
     LayerProblem problem = small();
     for (std::int64_t r = 0; r < problem.rows; ++r) {
@@ -520,7 +520,7 @@ TEST_CASE("counts: clipped decisions are those that a limit changed") {
     QuantizeOptions options;
     options.strict = strict;
     options.soft_threshold = false;
-    options.search_scales = false;
+    options.scale_choice = ScaleChoice::largest_weight;
     CHECK(run(small(), "axe:P=10", options).statistics.clipped > 5);
   }
 }

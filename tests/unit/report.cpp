@@ -127,6 +127,24 @@ TEST_CASE("an explanation adds up, and its replay reaches the end that it names"
   CHECK(outer.values.size() == 2);
 }
 
+TEST_CASE("a constant whose zero point varies is told by both of its ends, and the replay takes the one that counts") {
+  LayerClaims claims = claims_of("axe:P=32,outer=8", {3, 3, -1, 0}, 1, 0, 5);
+  claims.layer.zero_point_spread = 4;
+  claims.layer.bias = {100};
+  claims = make_claims(claims.layer, claims.datapath, InputSource::given);
+  const Explanation e = explain(claims, {0, 1, 0});
+  CHECK(e.initial == IntegerRange{100 - 4 * 5, 100});
+  CHECK(e.range == IntegerRange{80 - 5, 130});
+  CHECK(e.side == Side::upper);
+  CHECK(e.replay.initial == 100);
+  CHECK(e.replay.reached == 130);
+  const std::string text = joined(in_words(e));
+  CAPTURE(text);
+  CHECK(text.find("starts from the row's constant, 80 to 100 over its zero points") != std::string::npos);
+  CHECK(text.find("upper = 100 + Σ max(0, upper) = 100 + 30 = 130 > 127") != std::string::npos);
+  CHECK(text.find("lower = 80 + Σ min(0, lower) = 80 + -5 = 75 ≥ -127") != std::string::npos);
+}
+
 TEST_CASE("an overflow is told with what the register wraps to") {
   const LayerClaims claims = claims_of("axe:P=6", {7, 1}, 1, 0, 5);
   const Explanation e = explain(claims, claims.worst);

@@ -24,6 +24,7 @@ const std::vector<std::uint8_t> masks{0x01, 0x02, 0x10, 0x20, 0x80, 0xff};
 
 tiny::Pair sample() {
   IntegerLayer boxed = tiny::boxed_layer();
+  boxed.zero_point_spread = 15;
   return tiny::pair_of({boxed, tiny::small_layer()}, tiny::two_stages(16));
 }
 
@@ -42,12 +43,13 @@ bool attains(const LayerClaims& claims, const std::vector<std::int32_t>& inputs)
 bool is_what_the_library_claims(const tiny::Bytes& bytes) {
   Certificate certificate = parse_certificate(bytes, "tampered");
   for (LayerClaims& claims : certificate.layers) {
-    const IntegerLayer original = claims.layer.name == "boxed" ? tiny::boxed_layer() : tiny::small_layer();
+    IntegerLayer original = claims.layer.name == "boxed" ? tiny::boxed_layer() : tiny::small_layer();
+    original.zero_point_spread = claims.layer.name == "boxed" ? 15 : 0;
     attach_weights(claims, original.weights, original.bias);
     const std::vector<std::int32_t> inputs = claims.worst_witness;
     const IntegerRange range = claims.weight_range;  // any range around the weights is a true claim
     if (claims.layer.box_lower != original.box_lower || claims.layer.box_upper != original.box_upper ||
-        claims.layer.offset != original.offset)
+        claims.layer.offset != original.offset || claims.layer.zero_point_spread != original.zero_point_spread)
       return false;
     claims = make_claims(claims.layer, claims.datapath, claims.input_source);
     if (range.lower > claims.weight_range.lower || range.upper < claims.weight_range.upper) return false;

@@ -91,8 +91,9 @@ static int64_t entry(const unsigned char* bytes, int64_t entries, int64_t k) {
   return axc_load32(bytes + 4 * (entries == 1 ? 0 : k));
 }
 
-/* What the weights file says of the activation quantizer is what the certificate says: always offset = input_shift −
- * input_zero_point (all offsets are 0 when the file has neither), and box = [input_lower, input_upper] when the box is clamped. */
+/* What the weights file says of the activation quantizer is what the certificate says: always offset = input_shift − the least
+ * input_zero_point and spread = the greatest less the least (all are 0 when the file has neither), and box = [input_lower,
+ * input_upper] when the box is clamped. */
 static int agree_with_quantizer(const job* j, const axc_layer* layer, const axc_array found[ROLES]) {
   const int clamped = layer->source == AXC_CLAMPED;
   const int shifted = clamped || found[INPUT_SHIFT].end != 0 || found[INPUT_ZERO_POINT].end != 0;
@@ -101,11 +102,15 @@ static int agree_with_quantizer(const job* j, const axc_layer* layer, const axc_
   for (int role = INPUT_LOWER; role < ROLES; ++role) {
     if (!(role == INPUT_LOWER || role == INPUT_UPPER ? clamped : shifted)) continue;
     if (found[role].end == 0) return refuse_weights(j, AXC_QUANTIZER_MISSING, 0);
-    if (!is_channels(&found[role], role == INPUT_ZERO_POINT ? 1 : layer->cols)) {
+    if (!is_channels(&found[role], role == INPUT_ZERO_POINT ? 2 : layer->cols)) {
       return refuse_weights(j, AXC_SHAPE, (size_t)(found[role].name.text - j->weights));
     }
   }
-  const int64_t zero_point = shifted ? axc_load32(at[INPUT_ZERO_POINT]) : 0;
+  const int64_t zero_point = shifted ? axc_load32(at[INPUT_ZERO_POINT]) : 0; /* one, or the least and the greatest */
+  const int64_t greatest = shifted ? entry(at[INPUT_ZERO_POINT], found[INPUT_ZERO_POINT].shape[0], 1) : 0;
+  if (greatest - zero_point != layer->spread) {
+    return refuse_weights(j, AXC_QUANTIZER_ZERO_POINT, found[INPUT_ZERO_POINT].begin);
+  }
   for (int64_t k = 0; k < layer->cols; ++k) {
     const int64_t lower = entry(layer->box_lower, layer->channels, k),
                   upper = entry(layer->box_upper, layer->channels, k);

@@ -51,6 +51,8 @@ typedef enum { AXC_SAFE = 0, AXC_UNSAFE = 1, AXC_INCOMPLETE = 2, AXC_REFUSED = 3
     "the box is claimed to be clamped, but no activation quantizer is there")                                    \
   R(AXC_QUANTIZER_BOX, "quantizer-box", "the activation quantizer clamps to another box")                        \
   R(AXC_QUANTIZER_OFFSET, "quantizer-offset", "the offsets are not those of the activation quantizer")           \
+  R(AXC_QUANTIZER_ZERO_POINT, "quantizer-zero-point",                                                            \
+    "the spread of zero points is not the activation quantizer's")                                               \
   R(AXC_LOWER, "lower", "a claimed lower end is not the one that the weights give")                              \
   R(AXC_UPPER, "upper", "a claimed upper end is not the one that the weights give")                              \
   R(AXC_VERDICT, "verdict", "the verdict is not the one that the ranges give")                                   \

@@ -241,6 +241,9 @@ static void read_metadata(axc_cursor* c, int64_t number, axc_layer* layer) {
   text_key(c, number, "input.source");
   layer->source = (axc_source)one_of(c, "", "clamped", "given", "calibrated");
   close_text(c);
+  text_key(c, number, "zero_point.spread");
+  layer->spread = axc_number(c, 0, AXC_MOST_INPUT);
+  close_text(c);
   text_key(c, number, "datapath");
   (void)word(c, 1, "_.:=,/-", 200);
   close_text(c);
@@ -404,7 +407,7 @@ enum {
 static int layer_rests_on(const axc_layer* layer) {
   int inside = 0;
   for (int s = 0; s < layer->stages; ++s) inside |= layer->stage[s].from_constant;
-  return (!inside && (layer->has_bias || layer->offsets > 0) ? RESTS_ON_OUTSIDE_CONSTANT : 0) |
+  return (!inside && (layer->has_bias || layer->offsets > 0 || layer->spread > 0) ? RESTS_ON_OUTSIDE_CONSTANT : 0) |
          (layer->stage[layer->stages - 1].nodes > 1 ? RESTS_ON_FLOAT_SUM : 0) |
          (layer->source == AXC_CALIBRATED ? RESTS_ON_CALIBRATED
           : layer->source == AXC_CLAMPED  ? RESTS_ON_CLAMPED

@@ -8,10 +8,11 @@
 #include "checker.h"
 
 /* Every limit of the format. With these, for every register of every dot product,
- *   |initial| + Σ|w·x| ≤ (2^62 + 2^24·2^7·2^24) + 2^24·2^7·2^24 = 2^62 + 2^56 < 2^63 − 1:
- * no sum in the core leaves int64_t, in any order, because the constant enters one register of a dot product at most. */
+ *   |initial| + Σ|w·x| ≤ (2^62 + 2 · 2^24·2^7·2^24) + 2^24·2^7·2^24 = 2^62 + 3 · 2^55 < 2^63 − 1:
+ * no sum in the core leaves int64_t, in any order, because the constant (bias, offsets, zero point) enters one register of a dot
+ * product at most. */
 #define AXC_MOST_COLS ((int64_t)1 << 24)
-#define AXC_MOST_INPUT ((int64_t)1 << 24) /* |box|, |offset|, |activation operand| */
+#define AXC_MOST_INPUT ((int64_t)1 << 24) /* |box|, |offset|, |activation operand|, spread of the zero point */
 #define AXC_MOST_BIAS ((int64_t)1 << 62)
 #define AXC_MOST_ROWS ((int64_t)1 << 31)        /* rows · cols ≤ 2^55 */
 #define AXC_MOST_GROUP (((int64_t)1 << 31) - 1) /* group · stride < 2^62 */
@@ -52,6 +53,7 @@ typedef struct {
   axc_range weight_operand;
   axc_range activation_operand;
   axc_source source;
+  int64_t spread; /* greatest zero point less the least */
   int stages;
   axc_stage stage[AXC_MOST_STAGES];
   axc_verdict verdict; /* claimed */

@@ -163,7 +163,7 @@ static void sum_weights(const signed char* restrict w, int64_t cols, int64_t ahe
 /* The lowest stage when every input has the box [lower, upper]: Σ w·[lower, upper] = [lower·P + upper·N, upper·P + lower·N]. On entry
  * final_lower holds P and final_upper N. */
 AXC_EVERY_TARGET
-static void scale(const ranges* out, int64_t nodes, int64_t lower, int64_t upper, int64_t initial) {
+static void scale(const ranges* out, int64_t nodes, int64_t lower, int64_t upper, axc_range initial) {
   int64_t* restrict final_lower = out->final_lower;
   int64_t* restrict final_upper = out->final_upper;
   int64_t* restrict partial_lower = out->partial_lower;
@@ -171,23 +171,23 @@ static void scale(const ranges* out, int64_t nodes, int64_t lower, int64_t upper
   if (lower <= 0 && upper >= 0) { /* the box of a partial sum is the box itself */
     for (int64_t i = 0; i < nodes; ++i) {
       const int64_t p = final_lower[i], n = final_upper[i];
-      final_lower[i] = partial_lower[i] = initial + lower * p + upper * n;
-      final_upper[i] = partial_upper[i] = initial + upper * p + lower * n;
+      final_lower[i] = partial_lower[i] = initial.lower + lower * p + upper * n;
+      final_upper[i] = partial_upper[i] = initial.upper + upper * p + lower * n;
     }
     return;
   }
   for (int64_t i = 0; i < nodes; ++i) {
     const int64_t p = final_lower[i], n = final_upper[i];
-    final_lower[i] = initial + lower * p + upper * n;
-    final_upper[i] = initial + upper * p + lower * n;
-    partial_lower[i] = initial + smaller(0, lower) * p + larger(0, upper) * n;
-    partial_upper[i] = initial + larger(0, upper) * p + smaller(0, lower) * n;
+    final_lower[i] = initial.lower + lower * p + upper * n;
+    final_upper[i] = initial.upper + upper * p + lower * n;
+    partial_lower[i] = initial.lower + smaller(0, lower) * p + larger(0, upper) * n;
+    partial_upper[i] = initial.upper + larger(0, upper) * p + smaller(0, lower) * n;
   }
 }
 
 /* The lowest stage when every input has its own box. */
 AXC_EVERY_TARGET
-static void lowest_boxed(const axc_layer* layer, const signed char* w, int64_t initial, ranges out) {
+static void lowest_boxed(const axc_layer* layer, const signed char* w, axc_range initial, ranges out) {
   const unsigned char* box_lower = layer->box_lower;
   const unsigned char* box_upper = layer->box_upper;
   const int64_t stride = layer->stage[0].stride;
@@ -196,8 +196,8 @@ static void lowest_boxed(const axc_layer* layer, const signed char* w, int64_t i
   for (int64_t begin = 0; begin < layer->cols; begin += block) {
     const int64_t end = begin + smaller(block, layer->cols - begin);
     for (int64_t lane = 0; lane < smaller(stride, end - begin); ++lane, ++node) {
-      axc_range whole = {initial, initial};
-      axc_range parts = {initial, initial};
+      axc_range whole = initial;
+      axc_range parts = initial;
       for (int64_t k = begin + lane; k < end; k += stride) {
         const int64_t at_lower = w[k] * axc_load32(box_lower + 4 * k);
         const int64_t at_upper = w[k] * axc_load32(box_upper + 4 * k);
@@ -219,14 +219,14 @@ static void lowest_boxed(const axc_layer* layer, const signed char* w, int64_t i
 /* A stage above: its values are the final ranges of the `values` registers below. In place: register b·lanes + lane of
  * block b is written when its own values have been read, and its place is at or before every value still to be read. */
 AXC_EVERY_TARGET
-static void higher_stage(const axc_stage* stage, int64_t values, int64_t initial, ranges out) {
+static void higher_stage(const axc_stage* stage, int64_t values, axc_range initial, ranges out) {
   const int64_t block = block_of(stage, values);
   int64_t node = 0;
   for (int64_t begin = 0; begin < values; begin += block) {
     const int64_t end = begin + smaller(block, values - begin);
     for (int64_t lane = 0; lane < smaller(stage->stride, end - begin); ++lane, ++node) {
-      axc_range whole = {initial, initial};
-      axc_range parts = {initial, initial};
+      axc_range whole = initial;
+      axc_range parts = initial;
       for (int64_t v = begin + lane; v < end; v += stage->stride) {
         whole.lower += out.final_lower[v];
         whole.upper += out.final_upper[v];
@@ -241,9 +241,10 @@ static void higher_stage(const axc_stage* stage, int64_t values, int64_t initial
   }
 }
 
-static void compute_stage(const axc_layer* layer, int s, const signed char* w, int64_t constant, ranges out) {
+static void compute_stage(const axc_layer* layer, int s, const signed char* w, axc_range constant, ranges out) {
   const axc_stage* stage = &layer->stage[s];
-  const int64_t initial = stage->from_constant ? constant : 0;
+  const axc_range nothing = {0, 0};
+  const axc_range initial = stage->from_constant ? constant : nothing;
   if (s > 0) {
     higher_stage(stage, layer->stage[s - 1].nodes, initial, out);
   } else if (layer->channels == 1) {
@@ -255,19 +256,20 @@ static void compute_stage(const axc_layer* layer, int s, const signed char* w, i
   }
 }
 
-/* constant_r = bias_r + Σ_k w_rk · offset_k; |constant| ≤ 2^62 + 2^55. */
+/* constant_r = bias_r + Σ_k w_rk · offset_k − z · Σ_k w_rk over z = 0 … spread; |constant| ≤ 2^62 + 2 · 2^55. */
 AXC_EVERY_TARGET
-static int64_t constant_of(const axc_layer* layer, const signed char* w, int64_t row) {
-  const int64_t bias = layer->bias ? axc_load64(layer->bias + 8 * row) : 0;
-  int64_t sum = 0;
-  if (layer->offsets == 1) {
-    int64_t positive = 0, negative = 0;
-    const int64_t offset = axc_load32(layer->offset);
-    if (offset != 0) add_adjacent(w, layer->cols, 0, &positive, &negative);
-    return bias + offset * (positive + negative);
+static axc_range constant_of(const axc_layer* layer, const signed char* w, int64_t row) {
+  int64_t constant = layer->bias ? axc_load64(layer->bias + 8 * row) : 0;
+  int64_t positive = 0, negative = 0;
+  const int64_t offset = layer->offsets == 1 ? axc_load32(layer->offset) : 0;
+  if (offset != 0 || layer->spread != 0) add_adjacent(w, layer->cols, 0, &positive, &negative);
+  constant += offset * (positive + negative);
+  for (int64_t k = 0; layer->offsets > 1 && k < layer->offsets; ++k) {
+    constant += w[k] * axc_load32(layer->offset + 4 * k);
   }
-  for (int64_t k = 0; k < layer->offsets; ++k) sum += w[k] * axc_load32(layer->offset + 4 * k);
-  return bias + sum;
+  const int64_t at_greatest = constant - layer->spread * (positive + negative);
+  const axc_range both = {smaller(constant, at_greatest), larger(constant, at_greatest)};
+  return both;
 }
 
 AXC_EVERY_TARGET
@@ -396,7 +398,7 @@ static int prove_row(const axc_layer* layer, int64_t row, ranges memory, worst_r
     find(finding, AXC_WEIGHT, (const unsigned char*)w + k, row, -1, -1);
     return 0;
   }
-  const int64_t constant = constant_of(layer, w, row);
+  const axc_range constant = constant_of(layer, w, row);
   for (int s = 0; s < layer->stages; ++s) {
     const int final = layer->stage[s].final_value;
     compute_stage(layer, s, w, constant, memory);
@@ -419,11 +421,12 @@ static int64_t first_input_outside(const axc_layer* layer) {
   return layer->cols;
 }
 
-/* The worst register's end when every input's box is the witness alone: what these inputs really reach. */
+/* The worst register's end when every input's box is the witness alone: what these inputs really reach, with the zero point
+ * (0 or spread above the least) that is worse for that end. */
 static int64_t end_on_witness(const axc_layer* layer, ranges memory) {
   axc_layer pinned = *layer;
   const signed char* w = layer->weights + layer->worst_row * layer->cols;
-  const int64_t constant = constant_of(layer, w, layer->worst_row);
+  const axc_range constant = constant_of(layer, w, layer->worst_row);
   pinned.box_lower = layer->witness;
   pinned.box_upper = layer->witness;
   pinned.channels = layer->cols;

@@ -28,6 +28,18 @@ struct Account {
   bool fed_exactly = true;  ///< every value it was fed was the exact sum of its register
 };
 
+/// A row's constant at every zero point of a token.
+struct RowConstant {
+  int128 at_least = 0;    ///< at the least zero point
+  int128 weight_sum = 0;  ///< what each step of the zero point takes off
+  std::int64_t spread = 0;
+
+  std::int64_t at(std::int64_t z) const { return narrow(at_least - weight_sum * z, "row constant"); }
+  /// The zero point that drives the constant to `side`.
+  std::int64_t driving(Side side) const { return (side == Side::upper) == (weight_sum < 0) ? spread : 0; }
+  std::int64_t towards(Side side) const { return at(driving(side)); }
+};
+
 /// Nobody listens to the steps. (A named type: a lambda here would instantiate `account` without end.)
 struct Silence {
   void operator()(std::int64_t, int128, const Account&, bool) const {}
@@ -50,15 +62,20 @@ class Replayer {
     return values_[s][static_cast<std::size_t>(j)];
   }
 
-  /// bias_r + Σ w_rk · offset_k.
-  std::int64_t constant(std::int64_t row) const {
+  /// bias_r + Σ w_rk · offset_k − z Σ w_rk, z = 0 … spread above the least zero point.
+  RowConstant constant(std::int64_t row) const {
     const IntegerLayer& layer = claims_.layer;
-    int128 sum = layer.bias.empty() ? 0 : layer.bias[static_cast<std::size_t>(row)];
-    for (std::int64_t k = 0; !layer.offset.empty() && k < layer.cols; ++k) {
-      sum += static_cast<int128>(layer.row(row)[k]) *
-             layer.offset[layer.offset.size() == 1 ? 0 : static_cast<std::size_t>(k)];
+    RowConstant constant{.at_least = layer.bias.empty() ? 0 : layer.bias[static_cast<std::size_t>(row)],
+                         .weight_sum = 0,
+                         .spread = layer.zero_point_spread};
+    for (std::int64_t k = 0; k < layer.cols; ++k) {
+      const int128 w = layer.row(row)[k];
+      constant.weight_sum += w;
+      if (!layer.offset.empty()) {
+        constant.at_least += w * layer.offset[layer.offset.size() == 1 ? 0 : static_cast<std::size_t>(k)];
+      }
     }
-    return narrow(sum, "row constant");
+    return constant;
   }
 
   /// The inputs that drive every product to one end: w x is largest at the box's upper end for w > 0, lower end for w < 0.
@@ -179,7 +196,7 @@ class LayerReplay {
   bool overflowed() const { return overflowed_; }
 
   void row(std::int64_t r) {
-    const std::int64_t constant = replayer_.constant(r);
+    const RowConstant constant = replayer_.constant(r);
     for (std::size_t s = 0; s < replayer_.topology().stages(); ++s) {
       for (std::int64_t j = 0; j < replayer_.topology().nodes(s); ++j) {
         node({.row = r, .stage = s, .node = j}, constant);
@@ -212,7 +229,8 @@ class LayerReplay {
       }
     }
     const Account account =
-        replayer_.account(id, claims_.worst_side, claims_.worst_witness, replayer_.constant(id.row));
+        replayer_.account(id, claims_.worst_side, claims_.worst_witness,
+                          replayer_.constant(id.row).towards(claims_.worst_side));
     const int128 reached = replayer_.reached(id, claims_.worst_side, account);
     const IntegerRange claimed = replayer_.claimed(id);
     const std::int64_t end = claims_.worst_side == Side::upper ? claimed.upper : claimed.lower;
@@ -222,7 +240,7 @@ class LayerReplay {
   }
 
  private:
-  void node(NodeId id, std::int64_t constant) {
+  void node(NodeId id, const RowConstant& constant) {
     const Stage& stage = replayer_.topology().stage(id.stage);
     const IntegerRange limits = register_limits(stage);
     const IntegerRange claimed = replayer_.claimed(id);
@@ -231,7 +249,7 @@ class LayerReplay {
     for (const Side side : {Side::lower, Side::upper}) {
       replayer_.drive(id, side,
                       quiet_);  // only this node's channels are read, so what an earlier node left does not matter
-      const Account account = replayer_.account(id, side, quiet_, constant);
+      const Account account = replayer_.account(id, side, quiet_, constant.towards(side));
       const int128 reached = replayer_.reached(id, side, account);
       const std::int64_t end = side == Side::upper ? claimed.upper : claimed.lower;
       const char* name = side == Side::upper ? "upper" : "lower";
@@ -268,29 +286,36 @@ class LayerReplay {
     }
   }
 
-  /// The kernel's order on extreme and random inputs of the whole row.
-  void whole_row(std::int64_t r, std::int64_t constant) {
+  /// The kernel's order on extreme and random inputs of the whole row, each with an extreme or random zero point.
+  void whole_row(std::int64_t r, const RowConstant& constant) {
     const IntegerLayer& layer = claims_.layer;
     const auto cols = static_cast<std::size_t>(layer.cols);
     std::vector<std::int32_t> inputs(cols);
-    const auto fill = [&](const auto& choose) {
+    const auto fill = [&](std::int64_t zero_point, const auto& choose) {
       for (std::int64_t k = 0; k < layer.cols; ++k) {
         inputs[static_cast<std::size_t>(k)] = choose(k);
       }
-      run_row(r, constant, inputs);
+      run_row(r, constant.at(zero_point), inputs);
     };
-    fill([&](std::int64_t k) { return layer.lower(k); });
-    fill([&](std::int64_t k) { return layer.upper(k); });
-    fill([&](std::int64_t k) { return layer.row(r)[k] > 0 ? layer.upper(k) : layer.lower(k); });
-    fill([&](std::int64_t k) { return layer.row(r)[k] > 0 ? layer.lower(k) : layer.upper(k); });
+    fill(0, [&](std::int64_t k) { return layer.lower(k); });
+    fill(constant.spread, [&](std::int64_t k) { return layer.upper(k); });
+    fill(constant.driving(Side::upper),
+         [&](std::int64_t k) { return layer.row(r)[k] > 0 ? layer.upper(k) : layer.lower(k); });
+    fill(constant.driving(Side::lower),
+         [&](std::int64_t k) { return layer.row(r)[k] > 0 ? layer.lower(k) : layer.upper(k); });
+    // A static zero point draws no numbers.
+    const auto any_zero_point = [&] {
+      const auto points = static_cast<std::uint64_t>(constant.spread) + 1;
+      return points == 1 ? 0 : static_cast<std::int64_t>(random_() % points);
+    };
     for (int i = 0; i < options_.random_inputs_per_row; ++i) {
-      fill([&](std::int64_t k) {
+      fill(any_zero_point(), [&](std::int64_t k) {
         // Any distribution with every value possible will do; reduction of 64 random bits is the same on every platform.
         const auto width = static_cast<std::uint64_t>(std::int64_t{layer.upper(k)} - layer.lower(k)) + 1;
         return static_cast<std::int32_t>(layer.lower(k) + static_cast<std::int64_t>(random_() % width));
       });
       std::uint64_t bits = 0;
-      fill([&](std::int64_t k) {
+      fill(any_zero_point(), [&](std::int64_t k) {
         bits = k % 64 == 0 ? random_() : bits >> 1;
         return (bits & 1) != 0 ? layer.upper(k) : layer.lower(k);
       });
@@ -427,7 +452,7 @@ NodeReplay replay_node(const LayerClaims& claims, NodeId node, Side side) {
   story.side = side;
   story.inputs = replayer.quiet();
   replayer.drive(node, side, story.inputs);
-  const std::int64_t constant = replayer.constant(node.row);
+  const std::int64_t constant = replayer.constant(node.row).towards(side);
   story.initial = replayer.topology().stage(node.stage).initial == Initial::constant ? constant : 0;
   const Account account = replayer.account(node, side, story.inputs, constant,
                                            [&](std::int64_t index, int128 value, const Account& now, bool overflowed) {

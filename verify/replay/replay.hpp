@@ -19,10 +19,10 @@ struct ReplayOptions {
 };
 
 /// Drives every node of `certificate` to both ends and demands that the claimed end is what is reached, and that the register
-/// overflows exactly when the claim exceeds it; runs extreme and random inputs of every row through the whole machine in the
-/// kernel's order and demands the exact integers wherever the claims fit; replays each layer's worst witness. Weights and
-/// biases are attached. `safe` and `unsafe` mean that nothing contradicted the claims: this voter samples inputs, and proves
-/// only that the claimed ends are attained.
+/// overflows exactly when the claim exceeds it; runs extreme and random inputs of every row, with extreme and random zero points
+/// where these vary, through the whole machine in the kernel's order and demands the exact integers wherever the claims fit;
+/// replays each layer's worst witness. Weights and biases are attached. `safe` and `unsafe` mean that nothing contradicted the
+/// claims: this voter samples inputs, and proves only that the claimed ends are attained.
 Vote replay_vote(const Certificate& certificate, const ReplayOptions& options);
 
 /// One addition in a register.
@@ -41,7 +41,7 @@ struct NodeReplay {
   NodeId node;
   Side side = Side::upper;
   std::vector<std::int32_t> inputs;  ///< [cols], inside the box
-  std::int64_t initial = 0;
+  std::int64_t initial = 0;          ///< the row's constant (at the zero point that drives to `side`), or 0
   std::vector<ReplayStep> steps;  ///< in the order that attains the end
   IntegerRange limits;
   std::int64_t claimed = 0;  ///< the claimed end

@@ -87,15 +87,16 @@ Explanation explain(const LayerClaims& claims, NodeId id) {
   e.limits = register_limits(e.stage);
   e.range = node_range(layer, topology, id);
   e.margin = margin(e.range, e.limits);
-  const std::int64_t constant = row_constants(layer)[static_cast<std::size_t>(id.row)];
-  e.initial = e.stage.initial == Initial::constant ? constant : 0;
+  if (e.stage.initial == Initial::constant) {
+    e.initial = row_constant_ranges(layer)[static_cast<std::size_t>(id.row)];
+  }
   e.values = topology.values_of(id.stage, id.node);
   e.stride = e.values.size() > 1 ? e.values[1] - e.values[0] : 1;
   if (id.stage == 0) {
     add_products(e, claims);
   } else {
-    e.positive_sum = narrow(static_cast<int128>(e.range.upper) - e.initial, "sum of registers");
-    e.negative_sum = narrow(static_cast<int128>(e.range.lower) - e.initial, "sum of registers");
+    e.positive_sum = narrow(static_cast<int128>(e.range.upper) - e.initial.upper, "sum of registers");
+    e.negative_sum = narrow(static_cast<int128>(e.range.lower) - e.initial.lower, "sum of registers");
   }
 
   const int128 above = static_cast<int128>(e.limits.upper) - e.range.upper,
@@ -125,10 +126,17 @@ std::vector<std::string> in_words(const Explanation& e) {
                   in_words(e.node.node) + " (" + which + (e.node.stage == 0 ? "" : " of the stage below") +
                   "): " + std::to_string(e.stage.width) + "-bit register, " + to_text(e.stage.overflow) + ", limits " +
                   in_words(e.limits));
-  if (e.initial != 0) {
-    lines.push_back("  starts from the row's constant " + in_words(e.initial));
+  const bool varies = e.initial.lower != e.initial.upper;
+  if (varies) {
+    lines.push_back("  starts from the row's constant, " + in_words(e.initial.lower) + " to " +
+                    in_words(e.initial.upper) + " over its zero points");
+  } else if (e.initial.lower != 0) {
+    lines.push_back("  starts from the row's constant " + in_words(e.initial.lower));
   }
-  const std::string start = e.initial != 0 ? in_words(e.initial) + " + " : "";
+  const auto start = [&](bool upper) {
+    const std::int64_t initial = upper ? e.initial.upper : e.initial.lower;
+    return varies || initial != 0 ? in_words(initial) + " + " : "";
+  };
   const auto relation = [&](bool upper) {
     const bool holds = upper ? e.range.upper <= e.limits.upper : e.range.lower >= e.limits.lower;
     return std::string(upper ? (holds ? " ≤ " : " > ") : (holds ? " ≥ " : " < ")) +
@@ -140,9 +148,9 @@ std::vector<std::string> in_words(const Explanation& e) {
     const auto product = [&](std::int64_t x, std::int64_t w) {
       return in_words(x) + "·" + (w < 0 ? "(" + in_words(w) + ")" : in_words(w));
     };
-    lines.push_back("  upper = " + start + product(e.box.upper, e.positive_weights) + " + " +
+    lines.push_back("  upper = " + start(true) + product(e.box.upper, e.positive_weights) + " + " +
                     product(e.box.lower, e.negative_weights) + " = " + in_words(e.range.upper) + relation(true));
-    lines.push_back("  lower = " + start + product(e.box.lower, e.positive_weights) + " + " +
+    lines.push_back("  lower = " + start(false) + product(e.box.lower, e.positive_weights) + " + " +
                     product(e.box.upper, e.negative_weights) + " = " + in_words(e.range.lower) + relation(false));
   } else {
     const std::string of =
@@ -155,11 +163,12 @@ std::vector<std::string> in_words(const Explanation& e) {
     const std::string least = e.node.stage == 0 ? "Σ min(" + zero + "w·low, w·high)"
                               : zero.empty()    ? "Σ lower"
                                                 : "Σ min(0, lower)";
-    const auto sum = [&](const std::string& formula, std::int64_t value) {
-      return e.initial == 0 ? formula : start + formula + " = " + start + in_words(value);
+    const auto sum = [&](bool upper, const std::string& formula, std::int64_t value) {
+      return start(upper).empty() ? formula : start(upper) + formula + " = " + start(upper) + in_words(value);
     };
-    lines.push_back("  upper = " + sum(most, e.positive_sum) + " = " + in_words(e.range.upper) + relation(true));
-    lines.push_back("  lower = " + sum(least, e.negative_sum) + " = " + in_words(e.range.lower) + relation(false));
+    lines.push_back("  upper = " + sum(true, most, e.positive_sum) + " = " + in_words(e.range.upper) + relation(true));
+    lines.push_back("  lower = " + sum(false, least, e.negative_sum) + " = " + in_words(e.range.lower) +
+                    relation(false));
   }
   lines.push_back(e.margin >= 0 ? "  margin " + in_words(e.margin) + " of " + in_words(e.limits.upper)
                                 : "  exceeds the register by " + in_words(-e.margin));

@@ -17,7 +17,7 @@ struct Explanation {
   IntegerRange limits;
   IntegerRange range;  ///< recomputed from the weights
   std::int64_t margin = 0;
-  std::int64_t initial = 0;  ///< what the register starts from
+  IntegerRange initial;      ///< what the register starts from: one value, or the ends that a varying zero point gives
   std::vector<std::int64_t>
       values;                ///< positions of the values that it adds: inputs for stage 0, registers below otherwise
   std::int64_t stride = 1;   ///< distance between them
@@ -25,7 +25,7 @@ struct Explanation {
   IntegerRange box;          ///<   that box (else the hull)
   std::int64_t positive_weights = 0;   ///<   Σ of the weights > 0
   std::int64_t negative_weights = 0;   ///<   Σ of the weights < 0
-  std::int64_t positive_sum = 0;       ///< what the values add to `initial` to make `upper`
+  std::int64_t positive_sum = 0;       ///< what the values add to `initial`'s upper end to make `upper`
   std::int64_t negative_sum = 0;       ///< … `lower`
   Side side = Side::upper;             ///< the end nearer to its limit
   bool witness_follows_signs = false;  ///< the upper end of the box where the weight helps, the lower end elsewhere

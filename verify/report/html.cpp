@@ -158,7 +158,7 @@ std::string layer_html(const LayerClaims& claims) {
                      in_words(claims.layer.cols) + " products, " + in_words(summary.nodes) + " registers; datapath " +
                      escaped(claims.datapath.name) + "; operands " + to_text(claims.datapath.form) +
                      (claims.layer.box_lower.size() > 1 ? ", a range for each channel" : "") + "; inputs " +
-                     to_text(claims.input_source) + "</p>" + path_of(claims, summary);
+                     source_in_words(claims) + "</p>" + path_of(claims, summary);
   if (summary.unsafe_rows != 0) {
     html += "<p class=\"unsafe\">" + in_words(summary.unsafe_rows) + " of " + in_words(claims.layer.rows) +
             " rows can overflow.</p>";

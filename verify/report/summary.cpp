@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "axecert/report/words.hpp"
+
 namespace axe {
 
 double budget_used(IntegerRange range, IntegerRange limits) {
@@ -88,6 +90,12 @@ LayerSummary summarize(const LayerClaims& claims) {
   summary.worst_range = {claims.ranges[worst.stage].lower[i], claims.ranges[worst.stage].upper[i]};
   summary.worst_margin = margin(summary.worst_range, summary.stages[worst.stage].limits);
   return summary;
+}
+
+std::string source_in_words(const LayerClaims& claims) {
+  const std::int64_t spread = claims.layer.zero_point_spread;
+  return to_text(claims.input_source) +
+         (spread == 0 ? "" : ", zero points over " + in_words(spread + 1) + " codes");
 }
 
 BudgetMap budget_map(const LayerClaims& claims, std::size_t stage, std::int64_t most_rows, std::int64_t most_columns) {

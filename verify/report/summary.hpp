@@ -39,6 +39,10 @@ struct LayerSummary {
 
 LayerSummary summarize(const LayerClaims& claims);
 
+/// Where the box comes from, and how far zero points of tokens spread when they do: "clamped", "clamped, zero points over 256
+/// codes".
+std::string source_in_words(const LayerClaims& claims);
+
 /// Largest share of the budget over a cell of the picture of one stage's margins: the nodes [rows, registers] are cut into at
 /// most `most_rows` × `most_columns` cells. Row-major.
 struct BudgetMap {

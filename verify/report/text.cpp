@@ -39,7 +39,7 @@ std::string layer_text(const LayerClaims& claims) {
   text += "  operands: weights " + in_words(claims.weight_range) + " (" + std::to_string(summary.weight_bits) +
           " bits), inputs " + in_words(summary.box) +
           (claims.layer.box_lower.size() == 1 ? "" : " over all channels, a range for each") + ", " +
-          to_text(claims.datapath.form) + ", " + to_text(claims.input_source) + "\n";
+          to_text(claims.datapath.form) + ", " + source_in_words(claims) + "\n";
   for (const StageSummary& s : summary.stages) {
     text += "  " + padded(s.stage.name, 8) + in_words(s.nodes) + " nodes of " + std::to_string(s.stage.width) +
             " bits: budget used " + percent(s.budget_used) + " (median), smallest margin " +

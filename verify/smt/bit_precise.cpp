@@ -120,8 +120,10 @@ class BitPrecise {
   unsigned working_bits(const LayerNodes& of, NodeId id) const {
     const std::int8_t* weights = of.layer().row(id.row);
     int128 most = 1;
-    const int128 constant = of.constant(id.row);
-    most += constant < 0 ? -constant : constant;
+    const WideRange constant = of.ends(of.constant(id.row));
+    most += std::max(constant.lower < 0 ? -constant.lower : constant.lower,
+                     constant.upper < 0 ? -constant.upper : constant.upper);
+    most += of.spread();
     for (const std::int64_t k : of.products(id.stage, id.node)) {
       const std::int64_t x =
           std::max(std::abs(std::int64_t{of.layer().lower(k)}), std::abs(std::int64_t{of.layer().upper(k)}));
@@ -131,6 +133,16 @@ class BitPrecise {
       most += int128{1} << (of.topology().stage(s).width - 1);
     }
     return bits_for(most) + 2;
+  }
+
+  /// What a register starts from: a number, or a number and a multiple of the zero point z.
+  z3::expr initial(const LayerNodes& of, NodeId id, unsigned bits) {
+    const LayerNodes::Constant constant = of.initial(id);
+    const z3::expr at_least = solver_.bits(constant.at_least, bits);
+    return constant.slope == 0 ? at_least : at_least + solver_.bits(constant.slope, bits) * zero_point(bits);
+  }
+  z3::expr zero_point(unsigned bits) {
+    return solver_.context().bv_const(("z_" + std::to_string(bits)).c_str(), bits);
   }
 
   std::vector<Value> values(const LayerNodes& of, NodeId id, unsigned bits,
@@ -146,9 +158,9 @@ class BitPrecise {
       }
       const NodeId below{.row = id.row, .stage = id.stage - 1, .node = v};
       const BitStage stage(solver_, of.topology().stage(below.stage), bits);
-      const z3::expr initial = solver_.bits(of.initial(below), bits);
-      Register content = stage.start(initial);
-      Value value{initial, initial, never};
+      const z3::expr start = initial(of, below, bits);
+      Register content = stage.start(start);
+      Value value{start, start, never};
       z3::expr wrong = never;
       for (const Value& part : values(of, below, bits, x)) {
         content = stage.step(content, part.machine);
@@ -181,7 +193,8 @@ class BitPrecise {
     z3::context& c = solver_.context();
 
     std::string key = std::to_string(id.stage) + (safe ? "s" : "u") + std::to_string(claimed.lower) + "," +
-                      std::to_string(claimed.upper) + "," + to_string(of.constant(id.row)) + "," +
+                      std::to_string(claimed.upper) + "," + to_string(of.constant(id.row).at_least) + "," +
+                      to_string(of.constant(id.row).slope) + "," +
                       std::to_string(nodes_.layer_of(job)) + ":" +
                       std::to_string(of.products(id.stage, id.node).size());
     if (id.stage == 0) {  // equal weights and boxes in the same order are the same question
@@ -209,10 +222,14 @@ class BitPrecise {
       x.emplace(k, input);
     }
     const BitStage stage(solver_, of.topology().stage(id.stage), bits);
-    const z3::expr initial = solver_.bits(of.initial(id), bits);
-    Register content = stage.start(initial);
-    z3::expr exact = initial;
-    z3::expr some_sum = initial;
+    if (of.constant(id.row).slope != 0) {
+      solver_.solver().add(!signed_less(zero_point(bits), solver_.bits(0, bits)));
+      solver_.solver().add(!signed_greater(zero_point(bits), solver_.bits(of.spread(), bits)));
+    }
+    const z3::expr start = initial(of, id, bits);
+    Register content = stage.start(start);
+    z3::expr exact = start;
+    z3::expr some_sum = start;
     z3::expr wrong = c.bool_val(false);
     std::size_t i = 0;
     for (const Value& value : values(of, id, bits, x)) {

@@ -11,6 +11,8 @@
 //    and no register below starts from the constant, a value is left out by x = 0 in all its products: one query over all
 //    products below. Otherwise each value v has its own groups and an integer i_v ∈ {0, 1}: i_v Σ l ≤ y ≤ i_v Σ h, and its
 //    initial value counts i_v times.
+//  - A row's constant whose zero point varies is c + s z with one more integer variable, 0 ≤ z ≤ spread; where it is the
+//    initial value of a value v, i_v c + s z with 0 ≤ z ≤ i_v · spread (z counts only when v is in).
 // Since limits and claims are compared as numbers by Z3 in the same query (the smaller of claim and limit, where it fits), a
 // node that passes is inside both.
 #include <algorithm>
@@ -39,9 +41,10 @@ struct Group {
 /// A node's sum: initial + Σ weight·y (+ Σ i_v · value_initial).
 struct Model {
   std::vector<Group> groups;
-  int128 initial = 0;
-  std::vector<std::int64_t> switched;  ///< values with an i_v
-  int128 switched_initial = 0;         ///< of each of them (registers of one stage start alike)
+  LayerNodes::Constant initial;
+  std::vector<std::int64_t> switched;     ///< values with an i_v
+  LayerNodes::Constant switched_initial;  ///< of each of them (registers of one stage start alike)
+  std::int64_t spread = 0;                ///< of z
 };
 
 /// One query's answer, kept for equal queries.
@@ -71,6 +74,7 @@ class Box {
     const bool partial = of.claim(id.stage) == Claim::every_partial_sum;
     Model result;
     result.initial = of.initial(id);
+    result.spread = of.spread();
     const bool each_value = id.stage > 0 && partial && !(of.box_holds_zero() && of.initial_below(id) == of.initial(id));
     using Name = std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t>;  // value, weight, l, h
     std::map<Name, std::size_t> known;
@@ -119,8 +123,11 @@ class Box {
     std::string key;
     const auto put = [&](std::int64_t value) { key.append(reinterpret_cast<const char*>(&value), sizeof value); };
     const auto put_wide = [&](int128 value) { key.append(reinterpret_cast<const char*>(&value), sizeof value); };
-    put_wide(model.initial);
-    put_wide(model.switched_initial);
+    for (const LayerNodes::Constant& constant : {model.initial, model.switched_initial}) {
+      put_wide(constant.at_least);
+      put_wide(constant.slope);
+    }
+    put(model.spread);
     put(claimed.lower);
     put(claimed.upper);
     put(static_cast<std::int64_t>(model.switched.size()));
@@ -137,6 +144,7 @@ class Box {
   z3::expr y(std::size_t i) { return known(y_, "y", i); }
   z3::expr m(std::size_t i) { return known(m_, "m", i); }
   z3::expr in(std::size_t i) { return known(in_, "i", i); }
+  z3::expr z() { return solver_.context().int_const("z"); }
   z3::expr known(std::vector<z3::expr>& names, const char* prefix, std::size_t i) {
     while (names.size() <= i) {
       names.push_back(solver_.variable(prefix, names.size()));
@@ -153,9 +161,17 @@ class Box {
       switches[model.switched[i]] = i;
       solver.add(in(i) >= solver_.number(0));
       solver.add(in(i) <= solver_.number(1));
-      if (model.switched_initial != 0) {
-        terms.push_back(solver_.number(model.switched_initial) * in(i));
+      if (model.switched_initial.at_least != 0) {
+        terms.push_back(solver_.number(model.switched_initial.at_least) * in(i));
       }
+    }
+    if (model.initial.slope != 0 || model.switched_initial.slope != 0) {
+      // A stage that starts from the constant has one register: at most one value is switched then, and only one of both
+      // slopes is not 0.
+      const z3::expr spread = solver_.number(model.spread);
+      solver.add(z() >= solver_.number(0));
+      solver.add(z() <= (model.initial.slope != 0 ? spread : spread * in(0)));
+      terms.push_back(solver_.number(model.initial.slope + model.switched_initial.slope) * z());
     }
     for (std::size_t i = 0; i < model.groups.size(); ++i) {
       const Group& group = model.groups[i];
@@ -176,8 +192,8 @@ class Box {
       }
       terms.push_back(solver_.number(group.weight) * y(i));
     }
-    if (model.initial != 0 || terms.empty()) {
-      terms.push_back(solver_.number(model.initial));
+    if (model.initial.at_least != 0 || terms.empty()) {
+      terms.push_back(solver_.number(model.initial.at_least));
     }
     // One row for all queries of the node: each of them then only moves a bound of `sum`.
     const z3::expr total = solver_.context().int_const("sum");
@@ -296,11 +312,16 @@ class Box {
         rest -= x;
       }
     }
+    LayerNodes::Constant constant = of.constant(id.row);
+    if (node.initial.slope != 0 || node.switched_initial.slope != 0) {
+      // When its value is out, z is free: any will do.
+      constant.at_least += constant.slope * Solver::value_of(found.eval(z(), true));
+    }
     // Of all orders, positive values first reaches the largest partial sum (negative first the smallest), and no partial sum of
     // these inputs is beyond it: if the model's subset overflows, this order does.
     const std::vector<std::vector<RegisterTrace>> trace =
         run(of.topology(), {layer.row(id.row), static_cast<std::size_t>(layer.cols)}, inputs,
-            narrow(of.constant(id.row), "row constant"), above ? Order::positive_first : Order::negative_first);
+            narrow(constant.at_least, "row constant"), above ? Order::positive_first : Order::negative_first);
     const RegisterTrace& reached = trace[id.stage][static_cast<std::size_t>(id.node)];
     const IntegerRange limits = of.limits(id.stage);
     bool overflowed = reached.overflowed;

@@ -99,7 +99,7 @@ class Ground {
 
   /// For channel boxes of stage 0: the recomputed range, summed here.
   static WideRange summed(const LayerNodes& of, NodeId id) {
-    WideRange sum{.lower = of.initial(id), .upper = of.initial(id)};
+    WideRange sum = of.ends(of.initial(id));
     const bool partial = of.claim(id.stage) == Claim::every_partial_sum;
     for (const WideRange part : parts(of, id)) {
       sum.lower += partial ? std::min<int128>(0, part.lower) : part.lower;
@@ -114,7 +114,8 @@ class Ground {
     const NodeId id = nodes_.place(job);
     const IntegerRange claimed = of.claimed(id);
     Key key{static_cast<std::int64_t>(layer_index), static_cast<std::int64_t>(id.stage), claimed.lower, claimed.upper};
-    put(key, of.initial(id));
+    put(key, of.initial(id).at_least);
+    put(key, of.initial(id).slope);
     if (id.stage == 0 && of.uniform_box()) {
       const auto [positive, negative] = signed_sums(of, id);
       key.push_back(positive);
@@ -135,7 +136,7 @@ class Ground {
   /// upper and lower as formulas, from the claim's definition:
   ///   stage 0, uniform box [α, β]: final value βP⁺ + αN⁻; every partial sum max(0, β)P⁺ + min(0, α)N⁻ (lower: α and β swapped)
   ///   above: Σ of the values' final ends, clipped at 0 for every partial sum
-  ///   each plus the initial value.
+  ///   each plus the initial value c + s z, 0 ≤ z ≤ spread: c + max(0, s · spread) above, c + min(0, s · spread) below.
   z3::expr fact(std::int64_t job) {
     const LayerNodes& of = layer(job);
     const NodeId id = nodes_.place(job);
@@ -143,9 +144,14 @@ class Ground {
     const z3::expr zero = solver_.number(0);
     const auto positive_part = [&](const z3::expr& e) { return partial ? z3::ite(e >= zero, e, zero) : e; };
     const auto negative_part = [&](const z3::expr& e) { return partial ? z3::ite(e <= zero, e, zero) : e; };
-    const z3::expr initial = solver_.number(of.initial(id));
-    std::vector<z3::expr> upper{initial};
-    std::vector<z3::expr> lower{initial};
+    const LayerNodes::Constant initial = of.initial(id);
+    std::vector<z3::expr> upper{solver_.number(initial.at_least)};
+    std::vector<z3::expr> lower{solver_.number(initial.at_least)};
+    if (initial.slope != 0) {
+      const z3::expr shift = solver_.number(initial.slope) * solver_.number(of.spread());
+      upper.push_back(z3::ite(shift >= zero, shift, zero));
+      lower.push_back(z3::ite(shift <= zero, shift, zero));
+    }
     if (id.stage == 0 && of.uniform_box()) {
       const auto [positive_sum, negative_sum] = signed_sums(of, id);
       const z3::expr positive = solver_.number(positive_sum);

@@ -34,6 +34,8 @@ z3::expr greatest(const z3::expr& a, const z3::expr& b) {
 //   step      s ∈ [L, U]  ⇒  s + v ∈ [L + a, U + b]                          (final value)
 //             s ∈ [L, U]  ⇒  (included ? s + v : s) ∈ [L + min(0, a), U + max(0, b)]   (every partial sum)
 //   attained  s = U, v = b  ⇒  the new end is reached, likewise below; left out where b < 0
+//   initial   0 ≤ z ≤ Z  ⇒  c + min(0, s Z) ≤ c + s z ≤ c + max(0, s Z), each end at z = 0 or z = Z: a constant whose zero
+//             point varies (the product lemma with l = 0, and the base)
 //   split     for α ≤ x ≤ β the product's ends are βw and αw for w > 0, αw and βw for w < 0: so ends depend on P⁺, N⁻ only
 // By induction over n every partial sum lies in the range and both ends are attained.
 void prove_range_lemma(Solver& solver, const Nodes& nodes) {
@@ -62,6 +64,11 @@ void prove_range_lemma(Solver& solver, const Nodes& nodes) {
   const z3::expr included = c.bool_const("included");
   const z3::expr before = L <= s && s <= U && a <= v && v <= b;
   prove(solver, "base", z3::implies(s == L && L == U, L <= s && s <= U));
+  // s z with wl = s · 0 = 0, wx = s z, wh = s Z: it lies between 0 and s Z by the product lemma above; c moves both ends.
+  const z3::expr start = integer("c");
+  prove(solver, "initial value over its zero points",
+        z3::implies(least(zero, wh) <= wx && wx <= greatest(zero, wh),
+                    start + least(zero, wh) <= start + wx && start + wx <= start + greatest(zero, wh)));
   prove(solver, "step, final value", z3::implies(before, L + a <= s + v && s + v <= U + b));
   const z3::expr next = z3::ite(included, s + v, s);
   prove(solver, "step, every partial sum",

@@ -33,16 +33,17 @@ LayerNodes::LayerNodes(const LayerClaims& claims) : claims_(&claims), topology_(
     products_.push_back(std::move(products));
     constants_below_.push_back(std::move(constants));
   }
-  constants_.assign(static_cast<std::size_t>(layer.rows), 0);
+  constants_.assign(static_cast<std::size_t>(layer.rows), {});
   for (std::int64_t r = 0; r < layer.rows; ++r) {
-    int128 sum = layer.bias.empty() ? 0 : layer.bias[static_cast<std::size_t>(r)];
-    if (!layer.offset.empty()) {
-      for (std::int64_t k = 0; k < layer.cols; ++k) {
-        sum += static_cast<int128>(layer.row(r)[k]) *
-               layer.offset[layer.offset.size() == 1 ? 0 : static_cast<std::size_t>(k)];
+    Constant& constant = constants_[static_cast<std::size_t>(r)];
+    constant.at_least = layer.bias.empty() ? 0 : layer.bias[static_cast<std::size_t>(r)];
+    for (std::int64_t k = 0; k < layer.cols; ++k) {
+      const int128 w = layer.row(r)[k];
+      if (!layer.offset.empty()) {
+        constant.at_least += w * layer.offset[layer.offset.size() == 1 ? 0 : static_cast<std::size_t>(k)];
       }
+      constant.slope -= layer.zero_point_spread != 0 ? w : 0;
     }
-    constants_[static_cast<std::size_t>(r)] = sum;
   }
   for (std::int64_t k = 0; k < layer.cols; ++k) {
     box_holds_zero_ = box_holds_zero_ && layer.lower(k) <= 0 && layer.upper(k) >= 0;
@@ -62,18 +63,23 @@ IntegerRange LayerNodes::claimed(NodeId id) const {
   return {.lower = ranges.lower[i], .upper = ranges.upper[i]};
 }
 
-int128 LayerNodes::initial(NodeId id) const {
-  return topology_.stage(id.stage).initial == Initial::constant ? constant(id.row) : 0;
+WideRange LayerNodes::ends(Constant constant) const {
+  const int128 at_greatest = constant.at_least + constant.slope * spread();
+  return {.lower = std::min(constant.at_least, at_greatest), .upper = std::max(constant.at_least, at_greatest)};
 }
 
-int128 LayerNodes::initial_below(NodeId id) const {
+LayerNodes::Constant LayerNodes::initial(NodeId id) const {
+  return topology_.stage(id.stage).initial == Initial::constant ? constant(id.row) : Constant{};
+}
+
+LayerNodes::Constant LayerNodes::initial_below(NodeId id) const {
   return constant(id.row) * constants_below_[id.stage][static_cast<std::size_t>(id.node)];
 }
 
 WideRange LayerNodes::final_range(NodeId id) const {
   const IntegerLayer& layer = claims_->layer;
   const std::int8_t* weights = layer.row(id.row);
-  WideRange range{.lower = initial_below(id), .upper = initial_below(id)};
+  WideRange range = ends(initial_below(id));
   for (const std::int64_t k : products(id.stage, id.node)) {
     const std::int64_t a = std::int64_t{weights[k]} * layer.lower(k);
     const std::int64_t b = std::int64_t{weights[k]} * layer.upper(k);

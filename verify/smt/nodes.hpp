@@ -55,11 +55,20 @@ class LayerNodes {
   /// Every channel's box holds 0.
   bool box_holds_zero() const { return box_holds_zero_; }
 
-  /// bias_r + Σ_k w_rk · offset_k, exactly.
-  int128 constant(std::int64_t row) const { return constants_[static_cast<std::size_t>(row)]; }
+  /// What a row's constant is at every zero point z above the least: at_least + slope · z, 0 ≤ z ≤ spread().
+  struct Constant {
+    int128 at_least = 0;  ///< bias_r + Σ_k w_rk · offset_k, exactly
+    int128 slope = 0;     ///< −Σ_k w_rk; 0 when the zero point cannot vary
+    friend bool operator==(const Constant&, const Constant&) = default;
+    Constant operator*(std::int64_t times) const { return {at_least * times, slope * times}; }
+  };
+  Constant constant(std::int64_t row) const { return constants_[static_cast<std::size_t>(row)]; }
+  std::int64_t spread() const { return claims_->layer.zero_point_spread; }
+  /// Both ends of a constant over z.
+  WideRange ends(Constant constant) const;
   /// What the register itself starts from, and the sum of that over all registers below it and itself.
-  int128 initial(NodeId id) const;
-  int128 initial_below(NodeId id) const;
+  Constant initial(NodeId id) const;
+  Constant initial_below(NodeId id) const;
 
   /// The complete sum's range: initial values + [Σ min(w l, w h), Σ max(w l, w h)] over the products below.
   WideRange final_range(NodeId id) const;
@@ -72,7 +81,7 @@ class LayerNodes {
   std::vector<Lists> products_;
   std::vector<Lists> values_;
   std::vector<std::vector<std::int64_t>> constants_below_;  ///< [stage][node]: registers that start from the constant
-  std::vector<int128> constants_;
+  std::vector<Constant> constants_;
   bool box_holds_zero_ = true;
 };
 

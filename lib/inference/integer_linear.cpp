@@ -1,0 +1,165 @@
+// Quantize the inputs, multiply in integers, scale the sums; see integer_linear.hpp.
+#include "axecert/inference/integer_linear.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <mutex>
+#include <thread>
+
+#include "axecert/numeric/error.hpp"
+
+namespace axe {
+namespace {
+
+constexpr std::int64_t tokens_per_block = 96;  // their sums stay in the second-level cache for layers of a few thousand rows
+
+std::variant<ExactProduct, DatapathProduct> product_of(const IntegerLayer& layer, const Topology& topology,
+                                                       Arithmetic arithmetic) {
+  if (arithmetic == Arithmetic::exact) {
+    return std::variant<ExactProduct, DatapathProduct>(std::in_place_type<ExactProduct>, layer, topology);
+  }
+  return std::variant<ExactProduct, DatapathProduct>(std::in_place_type<DatapathProduct>, layer, topology);
+}
+
+bool starts_from_constant(const Topology& topology) {
+  for (std::size_t s = 0; s < topology.stages(); ++s) {
+    if (topology.stage(s).initial == Initial::constant) {
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+std::string to_text(Arithmetic arithmetic) { return arithmetic == Arithmetic::exact ? "exact" : "datapath"; }
+
+IntegerLinear::IntegerLinear(const QuantizedLayer& layer, const Datapath& datapath, Arithmetic arithmetic)
+    : rows_(layer.layer.rows),
+      cols_(layer.layer.cols),
+      outputs_(0),
+      arithmetic_(arithmetic),
+      quantizer_(layer.layer.cols, layer.transform, layer.input, layer.layer.box_lower, layer.layer.box_upper,
+                 layer.shift.empty() ? std::vector<std::int32_t>{0} : layer.shift, "layer " + layer.layer.name),
+      product_(product_of(layer.layer, Topology(datapath, layer.layer.cols), arithmetic)),
+      float_bias_(layer.float_bias),
+      outlier_columns_(layer.outlier_columns),
+      outlier_weight_(layer.outlier_weight) {
+  validate(layer.layer, datapath);
+  validate_outliers(layer);
+  const Topology topology(datapath, cols_);
+  const std::size_t last = topology.stages() - 1;
+  outputs_ = topology.nodes(last);
+  if (layer.groups != 1 && layer.groups != outputs_) {
+    throw InputError("layer " + layer.layer.name,
+                     std::to_string(layer.groups) + " scales per row for " + std::to_string(outputs_) +
+                         " registers of the last stage",
+                     "use the datapath that it was quantized for");
+  }
+  const auto entries = static_cast<std::size_t>(rows_ * outputs_);
+  scales_.resize(entries);
+  for (std::int64_t r = 0; r < rows_; ++r) {
+    for (std::int64_t o = 0; o < outputs_; ++o) {
+      scales_[static_cast<std::size_t>(r * outputs_ + o)] =
+          static_cast<double>(layer.scales[static_cast<std::size_t>(layer.groups == 1 ? r : r * outputs_ + o)]);
+    }
+  }
+  if (starts_from_constant(topology)) {
+    return;  // the products add everything
+  }
+  constants_.assign(entries, 0);
+  weight_sums_.assign(layer.layer.zero_point_spread > 0 ? entries : 0, 0);
+  for (std::int64_t r = 0; r < rows_; ++r) {
+    std::vector<std::int64_t> constant(static_cast<std::size_t>(outputs_), 0), sum(constant);
+    for (std::int64_t k = 0; k < cols_; ++k) {
+      const auto o = static_cast<std::size_t>(topology.node_of_product(last, k));
+      const std::int64_t w = layer.layer.row(r)[k];
+      const std::vector<std::int32_t>& offset = layer.layer.offset;
+      constant[o] += offset.empty() ? 0 : w * offset[offset.size() == 1 ? 0 : static_cast<std::size_t>(k)];
+      sum[o] += w;
+    }
+    constant[0] += layer.layer.bias.empty() ? 0 : layer.layer.bias[static_cast<std::size_t>(r)];
+    for (std::int64_t o = 0; o < outputs_; ++o) {
+      const auto i = static_cast<std::size_t>(r * outputs_ + o);
+      constants_[i] = static_cast<double>(constant[static_cast<std::size_t>(o)]);
+      if (!weight_sums_.empty()) {
+        weight_sums_[i] = static_cast<double>(sum[static_cast<std::size_t>(o)]);
+      }
+    }
+  }
+}
+
+void IntegerLinear::forward_block(const float* x, std::int64_t n, float* y) const {
+  std::vector<float> without_outliers;
+  const float* inputs = x;
+  if (!outlier_columns_.empty()) {
+    without_outliers.assign(x, x + n * cols_);
+    for (std::int64_t i = 0; i < n; ++i) {
+      for (const std::int32_t column : outlier_columns_) {
+        without_outliers[static_cast<std::size_t>(i * cols_ + column)] = 0;
+      }
+    }
+    inputs = without_outliers.data();
+  }
+  const OperandRows operands = quantizer_.quantize(inputs, n);
+  const Operands view{operands.biased, n, operands.base, operands.zero_point};
+  std::vector<std::int64_t> sums(static_cast<std::size_t>(n * rows_ * outputs_));
+  if (const auto* exact = std::get_if<ExactProduct>(&product_)) {
+    exact->multiply(view, sums);
+  } else {
+    overflows_ += std::get<DatapathProduct>(product_).multiply(view, sums);
+  }
+  for (std::int64_t i = 0; i < n; ++i) {
+    const double s = operands.scale[static_cast<std::size_t>(i)];
+    const double z = operands.zero_point[static_cast<std::size_t>(i)];
+    const std::int64_t* row_sums = sums.data() + i * rows_ * outputs_;
+    for (std::int64_t r = 0; r < rows_; ++r) {
+      double total = 0;
+      for (std::int64_t o = 0; o < outputs_; ++o) {
+        const auto at = static_cast<std::size_t>(r * outputs_ + o);
+        double value = static_cast<double>(row_sums[at]);
+        value += constants_.empty() ? 0 : constants_[at];
+        value -= weight_sums_.empty() ? 0 : z * weight_sums_[at];
+        total += scales_[at] * value;
+      }
+      total *= s;
+      total += float_bias_.empty() ? 0 : static_cast<double>(float_bias_[static_cast<std::size_t>(r)]);
+      for (std::size_t j = 0; j < outlier_columns_.size(); ++j) {
+        total += static_cast<double>(x[i * cols_ + outlier_columns_[j]]) *
+                 static_cast<double>(outlier_weight_[static_cast<std::size_t>(r) * outlier_columns_.size() + j]);
+      }
+      y[i * rows_ + r] = static_cast<float>(total);
+    }
+  }
+}
+
+void IntegerLinear::forward(const float* x, std::int64_t n, float* y, int threads) const {
+  std::atomic<std::int64_t> next{0};
+  std::exception_ptr failure;
+  std::mutex mutex;
+  const auto work = [&] {
+    for (std::int64_t first = next.fetch_add(tokens_per_block); first < n; first = next.fetch_add(tokens_per_block)) {
+      try {
+        forward_block(x + first * cols_, std::min(tokens_per_block, n - first), y + first * rows_);
+      } catch (...) {
+        const std::lock_guard lock(mutex);
+        failure = failure ? failure : std::current_exception();
+        next = n;
+      }
+    }
+  };
+  std::vector<std::thread> others;
+  const std::int64_t blocks = (n + tokens_per_block - 1) / tokens_per_block;
+  for (std::int64_t i = 1; i < std::min<std::int64_t>(threads, blocks); ++i) {
+    others.emplace_back(work);
+  }
+  work();
+  for (std::thread& thread : others) {
+    thread.join();
+  }
+  if (failure) {
+    std::rethrow_exception(failure);
+  }
+}
+
+}  // namespace axe

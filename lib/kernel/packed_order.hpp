@@ -1,0 +1,104 @@
+// In which order a kernel reads the products of a dot product, so that those of one register lie side by side: `PackedOrder`;
+// and weights and operands in that order. No side effects.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "axecert/bound/integer_layer.hpp"
+#include "axecert/kernel/aligned.hpp"
+#include "axecert/kernel/loops.hpp"
+
+namespace axe::kernel {
+
+/// The products of one register: packed positions [begin, begin + length), in the order in which it adds them.
+struct Run {
+  std::size_t begin = 0;  ///< a multiple of 4
+  std::size_t length = 0;
+};
+
+/// Part of a run that lies in one chunk.
+struct Piece {
+  std::size_t node = 0;
+  std::size_t begin = 0;  ///< packed position, a multiple of 4
+  std::size_t quads = 0;
+  bool first = false;  ///< of its run
+};
+
+/// Packed positions [begin, end), at most chunk_length of them: what an activation buffer holds per line.
+struct Chunk {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+  std::size_t first_piece = 0;
+  std::size_t end_piece = 0;
+};
+
+class PackedOrder {
+ public:
+  /// Runs of the registers of stage `s` of `topology`: the products below each, ascending. For s = 0 this is the
+  /// machine's order.
+  PackedOrder(const Topology& topology, std::size_t s);
+
+  std::size_t length() const { return source_.size(); }  ///< packed, padding included; a multiple of 4
+  std::size_t products() const { return products_; }
+  const std::vector<Run>& runs() const { return runs_; }
+  const std::vector<Chunk>& chunks() const { return chunks_; }
+  const std::vector<Piece>& pieces() const { return pieces_; }
+
+  /// Copies the operands of one token at packed positions [begin, end) to `line`; 0 where there is padding.
+  void pack(const std::uint8_t* operands, std::size_t begin, std::size_t end, std::uint8_t* line) const;
+
+  /// Panels of 32 rows as `dot` reads them: of(w) for each weight, of(0) in rows that there are not, 0 for padding.
+  template <class Of>
+  Aligned<std::int8_t> quad_panels(const IntegerLayer& layer, Of of) const {
+    const std::size_t panels = panels_of(layer);
+    Aligned<std::int8_t> result(panels * panel_rows * length(), 0);
+    for (std::size_t r = 0; r < panels * panel_rows; ++r) {
+      const std::int8_t* row =
+          r < static_cast<std::size_t>(layer.rows) ? layer.row(static_cast<std::int64_t>(r)) : nullptr;
+      for (std::size_t p = 0; p < length(); ++p) {
+        if (source_[p] >= 0) {
+          result[r / panel_rows * panel_rows * length() + p / 4 * 4 * panel_rows + r % panel_rows * 4 + p % 4] =
+              of(row == nullptr ? std::int8_t{0} : row[source_[p]]);
+        }
+      }
+    }
+    return result;
+  }
+  /// Panels of 32 rows as `step` reads them.
+  Aligned<std::int8_t> line_panels(const IntegerLayer& layer) const {
+    const std::size_t panels = panels_of(layer);
+    Aligned<std::int8_t> result(panels * panel_rows * length(), 0);
+    for_each_weight(layer, [&](std::size_t r, std::size_t p, std::int8_t w) {
+      result[(r / panel_rows * length() + p) * panel_rows + r % panel_rows] = w;
+    });
+    return result;
+  }
+  static std::size_t panels_of(const IntegerLayer& layer) {
+    return (static_cast<std::size_t>(layer.rows) + panel_rows - 1) / panel_rows;
+  }
+
+  /// Calls visit(row, packed position, weight) for every weight.
+  template <class Visit>
+  void for_each_weight(const IntegerLayer& layer, Visit visit) const {
+    for (std::int64_t r = 0; r < layer.rows; ++r) {
+      const std::int8_t* row = layer.row(r);
+      for (std::size_t p = 0; p < source_.size(); ++p) {
+        if (source_[p] >= 0) {
+          visit(static_cast<std::size_t>(r), p, row[source_[p]]);
+        }
+      }
+    }
+  }
+
+ private:
+  std::vector<std::int32_t> source_;  // of each packed position: the product, or −1
+  std::size_t products_ = 0;
+  bool in_place_ = false;  // packed position p is product p, and padding only follows
+  std::vector<Run> runs_;
+  std::vector<Piece> pieces_;
+  std::vector<Chunk> chunks_;
+};
+
+}  // namespace axe::kernel

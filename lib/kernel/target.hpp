@@ -1,0 +1,27 @@
+// The instruction sets that the integer products are compiled for, and which of them this processor runs. `targets` is the
+// main function. No side effects.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace axe {
+
+/// How four products u8 × s8 are added into 32 bits. All targets give the same integers.
+enum class Target {
+  portable,     ///< plain C++
+  avx2,         ///< bytes widened to 16 bits, vpmaddwd
+  avx_vnni,     ///< vpdpbusd on 256 bits
+  avx512,       ///< vpmaddwd on 512 bits
+  avx512_vnni,  ///< vpdpbusd on 512 bits
+};
+
+std::string to_text(Target);  // "portable" | "avx2" | "avx-vnni" | "avx512" | "avx512-vnni"
+
+/// The targets that this processor runs, best last; `portable` is always there.
+const std::vector<Target>& targets();
+inline Target best_target() {
+  return targets().back();
+}
+
+}  // namespace axe

@@ -1,0 +1,63 @@
+// Streamed sums of outer products over BLAS; see moments.hpp.
+#include "axecert/quantize/moments.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <stdexcept>
+#include <thread>
+
+#include "axecert/quantize/linear_algebra.hpp"
+
+namespace axe {
+namespace {
+
+constexpr std::int64_t rows_per_block = 192;  // of the matrices: enough blocks to share, each large enough for BLAS
+
+}  // namespace
+
+Moments::Moments(std::int64_t cols) : cols_(cols), gram_(static_cast<std::size_t>(cols * cols), 0.0F) {}
+
+void Moments::add(const float* x_tilde, const float* x, std::int64_t n, int threads) {
+  if (rows_ > 0 && (x == nullptr) != cross_.empty()) {
+    throw std::logic_error("Moments: G needs x with every batch");
+  }
+  if (x != nullptr) {
+    cross_.resize(gram_.size(), 0.0F);
+  }
+  single_threaded_blas();
+  const std::int64_t blocks = (cols_ + rows_per_block - 1) / rows_per_block;
+  std::atomic<std::int64_t> next{0};
+  const auto work = [&] {
+    for (std::int64_t block = next++; block < blocks; block = next++) {
+      const std::int64_t first = block * rows_per_block, count = std::min(rows_per_block, cols_ - first);
+      // Rows [first, first + count) of both; of H only what stands right of its diagonal blocks.
+      multiply_add(count, cols_ - first, n, {x_tilde + first, cols_, true}, {x_tilde + first, cols_},
+                   gram_.data() + first * cols_ + first, cols_);
+      if (x != nullptr) {
+        multiply_add(count, cols_, n, {x_tilde + first, cols_, true}, {x, cols_}, cross_.data() + first * cols_, cols_);
+      }
+    }
+  };
+  std::vector<std::thread> others;
+  for (std::int64_t i = 1; i < std::min<std::int64_t>(threads, blocks); ++i) {
+    others.emplace_back(work);
+  }
+  work();
+  for (std::thread& thread : others) {
+    thread.join();
+  }
+  rows_ += n;
+  mirrored_ = false;
+}
+
+const std::vector<float>& Moments::gram() {
+  for (std::int64_t i = 0; i < cols_ && !mirrored_; ++i) {
+    for (std::int64_t j = 0; j < i; ++j) {
+      gram_[static_cast<std::size_t>(i * cols_ + j)] = gram_[static_cast<std::size_t>(j * cols_ + i)];
+    }
+  }
+  mirrored_ = true;
+  return gram_;
+}
+
+}  // namespace axe

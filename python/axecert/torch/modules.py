@@ -1,0 +1,102 @@
+"""Torch modules whose matrix products run in certified integers.
+
+`IntegerLinear` is the main class: it stands where a linear layer stood, quantizes what it receives, multiplies in integers
+and scales the result; the work is done by `axecert.IntegerLinear` in C++. `IntegerConv2d` does the same for convolutions
+through im2col. Forward only: no gradient passes. No side effects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from .. import _core
+from .._core import Datapath, QuantizedLayer
+from .matrices import Patches
+
+
+class IntegerLinear(nn.Module):
+    """y = W x + b through an integer datapath.
+
+    Input [..., K], output [..., rows], in the input's element type; computed in float32 outside the integers. With
+    arithmetic "exact" the integers are summed in registers that cannot overflow; with "datapath" in the datapath's own,
+    bit by bit. Both are the same numbers when the layer's certificate is safe.
+    """
+
+    def __init__(self, layer: QuantizedLayer, datapath: Datapath, arithmetic: str = "exact") -> None:
+        super().__init__()
+        self.layer = layer
+        self.datapath = datapath
+        self.arithmetic = arithmetic
+        self.out_features, self.in_features = (int(n) for n in layer.weights.shape)
+        self._core = _core.IntegerLinear(layer, datapath, arithmetic)
+
+    @property
+    def overflows(self) -> int:
+        """Additions that left their register so far; always 0 with "exact"."""
+        return int(self._core.overflows)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """[..., K] → [..., rows]."""
+        rows = x.detach().reshape(-1, self.in_features).to("cpu", torch.float32).contiguous()
+        y = torch.from_numpy(self._core.forward(rows.numpy(), threads=torch.get_num_threads()))
+        return y.reshape(*x.shape[:-1], self.out_features).to(x.device, x.dtype)
+
+    def with_arithmetic(self, arithmetic: str) -> IntegerLinear:
+        """The same layer run the other way; the overflow count starts at 0."""
+        return IntegerLinear(self.layer, self.datapath, arithmetic)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> IntegerLinear:
+        copied = self.with_arithmetic(self.arithmetic)  # the integers are immutable and shared
+        memo[id(self)] = copied
+        return copied.train(self.training)
+
+    def extra_repr(self) -> str:
+        return f"{self.layer.name}: {self.out_features} × {self.in_features}, {self.datapath.name}, {self.arithmetic}"
+
+
+class IntegerConv2d(nn.Module):
+    """A two-dimensional convolution as integer matrix products over patches, one per group of channels.
+
+    Input [N, C, H, W] (or [C, H, W]), output as of the `nn.Conv2d` that it replaces. Zero padding pads with real zeros, for
+    which every activation quantizer here has an exact code.
+    """
+
+    def __init__(self, patches: Patches, parts: Sequence[IntegerLinear]) -> None:
+        super().__init__()
+        self.patches = patches
+        self.parts = nn.ModuleList(parts)
+
+    @property
+    def overflows(self) -> int:
+        """Additions that left their register so far, over all groups."""
+        return sum(part.overflows for part in self.parts)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """[N, C, H, W] → [N, rows, H', W']."""
+        batch = x.detach() if x.dim() == 4 else x.detach().unsqueeze(0)
+        height, width = self.patches.output_size(batch)
+        columns = [part(self.patches.matrix(batch, g)) for g, part in enumerate(self.parts)]
+        y = torch.cat([c.reshape(len(batch), height * width, -1) for c in columns], dim=2)
+        y = y.transpose(1, 2).reshape(len(batch), -1, height, width)
+        return y if x.dim() == 4 else y.squeeze(0)
+
+
+def integer_layers(module: nn.Module) -> dict[str, IntegerLinear]:
+    """Every IntegerLinear in a module, by module path, in the module's order."""
+    return {path: child for path, child in module.named_modules() if isinstance(child, IntegerLinear)}
+
+
+def set_arithmetic(module: nn.Module, arithmetic: str) -> None:
+    """Runs every integer layer of a module with "exact" or "datapath" arithmetic from now on."""
+    for path, child in integer_layers(module).items():
+        parent = module.get_submodule(path.rpartition(".")[0]) if "." in path else module
+        setattr(parent, path.rpartition(".")[2], child.with_arithmetic(arithmetic))
+
+
+def overflows(module: nn.Module) -> int:
+    """Additions that left their register so far, over all integer layers of a module."""
+    return sum(child.overflows for child in integer_layers(module).values())

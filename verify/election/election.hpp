@@ -1,0 +1,38 @@
+// Asking the voters about a certificate and its weights: the checker first, then whichever others were asked for, and one verdict
+// from what they say. `hold_election` is the main function; the command line and Python both call it. Side effects: reads two
+// files, and what the voters do (Z3's worker processes).
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "axecert/certificate/vote.hpp"
+#include "axecert/replay/replay.hpp"
+#include "axecert/smt/smt.hpp"
+
+namespace axe {
+
+struct ElectionOptions {
+  std::optional<Datapath> expected;  ///< refuse certificates whose stages or operands differ from these
+  std::vector<SmtDepth> z3;          ///< depths to ask, in order
+  std::optional<int> replay;         ///< random inputs per row, ≥ 0; none: not asked
+  int workers = 0;                   ///< Z3's processes; 0: one per core, at most 256
+  /// Progress of one voter, by its name; may be empty.
+  std::function<Progress(const std::string& voter)> progress;
+};
+
+struct Election {
+  std::vector<Vote> votes;
+  Certificate certificate;  ///< with weights; without layers when the checker refused it
+  Verdict verdict = Verdict::incomplete;
+};
+
+/// Checker first; what it refuses is not shown to the others. Throws InputError when a file cannot be read, and when something
+/// is wrong with the weights file that the checker does not look at.
+Election hold_election(const std::filesystem::path& certificate, const std::filesystem::path& weights,
+                       const ElectionOptions& options);
+
+}  // namespace axe
