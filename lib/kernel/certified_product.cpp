@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "axecert/kernel/add_sums.hpp"
 #include "axecert/kernel/parallel.hpp"
 #include "axecert/kernel/tile_loops.hpp"
 #include "axecert/numeric/error.hpp"
@@ -13,8 +14,6 @@ namespace axe {
 namespace {
 
 using namespace kernel;
-
-constexpr std::size_t block_tokens = 16 * most_tokens;  // as in exact_product.cpp
 
 std::int16_t modulo_2_16(std::int64_t value) {
   return static_cast<std::int16_t>(static_cast<std::uint16_t>(static_cast<std::uint64_t>(value)));
@@ -63,7 +62,8 @@ CertifiedProduct::CertifiedProduct(const Licence& licence, const IntegerLayer& l
       target_(target),
       starts_from_constant_(any_stage_starts_from_constant(topology)),
       order_(topology, topology.stages() - 1, tile_step),
-      constants_(row_constants(layer)),
+      initial_(starts_from_constant_ ? row_constants(layer)
+                                     : std::vector<std::int64_t>(static_cast<std::size_t>(layer.rows), 0)),
       weight_sums_(static_cast<std::size_t>(layer.rows * outputs_), 0) {
   const TileForm form = tile_form(layer, topology, base_, tile_);
   if (form.digest != licence.digest()) {
@@ -190,7 +190,7 @@ void CertifiedProduct::multiply(const Operands& operands, std::span<std::int64_t
   const std::size_t row_blocks = (panels + task_panels - 1) / task_panels;
   for_each_task(token_blocks * row_blocks, threads, [&](auto& take) {
     Scratch scratch;
-    scratch.lines.resize(std::min(block_tokens, tokens) * line_stride);
+    scratch.lines.resize(lines_of(std::min(block_tokens, tokens), order_) * line_stride);
     for (std::size_t task = 0; take(task);) {
       const std::size_t first_token = task / row_blocks * block_tokens;
       const std::size_t first_panel = task % row_blocks * task_panels;
@@ -200,30 +200,72 @@ void CertifiedProduct::multiply(const Operands& operands, std::span<std::int64_t
   });
 }
 
-void CertifiedProduct::pack_tokens(const Operands& operands, const Chunk& chunk, std::size_t first_token,
-                                   std::size_t end_token, Scratch& scratch) const {
+void CertifiedProduct::pack_tokens(const Operands& operands, std::size_t first_chunk, std::size_t end_chunk,
+                                   std::size_t first_token, std::size_t end_token, Scratch& scratch) const {
   const bool nibbles = packing_ == WeightPacking::nibbles;
-  scratch.token_stride = lanes_per_row * (piece_segments_[chunk.end_piece] - piece_segments_[chunk.first_piece]);
-  scratch.token_starts.resize(nibbles ? scratch.token_stride * (end_token - first_token) : 0);
-  std::int16_t* start = scratch.token_starts.data();
-  for (std::size_t i = first_token; i < end_token; ++i) {
-    std::uint8_t* line = scratch.lines.data() + (i - first_token) * line_stride;
-    order_.pack(operands.biased.data() + i * static_cast<std::size_t>(cols_), chunk.begin, chunk.end, line);
-    for (std::size_t j = chunk.first_piece; nibbles && j < chunk.end_piece; ++j) {
-      const Piece& piece = order_.pieces()[j];
-      const std::size_t end = piece.begin + 4 * piece.quads;
-      for (std::size_t p = piece.begin, next = 0; p < end; p = next) {
-        next = segment_end(p, end);
-        std::int32_t sums[lanes_per_row] = {};
-        for (std::size_t q = p; q < next; q += 4) {
-          const std::uint8_t* four = line + (q - chunk.begin);
-          sums[0] += four[0] + four[1];
-          sums[1] += four[2] + four[3];
-        }
-        for (const std::int32_t sum : sums) {
-          *start++ = modulo_2_16(std::int64_t{-nibble_offset} * sum);
+  const std::size_t count = end_token - first_token;
+  scratch.token_stride = lanes_per_row * (piece_segments_[order_.chunks()[end_chunk - 1].end_piece] -
+                                          piece_segments_[order_.chunks()[first_chunk].first_piece]);
+  scratch.token_starts.resize(nibbles ? scratch.token_stride * count : 0);
+  for (std::size_t t = 0; t < count; ++t) {
+    const std::uint8_t* token = operands.biased.data() + (first_token + t) * static_cast<std::size_t>(cols_);
+    std::int16_t* start = scratch.token_starts.data() + t * scratch.token_stride;
+    for (std::size_t c = first_chunk; c < end_chunk; ++c) {
+      const Chunk& chunk = order_.chunks()[c];
+      std::uint8_t* line = scratch.lines.data() + ((c - first_chunk) * count + t) * line_stride;
+      order_.pack(token, chunk.begin, chunk.end, line);
+      for (std::size_t j = chunk.first_piece; nibbles && j < chunk.end_piece; ++j) {
+        const Piece& piece = order_.pieces()[j];
+        const std::size_t end = piece.begin + 4 * piece.quads;
+        for (std::size_t p = piece.begin, next = 0; p < end; p = next) {
+          next = segment_end(p, end);
+          std::int32_t sums[lanes_per_row] = {};
+          for (std::size_t q = p; q < next; q += 4) {
+            const std::uint8_t* four = line + (q - chunk.begin);
+            sums[0] += four[0] + four[1];
+            sums[1] += four[2] + four[3];
+          }
+          for (const std::int32_t sum : sums) {
+            *start++ = modulo_2_16(std::int64_t{-nibble_offset} * sum);
+          }
         }
       }
+    }
+  }
+}
+
+/// The products of one piece of one panel with a few tokens of the block, added to their sums.
+void CertifiedProduct::multiply_piece(const Operands& operands, std::int64_t* sums, std::size_t panel, std::size_t j,
+                                      std::size_t first_token, std::size_t count, kernel::TileWork& work) const {
+  const TileLoops& loops = tile_loops_of(target_);
+  const bool nibbles = packing_ == WeightPacking::nibbles;
+  const auto rows = static_cast<std::size_t>(rows_);
+  const auto outputs = static_cast<std::size_t>(outputs_);
+  const std::size_t first_row = panel * panel_rows;
+  const std::size_t present = std::min(panel_rows, rows - first_row);
+  const Piece& piece = order_.pieces()[j];
+  work.tokens = count;
+  work.weights = weights_.data() + (panel * order_.length() + piece.begin) * panel_rows / (nibbles ? 2 : 1);
+  work.products = 4 * piece.quads;
+  work.tile = static_cast<std::size_t>(tile_);
+  work.first = segment_end(piece.begin, piece.begin + work.products) - piece.begin;
+  if (!row_starts_.empty()) {
+    work.row_starts =
+        row_starts_.data() + (panel * piece_segments_.back() + piece_segments_[j]) * panel_rows * lanes_per_row;
+  }
+  alignas(cache_line) std::int32_t added[most_tokens * panel_rows];
+  (nibbles ? loops.nibbles : loops.bytes)(work, added);
+  for (std::size_t t = 0; t < count; ++t) {
+    const std::size_t token = first_token + t;
+    std::int64_t* out = sums + (token * rows + first_row) * outputs + piece.node;
+    const std::int32_t* of_token = added + t * panel_rows;
+    if (piece.first) {
+      const std::int64_t zero_point =
+          starts_from_constant_ && !operands.zero_points.empty() ? operands.zero_points[token] : 0;
+      start_sums(of_token, initial_.data() + first_row, zero_point, weight_sums_.data() + piece.node * rows + first_row,
+                 present, out, outputs);
+    } else {
+      add_sums(of_token, present, out, outputs);
     }
   }
 }
@@ -231,53 +273,24 @@ void CertifiedProduct::pack_tokens(const Operands& operands, const Chunk& chunk,
 void CertifiedProduct::multiply_block(const Operands& operands, std::int64_t* sums, std::size_t first_token,
                                       std::size_t end_token, std::size_t first_panel, std::size_t end_panel,
                                       Scratch& scratch) const {
-  const TileLoops& loops = tile_loops_of(target_);
-  const bool nibbles = packing_ == WeightPacking::nibbles;
-  const auto multiply_tiles = nibbles ? loops.nibbles : loops.bytes;
-  const std::size_t weights_per_byte = nibbles ? 2 : 1;
-  const auto rows = static_cast<std::size_t>(rows_);
-  const auto outputs = static_cast<std::size_t>(outputs_);
-  alignas(cache_line) std::int32_t added[most_tokens * panel_rows];
-  for (const Chunk& chunk : order_.chunks()) {
-    pack_tokens(operands, chunk, first_token, end_token, scratch);
+  const std::vector<Chunk>& chunks = order_.chunks();
+  const std::size_t tokens = end_token - first_token;
+  const std::size_t together = chunks_together(tokens);
+  for (std::size_t first_chunk = 0; first_chunk < chunks.size(); first_chunk += together) {
+    const std::size_t end_chunk = std::min(first_chunk + together, chunks.size());
+    pack_tokens(operands, first_chunk, end_chunk, first_token, end_token, scratch);
+    const std::size_t first_segment = piece_segments_[chunks[first_chunk].first_piece];
     for (std::size_t panel = first_panel; panel < end_panel; ++panel) {
-      const std::size_t first_row = panel * panel_rows;
-      const std::size_t present = std::min(panel_rows, rows - first_row);
-      for (std::size_t begin = first_token; begin < end_token; begin += most_tokens) {
-        const std::size_t count = std::min(most_tokens, end_token - begin);
-        for (std::size_t j = chunk.first_piece; j < chunk.end_piece; ++j) {
-          const Piece& piece = order_.pieces()[j];
-          const std::size_t segment = piece_segments_[j];
-          TileWork work;
-          work.activations = scratch.lines.data() + (begin - first_token) * line_stride + (piece.begin - chunk.begin);
-          work.tokens = count;
-          work.weights = weights_.data() + (panel * order_.length() + piece.begin) * panel_rows / weights_per_byte;
-          work.products = 4 * piece.quads;
-          work.tile = static_cast<std::size_t>(tile_);
-          work.first = segment_end(piece.begin, piece.begin + work.products) - piece.begin;
-          if (!row_starts_.empty()) {
-            work.row_starts =
-                row_starts_.data() + (panel * piece_segments_.back() + segment) * panel_rows * lanes_per_row;
-          }
-          if (nibbles) {
-            work.token_starts = scratch.token_starts.data() + (begin - first_token) * scratch.token_stride +
-                                lanes_per_row * (segment - piece_segments_[chunk.first_piece]);
+      for (std::size_t t = 0; t < tokens; t += most_tokens) {
+        for (std::size_t c = first_chunk; c < end_chunk; ++c) {
+          for (std::size_t j = chunks[c].first_piece; j < chunks[c].end_piece; ++j) {
+            TileWork work;
+            work.activations = scratch.lines.data() + ((c - first_chunk) * tokens + t) * line_stride +
+                               (order_.pieces()[j].begin - chunks[c].begin);
+            work.token_starts = scratch.token_starts.data() + t * scratch.token_stride +
+                                lanes_per_row * (piece_segments_[j] - first_segment);
             work.token_stride = scratch.token_stride;
-          }
-          multiply_tiles(work, added);
-          for (std::size_t t = 0; t < count; ++t) {
-            const std::size_t token = begin + t;
-            std::int64_t* out = sums + (token * rows + first_row) * outputs + piece.node;
-            const std::int64_t zero_point =
-                starts_from_constant_ && !operands.zero_points.empty() ? operands.zero_points[token] : 0;
-            const std::int64_t* weight_sums = weight_sums_.data() + piece.node * rows + first_row;
-            for (std::size_t r = 0; r < present; ++r) {
-              if (piece.first) {
-                out[r * outputs] =
-                    (starts_from_constant_ ? constants_[first_row + r] : 0) - zero_point * weight_sums[r];
-              }
-              out[r * outputs] += added[t * panel_rows + r];
-            }
+            multiply_piece(operands, sums, panel, j, first_token + t, std::min(most_tokens, tokens - t), work);
           }
         }
       }

@@ -13,6 +13,10 @@
 
 namespace axe {
 
+namespace kernel {
+struct TileWork;
+}
+
 /// How weights lie in memory.
 enum class WeightPacking {
   bytes,    ///< one per byte
@@ -47,8 +51,10 @@ class CertifiedProduct {
   void check_box(const Operands& operands) const;
   void multiply_block(const Operands& operands, std::int64_t* sums, std::size_t first_token, std::size_t end_token,
                       std::size_t first_panel, std::size_t end_panel, Scratch& scratch) const;
-  void pack_tokens(const Operands& operands, const kernel::Chunk& chunk, std::size_t first_token, std::size_t end_token,
-                   Scratch& scratch) const;
+  void multiply_piece(const Operands& operands, std::int64_t* sums, std::size_t panel, std::size_t j,
+                      std::size_t first_token, std::size_t count, kernel::TileWork& work) const;
+  void pack_tokens(const Operands& operands, std::size_t first_chunk, std::size_t end_chunk, std::size_t first_token,
+                   std::size_t end_token, Scratch& scratch) const;
   std::size_t segment_end(std::size_t position, std::size_t end) const;
 
   std::string name_;
@@ -65,7 +71,7 @@ class CertifiedProduct {
   kernel::Aligned<std::int8_t> weights_;      // as TileWork says, panel after panel
   kernel::Aligned<std::int16_t> row_starts_;  // base Σ w modulo 2^16, [panel][segment][32][2]; empty when base is 0
   std::vector<std::uint8_t> lower_, upper_;   // box of the bytes, [cols]
-  std::vector<std::int64_t> constants_;       // [rows]
+  std::vector<std::int64_t> initial_;         // the constant, where some stage starts from it; [rows]
   std::vector<std::int64_t> weight_sums_;     // Σ w, [outputs, rows]
 };
 
