@@ -52,10 +52,10 @@ def dynamic_quantize():
                  [value("x", TensorProto.FLOAT, [3, 24])], [value("y", TensorProto.INT32, [3, 5])], [tensor("w", weights(2, 24, 5))])
 
 
-def conv_integer(group=1, pads=(1, 1, 1, 1)):
+def conv_integer(group=1, pads=(1, 1, 1, 1), shape=(1, 6, 5, 4)):
     w = weights(3, 4, 6 // group, 3, 2)
     return model([helper.make_node("ConvInteger", ["x", "w", "z"], ["y"], "product", group=group, pads=list(pads))],
-                 [value("x", TensorProto.UINT8, [1, 6, 5, 4])], [value("y", TensorProto.INT32, None)],
+                 [value("x", TensorProto.UINT8, list(shape))], [value("y", TensorProto.INT32, None)],
                  [tensor("w", w), tensor("z", numpy.asarray(9, numpy.uint8))])
 
 
@@ -192,6 +192,7 @@ MODELS = {
     "dynamic_quantize": dynamic_quantize,
     "conv_integer": conv_integer,
     "conv_integer_groups": lambda: conv_integer(group=2),
+    "conv_integer_one_position": lambda: conv_integer(pads=(0, 0, 0, 0), shape=(1, 6, 3, 2)),
     "qlinear_matmul": qlinear_matmul,
     "qlinear_conv": qlinear_conv,
     "qlinear_conv_groups": lambda: qlinear_conv(group=2),
