@@ -142,12 +142,13 @@ Qed.
 
 (** What a term spends at threshold λ. *)
 Definition spends (lambda : Q) (k : term) : Q := price k * positive_part (Qabs (value k) - lambda * price k).
-Definition total (f : term -> Q) (tile : list term) : Q := fold_right (fun k s => f k + s) 0 tile.
+Fixpoint total (f : term -> Q) (tile : list term) : Q :=
+  match tile with [] => 0 | k :: tile' => f k + total f tile' end.
 
 Lemma spent_total lambda : 0 <= lambda -> forall tile, Forall priced tile ->
   spent tile (thresholded lambda tile) == total (spends lambda) tile.
 Proof.
-  intro Hl. induction 1 as [|k tile Hk _ IH]; cbn [spent thresholded map total fold_right]; [reflexivity|]. fold (thresholded lambda tile). rewrite IH.
+  intro Hl. induction 1 as [|k tile Hk _ IH]; cbn [spent thresholded map total]; [reflexivity|]. fold (thresholded lambda tile). rewrite IH.
   unfold spends. rewrite shrink_magnitude by (apply Qmult_le_0_compat; assumption). reflexivity.
 Qed.
 
@@ -172,7 +173,7 @@ Lemma total_falls lambda mu tile : Forall priced tile -> lambda < mu ->
   0 <= total (spends mu) tile /\ total (spends mu) tile <= total (spends lambda) tile /\
   (0 < total (spends mu) tile -> total (spends mu) tile < total (spends lambda) tile).
 Proof.
-  intros Hp Hlt. induction Hp as [|k tile Hk _ IH]; cbn [total fold_right]; [lra|].
+  intros Hp Hlt. induction Hp as [|k tile Hk _ IH]; cbn [total]; [lra|].
   destruct (spends_falls lambda mu k Hk Hlt) as (A1 & A2 & A3). destruct IH as (B1 & B2 & B3). split; [lra|]. split; [lra|].
   intro H. destruct (Qlt_le_dec 0 (spends mu k)) as [C|C]; [specialize (A3 C); lra|]. assert (D : 0 < total (spends mu) tile) by lra.
   specialize (B3 D). lra.
@@ -204,7 +205,7 @@ Theorem threshold_bounds_every_set tile Z lambda chosen : Forall priced tile -> 
 Proof.
   intros Hp (Hl & Hin & _). rewrite spent_total in Hin by assumption.
   assert (H : total_of chosen reach tile - lambda * total_of chosen square tile <= total (spends lambda) tile); [|lra].
-  clear Hin. unfold total_of. induction Hp as [|k tile Hk _ IH]; cbn [total fold_right]; [lra|]. unfold priced in Hk.
+  clear Hin. unfold total_of. induction Hp as [|k tile Hk _ IH]; cbn [total]; [lra|]. unfold priced in Hk.
   destruct (positive_part_not_negative (Qabs (value k) - lambda * price k)) as (H1 & H2).
   assert (H3 : 0 <= spends lambda k) by (apply Qmult_le_0_compat; assumption).
   assert (H4 : price k * (Qabs (value k) - lambda * price k) <= spends lambda k).
@@ -221,6 +222,6 @@ Proof.
   intros Hp (Hl & _ & Hsurface) H0. specialize (Hsurface H0). rewrite spent_total in Hsurface by assumption.
   assert (H : total_of (is_kept lambda) reach tile - lambda * total_of (is_kept lambda) square tile == total (spends lambda) tile);
     [|lra].
-  clear - tile. unfold total_of. induction tile as [|k tile IH]; cbn [total fold_right]; [lra|].
+  clear - tile. unfold total_of. induction tile as [|k tile IH]; cbn [total]; [lra|].
   unfold spends, positive_part, is_kept, reach, square in *. destruct (Qlt_le_dec 0 (Qabs (value k) - lambda * price k)); lra.
 Qed.
