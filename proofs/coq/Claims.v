@@ -43,6 +43,7 @@ Print Assumptions sweep_computes_the_integers.
 
 Print Assumptions soft_threshold_projects.
 Print Assumptions projection_is_unique.
+Print Assumptions threshold_exists.
 Print Assumptions threshold_is_unique.
 Print Assumptions threshold_bounds_every_set.
 Print Assumptions threshold_attains_a_set.
