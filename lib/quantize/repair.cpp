@@ -36,10 +36,14 @@ class RowRepair {
                        "its bias " + std::to_string(bias) + " alone leaves stage '" + topology_.stage(s).name + "'",
                        "no change of weights helps; choose another datapath");
     }
+    std::vector<std::int8_t> here;  // before this register is looked at: others need no more than that
+    for (const std::int64_t k : products) {
+      here.push_back(w_[k]);
+    }
     for (const bool upper : {true, false}) {
       shrink(products, upper, with_constant, upper ? above : below);
     }
-    give_back(products, with_constant, above, below);
+    give_back(products, here, with_constant, above, below);
   }
 
   const std::vector<std::int8_t>& shipped() const { return shipped_; }
@@ -98,23 +102,21 @@ class RowRepair {
   }
 
   // With unequal gains the last step may have freed more than was needed: steps back that fit, the most changed weight first.
-  void give_back(const std::vector<std::int64_t>& products, bool with_constant, std::int64_t above,
-                 std::int64_t below) {
+  void give_back(const std::vector<std::int64_t>& products, const std::vector<std::int8_t>& here, bool with_constant,
+                 std::int64_t above, std::int64_t below) {
     std::int64_t upper = 0, lower = 0;
-    std::vector<std::int64_t> changed;
-    for (const std::int64_t k : products) {
-      upper += reach(k, true, with_constant);
-      lower += reach(k, false, with_constant);
-      if (w_[k] != shipped_[static_cast<std::size_t>(k)]) {
-        changed.push_back(k);
+    std::vector<std::pair<int, std::size_t>> changed;  // steps taken here, place in `products`
+    for (std::size_t i = 0; i < products.size(); ++i) {
+      upper += reach(products[i], true, with_constant);
+      lower += reach(products[i], false, with_constant);
+      if (w_[products[i]] != here[i]) {
+        changed.emplace_back(std::abs(here[i] - w_[products[i]]), i);
       }
     }
-    std::stable_sort(changed.begin(), changed.end(), [&](std::int64_t a, std::int64_t b) {
-      return std::abs(shipped_[static_cast<std::size_t>(a)] - w_[a]) >
-             std::abs(shipped_[static_cast<std::size_t>(b)] - w_[b]);
-    });
-    for (const std::int64_t k : changed) {
-      const bool positive = shipped_[static_cast<std::size_t>(k)] > 0;
+    std::stable_sort(changed.begin(), changed.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+    for (const auto& item : changed) {
+      const std::int64_t k = products[item.second];
+      const bool positive = here[item.second] > 0;
       const std::int64_t up = gain(k, positive, true, with_constant), down = gain(k, positive, false, with_constant);
       if (upper + up <= above && lower + down <= below) {
         w_[k] = static_cast<std::int8_t>(w_[k] + (positive ? 1 : -1));
@@ -160,19 +162,28 @@ Repair repair_weights(IntegerLayer& layer, const Datapath& datapath) {
       rows.push_back(r);
     }
   }
+  bool all_hold_zero = true;
+  for (std::size_t k = 0; k < layer.box_lower.size(); ++k) {
+    all_hold_zero = all_hold_zero && layer.box_lower[k] <= 0 && layer.box_upper[k] >= 0;
+  }
   for (const std::int64_t r : rows) {
     RowRepair row(layer, topology, r);
-    bool with_constant = false;
-    for (std::size_t s = 0; s < topology.stages(); ++s) {
-      with_constant = with_constant || topology.stage(s).initial == Initial::constant;
-      const IntegerRange limits = register_limits(topology.stage(s));
-      for (std::int64_t n = 0; n < topology.nodes(s); ++n) {
-        // Registers of the lowest stage by what they were; above it by what the changes below have made of them.
-        const auto i = static_cast<std::size_t>(r * before[s].nodes + n);
-        const IntegerRange range =
-            s == 0 ? IntegerRange{before[s].lower[i], before[s].upper[i]} : node_range(layer, topology, {r, s, n});
-        if (!fits(range, limits)) {
-          row.fix(s, n, with_constant);
+    // Once is enough where every box holds 0. Else a range is no monotone function of |w|: a register that was safe, though not by
+    // the bounds above, may leave its limits when weights of another shrink. Then it is made safe by them; every round shrinks.
+    for (bool changed = true, first = true; changed; first = false) {
+      changed = false;
+      bool with_constant = false;
+      for (std::size_t s = 0; s < topology.stages(); ++s) {
+        with_constant = with_constant || topology.stage(s).initial == Initial::constant;
+        const IntegerRange limits = register_limits(topology.stage(s));
+        for (std::int64_t n = 0; n < topology.nodes(s); ++n) {
+          const auto i = static_cast<std::size_t>(r * before[s].nodes + n);
+          const IntegerRange range = first && s == 0 ? IntegerRange{before[s].lower[i], before[s].upper[i]}
+                                                     : node_range(layer, topology, {r, s, n});
+          if (!fits(range, limits)) {
+            row.fix(s, n, with_constant);
+            changed = !all_hold_zero;
+          }
         }
       }
     }
