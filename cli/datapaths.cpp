@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "axecert/bound/worst_case.hpp"
 #include "axecert/report/words.hpp"
 #include "datapath_argument.hpp"
 #include "verb.hpp"
@@ -21,6 +22,45 @@ std::size_t columns(const std::string& text) {
 
 Json range_json(IntegerRange range) {
   return Json::array({range.lower, range.upper});
+}
+
+Json worst_case_json(const Datapath& d) {
+  Json stages = Json::array();
+  for (const StageWorstCase& s : worst_case(d)) {
+    stages.push_back({{"products", s.products == 0 ? Json(nullptr) : Json(s.products)},
+                      {"reach", s.products == 0 ? Json(nullptr) : range_json(s.reach)},
+                      {"fits", s.products == 0 ? Json(nullptr) : Json(s.fits)},
+                      {"most_products", s.most_products},
+                      {"safe_inputs", s.products == 0 ? Json(nullptr) : range_json(s.safe_inputs)}});
+  }
+  return stages;
+}
+
+/// What holds whatever the weights, one line per stage.
+std::vector<std::string> worst_case_in_words(const Datapath& d) {
+  std::vector<std::string> lines;
+  const std::vector<StageWorstCase> stages = worst_case(d);
+  for (std::size_t i = 0; i < stages.size(); ++i) {
+    const StageWorstCase& s = stages[i];
+    const bool constant = d.stages[i].initial == Initial::constant;
+    std::string line = d.stages[i].name + ": ";
+    if (s.products == 0) {
+      line += s.most_products >= largest_length ? "fits a row of any length"
+                                                : "fits " + in_words(s.most_products) + " products, and no more";
+      line += constant ? ", less what the constant takes" : "";
+    } else {
+      line += in_words(s.products) + (s.products == 1 ? " product reaches " : " products reach ") + in_words(s.reach);
+      if (s.fits) {
+        line += ", which always fits";
+      } else if (s.safe_inputs.lower > s.safe_inputs.upper) {
+        line += ", which overflows; no inputs are safe for every weight";
+      } else {
+        line += ", which overflows; inputs in " + in_words(s.safe_inputs) + " are safe for every weight";
+      }
+    }
+    lines.push_back(line);
+  }
+  return lines;
 }
 
 Json datapath_json(const Datapath& d) {
@@ -44,6 +84,7 @@ Json datapath_json(const Datapath& d) {
           {"activations", range_json(d.activations)},
           {"form", to_text(d.form)},
           {"stages", stages},
+          {"worst_case", worst_case_json(d)},
           {"sources", d.sources},
           {"pairing", d.pairing},
           {"contracts", d.contracts},
@@ -112,6 +153,7 @@ int show(const Arguments& a) {
   if (!d.pairing.empty()) {
     text += labelled("pairing", {d.pairing});
   }
+  text += labelled("worst case", worst_case_in_words(d));
   text += labelled("contracts", d.contracts) + labelled("known bugs", d.bugs) +
           labelled("requantization", d.requantization) + labelled("notes", d.notes) + labelled("sources", d.sources);
   if (preset) {
@@ -152,13 +194,12 @@ std::string first_registers(const Stage& stage) {
       return text + ", …";
     }
     const std::string last = std::to_string(first + (stage.group - 1) * stage.stride);
-    return stage.group == listed       ? text
-           : stage.group == listed + 1 ? text + ", " + last
-                                       : text + ", …, " + last;
+    return stage.group == listed ? text : stage.group == listed + 1 ? text + ", " + last : text + ", …, " + last;
   };
   std::string text = members(0);
   if (stage.stride > 1) {
-    text += " │ " + members(1) + (stage.stride > 3 ? " │ …" : "") + (stage.stride > 2 ? " │ " + members(stage.stride - 1) : "");
+    text += " │ " + members(1) + (stage.stride > 3 ? " │ …" : "") +
+            (stage.stride > 2 ? " │ " + members(stage.stride - 1) : "");
   }
   // The next block's first register; with group = all there is only one block.
   return text + (stage.group == 0 ? "" : " │ " + members(stage.group * stage.stride) + " │ …");
@@ -190,7 +231,8 @@ std::string drawing(const Datapath& d) {
       rule += "─";
     }
     const std::string registers = first_registers(stage);
-    text += "    │ " + in + "\n" + (registers.empty() ? "" : "    │   " + registers + "\n") + "    ▼\n  ┌" + rule + "┐\n";
+    text +=
+        "    │ " + in + "\n" + (registers.empty() ? "" : "    │   " + registers + "\n") + "    ▼\n  ┌" + rule + "┐\n";
     for (const std::string& line : lines) {
       text += "  │ " + line + std::string(width - columns(line), ' ') + " │\n";
     }
