@@ -39,10 +39,12 @@ class IntegerLinear {
   std::int64_t overflows() const { return overflows_; }
 
  private:
-  void forward_block(const float* x, std::int64_t n, float* y) const;
+  void forward_block(const float* x, std::int64_t first, std::int64_t n, float* y) const;
 
+  std::string place_;
   std::int64_t rows_, cols_, outputs_;
   Arithmetic arithmetic_;
+  bool zero_point_varies_;  // from token to token, so that it is not in the layer's offsets
   InputQuantizer quantizer_;
   std::variant<ExactProduct, DatapathProduct> product_;
   std::vector<double> scales_;          // [rows, outputs]

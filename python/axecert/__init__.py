@@ -20,7 +20,6 @@ from ._core import (
     Stage,
     Verification,
     Vote,
-    __version__,
     certify,
     data_type_bound,
     largest_hadamard,
@@ -35,6 +34,7 @@ from ._core import (
     verify,
     write_weights,
 )
+from ._core import version as __version__
 
 __all__ = [
     "ActivationGrid",

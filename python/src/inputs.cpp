@@ -27,30 +27,45 @@ void bind_inputs(nb::module_& module) {
       .def_prop_ro("scale", [](nb::handle self) { const auto& o = nb::cast<const OperandRows&>(self); return view_of(o.scale, {o.scale.size()}, self); }, "float64 [n]")
       .def_prop_ro("zero_point", [](nb::handle self) { const auto& o = nb::cast<const OperandRows&>(self); return view_of(o.zero_point, {o.zero_point.size()}, self); }, "int32 [n]");
 
-  nb::class_<InputQuantizer>(module, "InputQuantizer", R"(operand = clamp(round(x' / scale) + zero_point − shift, lower, upper), x' the transformed input.
+  nb::class_<InputQuantizer>(
+      module, "InputQuantizer",
+      R"(operand = clamp(round(x' / scale) + zero_point − shift, lower, upper), x' the transformed input.
 
 transform  what inputs pass first.        cols   K, input channels, or 0: as many as the longest of the arrays.
 grid       the activation grid.           lower, upper, shift   int32 [1] or [K].)")
-      .def("__init__", [](InputQuantizer* self, std::int64_t cols, const InputTransform& transform, const ActivationGrid& grid,
-                          const In<std::int32_t, 1>& lower, const In<std::int32_t, 1>& upper, const In<std::int32_t, 1>& shift) {
-        new (self) InputQuantizer(cols, transform, grid, vector_of(lower), vector_of(upper), vector_of(shift), "input quantizer");
-      }, "cols"_a, "transform"_a, "grid"_a, "lower"_a, "upper"_a, "shift"_a)
+      .def(
+          "__init__",
+          [](InputQuantizer* self, std::int64_t cols, const InputTransform& transform, const ActivationGrid& grid,
+             const Integers<std::int32_t, 1>& lower, const Integers<std::int32_t, 1>& upper,
+             const Integers<std::int32_t, 1>& shift) {
+            new (self)
+                InputQuantizer(cols, transform, grid, vector_of(lower.checked("lower")),
+                               vector_of(upper.checked("upper")), vector_of(shift.checked("shift")), "input quantizer");
+          },
+          "cols"_a, "transform"_a, "grid"_a, "lower"_a, "upper"_a, "shift"_a)
       .def_prop_ro("grid", &InputQuantizer::grid)
       .def_prop_ro("transform", &InputQuantizer::transform)
-      .def("quantize", [](const InputQuantizer& q, const Matrix& x, int threads) {
-        const std::int64_t n = rows_of(x, q.cols(), "x");
-        nb::gil_scoped_release unlocked;
-        return q.quantize(x.data(), n, threads);
-      }, "x"_a, "threads"_a = 1, "Operands of x float32 [n, K]. InputError when a value is not finite.")
-      .def("fake_quantize", [](const InputQuantizer& q, const Matrix& x, int threads) {
-        const std::int64_t n = rows_of(x, q.cols(), "x");
-        std::vector<float> y;
-        {
-          nb::gil_scoped_release unlocked;
-          y = q.fake_quantize(x.data(), n, threads);
-        }
-        return array_of(std::move(y), {x.shape(0), x.shape(1)});
-      }, "x"_a, "threads"_a = 1, "The real numbers float32 [n, K] that the operands of x stand for, in the transform's coordinates.");
+      .def(
+          "quantize",
+          [](const InputQuantizer& q, const Matrix& x, int threads) {
+            const std::int64_t n = rows_of(x, q.cols(), "x");
+            nb::gil_scoped_release unlocked;
+            return q.quantize(x.data(), n, threads);
+          },
+          "x"_a, "threads"_a = 1, "Operands of x float32 [n, K]. InputError when a value is not finite.")
+      .def(
+          "fake_quantize",
+          [](const InputQuantizer& q, const Matrix& x, int threads) {
+            const std::int64_t n = rows_of(x, q.cols(), "x");
+            std::vector<float> y;
+            {
+              nb::gil_scoped_release unlocked;
+              y = q.fake_quantize(x.data(), n, threads);
+            }
+            return array_of(std::move(y), {x.shape(0), x.shape(1)});
+          },
+          "x"_a, "threads"_a = 1,
+          "The real numbers float32 [n, K] that the operands of x stand for, in the transform's coordinates.");
 
   nb::class_<Moments>(module, "Moments", "H = X̃ᵀX̃ and G = X̃ᵀX over batches of rows, in memory of O(K²).")
       .def(nb::init<std::int64_t>(), "cols"_a)
