@@ -41,11 +41,11 @@ IntegerLinear::IntegerLinear(const QuantizedLayer& layer, const Datapath& datapa
       cols_(layer.layer.cols),
       outputs_(0),
       arithmetic_(arithmetic),
-      zero_point_varies_(layer.layer.zero_point_spread > 0),
       quantizer_(layer.layer.cols, layer.transform, layer.input, layer.layer.box_lower, layer.layer.box_upper,
                  layer.shift.empty() ? std::vector<std::int32_t>{0} : layer.shift, place_),
       product_(product_of(layer.layer, Topology(datapath, layer.layer.cols), arithmetic)),
       float_bias_(layer.float_bias),
+      zero_point_per_token_(layer.layer.zero_point_spread > 0),
       outlier_columns_(layer.outlier_columns),
       outlier_weight_(layer.outlier_weight) {
   validate(layer.layer, datapath);
@@ -71,7 +71,7 @@ IntegerLinear::IntegerLinear(const QuantizedLayer& layer, const Datapath& datapa
     return;  // the products add everything
   }
   constants_.assign(entries, 0);
-  weight_sums_.assign(layer.layer.zero_point_spread > 0 ? entries : 0, 0);
+  weight_sums_.assign(zero_point_per_token_ ? entries : 0, 0);
   for (std::int64_t r = 0; r < rows_; ++r) {
     std::vector<std::int64_t> constant(static_cast<std::size_t>(outputs_), 0), sum(constant);
     for (std::int64_t k = 0; k < cols_; ++k) {
@@ -100,10 +100,9 @@ void IntegerLinear::forward_block(const float* x, std::int64_t first, std::int64
     for (std::int64_t i = 0; i < n; ++i) {
       for (const std::int32_t column : outlier_columns_) {
         if (!std::isfinite(x[i * cols_ + column])) {  // the activation quantizer never sees it
-          throw InputError(
-              place_,
-              "input channel " + std::to_string(column) + " of row " + std::to_string(first + i) + " is not finite",
-              "the model's activations are not finite: run it in float32, or check its weights and inputs");
+          throw InputError(place_, "input channel " + std::to_string(column) + " of row " + std::to_string(first + i) +
+                                       " is not finite",
+                           "the model's activations are not finite: run it in float32, or check its weights and inputs");
         }
         without_outliers[static_cast<std::size_t>(i * cols_ + column)] = 0;
       }
@@ -111,10 +110,9 @@ void IntegerLinear::forward_block(const float* x, std::int64_t first, std::int64
     inputs = without_outliers.data();
   }
   const OperandRows operands = quantizer_.quantize(inputs, n, 1, first);
-  // A static zero point is in the layer's offsets already; only one that is computed per token is added by the product.
-  const std::span<const std::int32_t> zero_points =
-      zero_point_varies_ ? std::span<const std::int32_t>(operands.zero_point) : std::span<const std::int32_t>{};
-  const Operands view{operands.biased, n, operands.base, zero_points};
+  // A zero point that all tokens share is in the layer's offsets already.
+  const Operands view{operands.biased, n, operands.base,
+                      zero_point_per_token_ ? std::span<const std::int32_t>(operands.zero_point) : std::span<const std::int32_t>()};
   std::vector<std::int64_t> sums(static_cast<std::size_t>(n * rows_ * outputs_));
   if (const auto* exact = std::get_if<ExactProduct>(&product_)) {
     exact->multiply(view, sums);

@@ -39,18 +39,18 @@ class IntegerLinear {
   std::int64_t overflows() const { return overflows_; }
 
  private:
-  void forward_block(const float* x, std::int64_t first, std::int64_t n, float* y) const;
+  void forward_block(const float* x, std::int64_t first, std::int64_t n, float* y) const;  // first: for errors
 
   std::string place_;
   std::int64_t rows_, cols_, outputs_;
   Arithmetic arithmetic_;
-  bool zero_point_varies_;  // from token to token, so that it is not in the layer's offsets
   InputQuantizer quantizer_;
   std::variant<ExactProduct, DatapathProduct> product_;
   std::vector<double> scales_;          // [rows, outputs]
   std::vector<double> constants_;       // [rows, outputs] what no register has added: Σ w·offset, and the integer bias in output 0
   std::vector<double> weight_sums_;     // [rows, outputs] likewise, to be multiplied by the zero point; empty when none is outside
   std::vector<float> float_bias_;       // [rows] or empty
+  bool zero_point_per_token_;           // else the layer's offsets hold it
   std::vector<std::int32_t> outlier_columns_;
   std::vector<float> outlier_weight_;   // [rows, outliers]
   mutable std::atomic<std::int64_t> overflows_{0};

@@ -5,29 +5,12 @@
 #include <algorithm>
 
 #include "axecert/bound/layer_shape.hpp"
+#include "axecert/kernel/add_sums.hpp"
 #include "axecert/kernel/parallel.hpp"
 #include "axecert/numeric/error.hpp"
 
 namespace axe {
-namespace {
-
 using namespace kernel;
-
-constexpr std::size_t block_tokens = 16 * most_tokens;  // 192 lines of 2,112 bytes: 396 KiB of the second-level cache
-
-void add_sums(const std::int32_t* added, std::size_t count, std::int64_t* sums, std::size_t stride) {
-  if (stride == 1) {
-    for (std::size_t r = 0; r < count; ++r) {
-      sums[r] += added[r];
-    }
-  } else {
-    for (std::size_t r = 0; r < count; ++r) {
-      sums[r * stride] += added[r];
-    }
-  }
-}
-
-}  // namespace
 
 ExactProduct::ExactProduct(const IntegerLayer& layer, const Topology& topology, Target target)
     : name_(layer.name),
@@ -73,7 +56,7 @@ void ExactProduct::multiply(const Operands& operands, std::span<std::int64_t> su
       std::max<std::size_t>((panels + wanted - 1) / wanted, std::min<std::size_t>(panels, 4));
   const std::size_t row_blocks = (panels + task_panels - 1) / task_panels;
   for_each_task(token_blocks * row_blocks, threads, [&](auto& take) {
-    Aligned<std::uint8_t> lines(std::min(block_tokens, tokens) * line_stride);
+    Aligned<std::uint8_t> lines(lines_of(std::min(block_tokens, tokens), order_) * line_stride);
     for (std::size_t task = 0; take(task);) {
       const std::size_t first_token = task / row_blocks * block_tokens;
       const std::size_t first_panel = task % row_blocks * task_panels;
@@ -90,33 +73,42 @@ void ExactProduct::multiply_block(const Operands& operands, const std::vector<st
   const auto rows = static_cast<std::size_t>(rows_);
   const auto cols = static_cast<std::size_t>(cols_);
   const auto outputs = static_cast<std::size_t>(outputs_);
+  const std::vector<Chunk>& chunks = order_.chunks();
+  const std::size_t tokens = end_token - first_token;
+  const std::size_t together = chunks_together(tokens);
   std::int32_t added[most_tokens * panel_rows];
-  for (const Chunk& chunk : order_.chunks()) {
-    for (std::size_t i = first_token; i < end_token; ++i) {
-      order_.pack(operands.biased.data() + i * cols, chunk.begin, chunk.end, lines + (i - first_token) * line_stride);
+  for (std::size_t first_chunk = 0; first_chunk < chunks.size(); first_chunk += together) {
+    const std::size_t end_chunk = std::min(first_chunk + together, chunks.size());
+    for (std::size_t c = first_chunk; c < end_chunk; ++c) {
+      for (std::size_t t = 0; t < tokens; ++t) {
+        order_.pack(operands.biased.data() + (first_token + t) * cols, chunks[c].begin, chunks[c].end,
+                    lines + ((c - first_chunk) * tokens + t) * line_stride);
+      }
     }
     for (std::size_t panel = first_panel; panel < end_panel; ++panel) {
       const std::size_t first_row = panel * panel_rows;
       const std::size_t present = std::min(panel_rows, rows - first_row);
       const std::int8_t* weights = weights_.data() + panel * panel_rows * order_.length();
-      for (std::size_t begin = first_token; begin < end_token; begin += most_tokens) {
-        const std::size_t count = std::min(most_tokens, end_token - begin);
-        for (std::size_t j = chunk.first_piece; j < chunk.end_piece; ++j) {
-          const Piece& piece = order_.pieces()[j];
-          loops.dot(lines + (begin - first_token) * line_stride + (piece.begin - chunk.begin), count,
-                    weights + piece.begin * panel_rows, piece.quads, added);
-          for (std::size_t t = 0; t < count; ++t) {
-            const std::size_t token = begin + t;
-            std::int64_t* out = sums + (token * rows + first_row) * outputs + piece.node;
-            if (piece.first) {
-              const std::size_t at = piece.node * rows + first_row;
-              const std::int64_t zero_point =
-                  starts_from_constant_ && !operands.zero_points.empty() ? operands.zero_points[token] : 0;
-              for (std::size_t r = 0; r < present; ++r) {
-                out[r * outputs] = initial[at + r] - zero_point * weight_sums_[at + r];
+      for (std::size_t begin = 0; begin < tokens; begin += most_tokens) {
+        const std::size_t count = std::min(most_tokens, tokens - begin);
+        for (std::size_t c = first_chunk; c < end_chunk; ++c) {
+          for (std::size_t j = chunks[c].first_piece; j < chunks[c].end_piece; ++j) {
+            const Piece& piece = order_.pieces()[j];
+            loops.dot(lines + ((c - first_chunk) * tokens + begin) * line_stride + (piece.begin - chunks[c].begin),
+                      count, weights + piece.begin * panel_rows, piece.quads, added);
+            for (std::size_t t = 0; t < count; ++t) {
+              const std::size_t token = first_token + begin + t;
+              std::int64_t* out = sums + (token * rows + first_row) * outputs + piece.node;
+              const std::int32_t* of_token = added + t * panel_rows;
+              if (piece.first) {
+                const std::size_t at = piece.node * rows + first_row;
+                const std::int64_t zero_point =
+                    starts_from_constant_ && !operands.zero_points.empty() ? operands.zero_points[token] : 0;
+                start_sums(of_token, initial.data() + at, zero_point, weight_sums_.data() + at, present, out, outputs);
+              } else {
+                add_sums(of_token, present, out, outputs);
               }
             }
-            add_sums(added + t * panel_rows, present, out, outputs);
           }
         }
       }

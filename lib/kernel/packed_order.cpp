@@ -1,4 +1,4 @@
-// Lays out the products of every register side by side, padded to four, and cuts the whole into chunks: `PackedOrder`. No
+// Lays out the products of every register side by side, padded to four or eight, and cuts the whole into chunks: `PackedOrder`. No
 // side effects.
 #include "axecert/kernel/packed_order.hpp"
 
@@ -7,7 +7,7 @@
 
 namespace axe::kernel {
 
-PackedOrder::PackedOrder(const Topology& topology, std::size_t s)
+PackedOrder::PackedOrder(const Topology& topology, std::size_t s, std::size_t padding)
     : products_(static_cast<std::size_t>(topology.length())) {
   std::vector<std::vector<std::int32_t>> products(static_cast<std::size_t>(topology.nodes(s)));
   for (std::int64_t k = 0; k < topology.length(); ++k) {
@@ -16,7 +16,7 @@ PackedOrder::PackedOrder(const Topology& topology, std::size_t s)
   for (const std::vector<std::int32_t>& run : products) {
     runs_.push_back({source_.size(), run.size()});
     source_.insert(source_.end(), run.begin(), run.end());
-    source_.resize((source_.size() + 3) / 4 * 4, -1);
+    source_.resize((source_.size() + padding - 1) / padding * padding, -1);
   }
   in_place_ = true;
   for (std::size_t p = 0; p < source_.size(); ++p) {
@@ -24,7 +24,7 @@ PackedOrder::PackedOrder(const Topology& topology, std::size_t s)
   }
 
   for (std::size_t node = 0; node < runs_.size(); ++node) {
-    const std::size_t padded = (runs_[node].length + 3) / 4 * 4;
+    const std::size_t padded = (runs_[node].length + padding - 1) / padding * padding;
     for (std::size_t done = 0; done < padded;) {
       const std::size_t begin = runs_[node].begin + done;
       if (chunks_.empty() || chunks_.back().end - chunks_.back().begin == chunk_length) {

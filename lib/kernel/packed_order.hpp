@@ -2,6 +2,7 @@
 // and weights and operands in that order. No side effects.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -14,14 +15,14 @@ namespace axe::kernel {
 
 /// The products of one register: packed positions [begin, begin + length), in the order in which it adds them.
 struct Run {
-  std::size_t begin = 0;  ///< a multiple of 4
+  std::size_t begin = 0;  ///< a multiple of the padding
   std::size_t length = 0;
 };
 
 /// Part of a run that lies in one chunk.
 struct Piece {
   std::size_t node = 0;
-  std::size_t begin = 0;  ///< packed position, a multiple of 4
+  std::size_t begin = 0;  ///< packed position, a multiple of the padding
   std::size_t quads = 0;
   bool first = false;  ///< of its run
 };
@@ -37,14 +38,17 @@ struct Chunk {
 class PackedOrder {
  public:
   /// Runs of the registers of stage `s` of `topology`: the products below each, ascending. For s = 0 this is the
-  /// machine's order.
-  PackedOrder(const Topology& topology, std::size_t s);
+  /// machine's order. Every run is padded to a multiple of `padding`, which is 4 or 8.
+  PackedOrder(const Topology& topology, std::size_t s, std::size_t padding = 4);
 
-  std::size_t length() const { return source_.size(); }  ///< packed, padding included; a multiple of 4
+  std::size_t length() const { return source_.size(); }  ///< packed, padding included; a multiple of the padding
   std::size_t products() const { return products_; }
   const std::vector<Run>& runs() const { return runs_; }
   const std::vector<Chunk>& chunks() const { return chunks_; }
   const std::vector<Piece>& pieces() const { return pieces_; }
+
+  /// The product at packed position p, or −1 where there is padding.
+  std::int32_t source(std::size_t p) const { return source_[p]; }
 
   /// Copies the operands of one token at packed positions [begin, end) to `line`; 0 where there is padding.
   void pack(const std::uint8_t* operands, std::size_t begin, std::size_t end, std::uint8_t* line) const;
@@ -100,5 +104,20 @@ class PackedOrder {
   std::vector<Piece> pieces_;
   std::vector<Chunk> chunks_;
 };
+
+/// Tokens that a product takes as one block: 192 lines of 2,112 bytes, 396 KiB of the second-level cache.
+constexpr std::size_t block_tokens = 16 * most_tokens;
+
+/// How many chunks a block of tokens packs at once. Where the loops take all tokens together, as many as there is room for: a
+/// panel's weights are then read from one end to the other, as memory likes it.
+inline std::size_t chunks_together(std::size_t tokens) {
+  return tokens <= most_tokens ? block_tokens / most_tokens : 1;
+}
+
+/// Lines of an activation buffer for blocks of up to `tokens` tokens.
+inline std::size_t lines_of(std::size_t tokens, const PackedOrder& order) {
+  return std::max(tokens, std::min(tokens, most_tokens) *
+                              std::min(chunks_together(std::min(tokens, most_tokens)), order.chunks().size()));
+}
 
 }  // namespace axe::kernel

@@ -8,6 +8,7 @@ Bad input raises `InputError`; verdicts are values, never exceptions. No side ef
 from ._core import (
     ActivationGrid,
     Certificate,
+    CodeHistogram,
     Datapath,
     Equalization,
     InputError,
@@ -20,6 +21,7 @@ from ._core import (
     Stage,
     Verification,
     Vote,
+    __version__,
     certify,
     data_type_bound,
     largest_hadamard,
@@ -34,11 +36,11 @@ from ._core import (
     verify,
     write_weights,
 )
-from ._core import version as __version__
 
 __all__ = [
     "ActivationGrid",
     "Certificate",
+    "CodeHistogram",
     "Datapath",
     "Equalization",
     "InputError",

@@ -23,7 +23,7 @@ try:
     from lm_eval.api.registry import register_model
     from lm_eval.models.huggingface import HFLM
 except ImportError as error:
-    raise InputError("axecert.lm_eval", f"needs lm-eval: {error}", "pip install lm-eval transformers") from error
+    raise InputError("axecert.lm_eval", f"needs lm-eval: {error}", "pip install lm-eval accelerate transformers") from error
 
 
 @register_model("axecert")

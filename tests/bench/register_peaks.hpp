@@ -8,10 +8,6 @@
 
 #include "axecert/kernel/target.hpp"
 
-#if defined(__x86_64__) && defined(__GNUC__)
-#include <immintrin.h>
-#endif
-
 namespace bench {
 
 struct Peak {
@@ -25,39 +21,47 @@ constexpr int peak_chains = 12;  // additions that do not wait for each other
 
 #if defined(__x86_64__) && defined(__GNUC__)
 
-// The empty assembly keeps each value in a register and hides that nothing changes.
-#define AXECERT_PEAK(function, target_text, Vector, init, body)           \
-  __attribute__((target(target_text), noinline)) inline void function() { \
-    Vector a[peak_chains];                                                \
-    Vector x = init;                                                      \
-    Vector w = init;                                                      \
-    for (Vector & one : a) {                                              \
-      one = init;                                                         \
-    }                                                                     \
-    for (int i = 0; i < peak_rounds; ++i) {                               \
-      _Pragma("GCC unroll 16") for (int c = 0; c < peak_chains; ++c) {    \
-        asm volatile("" : "+v"(x), "+v"(w));                              \
-        body;                                                             \
-      }                                                                   \
-    }                                                                     \
-    for (Vector & one : a) {                                              \
-      asm volatile("" : "+v"(one));                                       \
-    }                                                                     \
+// Written as instructions on named registers, twelve sums that do not wait for each other: GCC 12 stores some of them on the stack
+// otherwise. Registers 13 and 14 hold the operands, 12 a product.
+#define AXECERT_SUMS(instructions, R)                                                                          \
+  instructions(R, "0") instructions(R, "1") instructions(R, "2") instructions(R, "3") instructions(R, "4")     \
+      instructions(R, "5") instructions(R, "6") instructions(R, "7") instructions(R, "8") instructions(R, "9") \
+          instructions(R, "10") instructions(R, "11")
+#define AXECERT_ZERO(R, n) "vpxor %%xmm" n ", %%xmm" n ", %%xmm" n "\n\t"
+#define AXECERT_FMA(R, n) "vfmadd231ps " R "14, " R "13, " R n "\n\t"
+#define AXECERT_PAIRS(R, n) "vpmaddwd " R "14, " R "13, " R "12\n\tvpaddd " R "12, " R n ", " R n "\n\t"
+#define AXECERT_BYTES(R, n) "vpmaddubsw " R "14, " R "13, " R "12\n\tvpaddw " R "12, " R n ", " R n "\n\t"
+#define AXECERT_VNNI(R, n) "vpdpbusd " R "14, " R "13, " R n "\n\t"
+#define AXECERT_AVX_VNNI(R, n) "%{vex%} vpdpbusd " R "14, " R "13, " R n "\n\t"
+#define AXECERT_CLOBBERED                                                                                             \
+  "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", \
+      "xmm14"
+#define AXECERT_PEAK(function, instructions, R)                                                                      \
+  __attribute__((target("avx2"), noinline)) inline void function() {                                                 \
+    int rounds = peak_rounds;                                                                                        \
+    asm volatile(AXECERT_SUMS(AXECERT_ZERO, "") AXECERT_ZERO("", "13") AXECERT_ZERO("", "14") "1:\n\t" AXECERT_SUMS( \
+                     instructions, R) "subl $1, %[rounds]\n\tjnz 1b\n\tvzeroupper"                                   \
+                 : [rounds] "+r"(rounds)                                                                             \
+                 :                                                                                                   \
+                 : AXECERT_CLOBBERED, "cc");                                                                         \
   }
 
-AXECERT_PEAK(peak_fma_256, "avx2,fma", __m256, _mm256_setzero_ps(), a[c] = _mm256_fmadd_ps(x, w, a[c]))
-AXECERT_PEAK(peak_madd_256, "avx2", __m256i, _mm256_setzero_si256(),
-             a[c] = _mm256_add_epi32(a[c], _mm256_madd_epi16(x, w)))
-AXECERT_PEAK(peak_maddubs_256, "avx2", __m256i, _mm256_setzero_si256(),
-             a[c] = _mm256_add_epi16(a[c], _mm256_maddubs_epi16(x, w)))
-AXECERT_PEAK(peak_fma_512, "avx512f", __m512, _mm512_setzero_ps(), a[c] = _mm512_fmadd_ps(x, w, a[c]))
-AXECERT_PEAK(peak_madd_512, "avx512f,avx512bw", __m512i, _mm512_setzero_si512(),
-             a[c] = _mm512_add_epi32(a[c], _mm512_madd_epi16(x, w)))
-AXECERT_PEAK(peak_maddubs_512, "avx512f,avx512bw", __m512i, _mm512_setzero_si512(),
-             a[c] = _mm512_add_epi16(a[c], _mm512_maddubs_epi16(x, w)))
-AXECERT_PEAK(peak_vnni_256, "avx2,avxvnni", __m256i, _mm256_setzero_si256(), a[c] = _mm256_dpbusd_avx_epi32(a[c], x, w))
-AXECERT_PEAK(peak_vnni_512, "avx512f,avx512vnni", __m512i, _mm512_setzero_si512(),
-             a[c] = _mm512_dpbusd_epi32(a[c], x, w))
+AXECERT_PEAK(peak_fma_256, AXECERT_FMA, "%%ymm")
+AXECERT_PEAK(peak_madd_256, AXECERT_PAIRS, "%%ymm")
+AXECERT_PEAK(peak_maddubs_256, AXECERT_BYTES, "%%ymm")
+AXECERT_PEAK(peak_vnni_256, AXECERT_AVX_VNNI, "%%ymm")
+AXECERT_PEAK(peak_fma_512, AXECERT_FMA, "%%zmm")
+AXECERT_PEAK(peak_madd_512, AXECERT_PAIRS, "%%zmm")
+AXECERT_PEAK(peak_maddubs_512, AXECERT_BYTES, "%%zmm")
+AXECERT_PEAK(peak_vnni_512, AXECERT_VNNI, "%%zmm")
+#undef AXECERT_SUMS
+#undef AXECERT_ZERO
+#undef AXECERT_FMA
+#undef AXECERT_PAIRS
+#undef AXECERT_BYTES
+#undef AXECERT_VNNI
+#undef AXECERT_AVX_VNNI
+#undef AXECERT_CLOBBERED
 #undef AXECERT_PEAK
 
 inline std::vector<Peak> peaks() {

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 
 from .. import _core
-from .._core import ActivationGrid, Datapath, InputError, InputQuantizer, InputTransform, Moments, QuantizedLayer
+from .._core import ActivationGrid, CodeHistogram, Datapath, InputError, InputQuantizer, InputTransform, Moments, QuantizedLayer
 from ..recipe import GOALS, Recipe
 from .capture import InputGroup, Product
 from .report import LayerReport, Stopwatch
@@ -43,8 +43,8 @@ class GroupCalibration:
         self._quantizer: InputQuantizer | None = None
         self._moments = Moments(self._cols)
         self._originals: Moments | None = None  # XᵀX, only for the energy
-        self._code_min: Codes | None = None
-        self._code_max: Codes | None = None
+        self._codes: CodeHistogram | None = None
+        self._zeros = (2**31 - 1, -(2**31))  # least and greatest code of 0
 
     # Which passes are needed.
 
@@ -153,6 +153,7 @@ class GroupCalibration:
         if self.tokens == 0:
             raise InputError(self._place, "has no calibration data", "give at least one batch")
         gram, cross = self._moments.gram, self._moments.cross
+        code_min, code_max = self._code_ranges()
         made = []
         for product in self.group.products:
             weight = self._weights[product.name]
@@ -171,8 +172,8 @@ class GroupCalibration:
                     datapath=self._datapath,
                     input=self._quantizer.grid,
                     output_energy=self._energy(product, kept),
-                    code_min=self._code_min,
-                    code_max=self._code_max,
+                    code_min=code_min,
+                    code_max=code_max,
                     bias=None if bias is None else bias.numpy(),
                     options=self._recipe.quantize_options(threads),
                 )
@@ -220,16 +221,23 @@ class GroupCalibration:
         return found.multiplier
 
     def _note_codes(self, x: Floats) -> None:
-        """Widens the codes seen per channel; zero padding's code counts wherever the layer can pad."""
+        """Counts the codes of each channel."""
         assert self._quantizer is not None
-        operands = self._quantizer.quantize(x)
-        low = operands.biased.min(axis=0).astype(np.int32) + operands.base
-        high = operands.biased.max(axis=0).astype(np.int32) + operands.base
+        operands = self._quantizer.quantize(x, torch.get_num_threads())
+        if self._codes is None:
+            self._codes = CodeHistogram(self._quantizer.grid, self._cols)
+        self._codes.add(operands)
+        zeros = operands.zero_point
+        self._zeros = (min(self._zeros[0], int(zeros.min())), max(self._zeros[1], int(zeros.max())))
+
+    def _code_ranges(self) -> tuple[Codes | None, Codes | None]:
+        """The codes of each channel that its clamp has to keep; zero padding's code wherever the layer can pad."""
+        if self._codes is None:
+            return None, None
+        low, high = self._codes.ranges(self._recipe.box_clip)
         if self.group.first.view.pads_with_zero:
-            zeros = operands.zero_point
-            low, high = np.minimum(low, zeros.min()), np.maximum(high, zeros.max())
-        self._code_min = low if self._code_min is None else np.minimum(self._code_min, low)
-        self._code_max = high if self._code_max is None else np.maximum(self._code_max, high)
+            low, high = np.minimum(low, self._zeros[0]), np.maximum(high, self._zeros[1])
+        return low, high
 
     def _energy(self, product: Product, weight: Floats) -> float:
         """‖XWᵀ‖², measured by the run, or tr(W XᵀX Wᵀ); -1 when the data are all zero."""
