@@ -150,7 +150,8 @@ def _check(recipe: Recipe) -> None:
     def refuse(name: str, problem: str, remedy: str) -> InputError:
         return InputError(f"recipe.{name}", problem, remedy)
 
-    Datapath(recipe.datapath)
+    if not recipe.datapath.endswith(".toml"):  # a file is read when it is used: a stored recipe outlives it
+        Datapath(recipe.datapath)
     for name in ("weight_bits", "activation_bits"):
         bits = getattr(recipe, name)
         if not isinstance(bits, int) or isinstance(bits, bool) or not 2 <= bits <= 8:
