@@ -1,7 +1,10 @@
 // axecert repair: an ONNX model with the smallest change of integer weights that makes it safe on a datapath, and its certificate.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
+#include <optional>
+#include <thread>
 
 #include "axecert/certificate/atomic_file.hpp"
 #include "axecert/model/layers.hpp"
@@ -19,7 +22,8 @@ namespace axe::cli {
 namespace {
 
 struct Arguments {
-  std::string model, datapath, output, certificate, convolution_order = "kernel";
+  std::string model, datapath, output, certificate, convolution_order = "kernel", moments;
+  int threads = 0;
   std::shared_ptr<Common> common = std::make_shared<Common>();
 };
 
@@ -65,7 +69,14 @@ int run(const Arguments& a) {
   if (certificate_path.empty()) {
     certificate_path = std::filesystem::path(a.output).replace_extension(".axec").string();
   }
-  const OnnxRepair repair = repair_onnx(a.model, datapath, onnx_options(a.convolution_order));
+  std::optional<TensorFile> moments;
+  if (!a.moments.empty()) {
+    moments = read_input(a.moments);
+  }
+  const int threads =
+      a.threads > 0 ? a.threads : static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 256U));
+  const OnnxRepair repair =
+      repair_onnx(a.model, datapath, onnx_options(a.convolution_order), moments ? &*moments : nullptr, threads);
   if (repair.layers.empty()) {
     throw InputError(a.model, "has no integer dot product that is read", "`axecert certify` lists what there is");
   }
@@ -114,13 +125,19 @@ int run(const Arguments& a) {
                           {"rows_changed", r.rows_changed},
                           {"weights_changed", r.weights_changed},
                           {"largest_change", r.largest_change},
-                          {"relative_change", relative}});
+                          {"relative_change", relative},
+                          {"smallest_change_error", layer.used_moments ? Json(r.plain_error) : Json(nullptr)},
+                          {"error", layer.used_moments ? Json(r.error) : Json(nullptr)}});
     text += layer.product.layer + "  " + in_words(layer.product.rows) + " × " + in_words(layer.product.cols) + "  ";
     text += r.unsafe_nodes == 0
                 ? "safe as it was\n"
                 : in_words(r.unsafe_nodes) + " registers could overflow; " + in_words(r.weights_changed) +
                       " weights in " + in_words(r.rows_changed) + " rows changed by at most " +
-                      in_words(r.largest_change) + " steps, ‖ΔW‖ / ‖W‖ = " + percent(relative) + "\n";
+                      in_words(r.largest_change) + " steps, ‖ΔW‖ / ‖W‖ = " + percent(relative) +
+                      (layer.used_moments ? ", on the moments' inputs ‖XΔW‖ / ‖XW‖ = " + percent(r.error) +
+                                                " (smallest change: " + percent(r.plain_error) + ")"
+                                          : "") +
+                      "\n";
   }
   if (a.common->json) {
     Json document{{"verdict", to_text(verdict)},     {"model", a.model},       {"repaired", a.output},
@@ -135,8 +152,10 @@ int run(const Arguments& a) {
     return exit_code(verdict);
   }
   text += "in all " + in_words(unsafe) + " registers could overflow; " + in_words(changed) + " of " +
-          in_words(weights) + " weights changed, the least that does it without calibration data\n" +
-          votes_text(votes) + "wrote " + a.output + " (" + size_in_words(repair.model.size()) + ")  " +
+          in_words(weights) + " weights changed, " +
+          (moments ? "by the error on the inputs that the moments are of, where there are any"
+                   : "the least that does it without calibration data") +
+          "\n" + votes_text(votes) + "wrote " + a.output + " (" + size_in_words(repair.model.size()) + ")  " +
           certificate_path + " (" + size_in_words(bytes.size()) + ")\n";
   print(text + upper_case(to_text(verdict)) + "\n");
   return exit_code(verdict);
@@ -164,6 +183,9 @@ Verb repair_verb(CLI::App& app) {
       ->required();
   command->add_option("-o,--output", a->output, "the repaired model")->required();
   command->add_option("--certificate", a->certificate, "its certificate; absent: beside it, ending in .axec");
+  command->add_option("--moments", a->moments,
+                      "LAYER.H of calibration inputs (docs/onnx.md): rows then make up for what they lose");
+  command->add_option("--threads", a->threads, "threads with --moments; 0: one per core")->check(CLI::Range(0, 256));
   add_convolution_order(command, a->convolution_order);
   add_common(command, a->common, false);
   return {command, [a] { return run(*a); }};

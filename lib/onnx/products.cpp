@@ -529,6 +529,7 @@ void Finder::add(const Scope& scope, const onnx::NodeProto& node, Parts parts) {
   result.box = {codes.box.lower - *shift, codes.box.upper - *shift};
   result.shift = *shift;
   result.zero_point = codes.zero_point;
+  result.type = codes.type;
 
   // A weight zero point z_w adds −z_w Σ (x − z_x), which depends on the input and is no constant of the row. It is added in 32 bits
   // beside the certified registers. With |x|, |z_x − shift| ≤ X, Z no order of these additions leaves 32 bits when

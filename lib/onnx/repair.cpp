@@ -2,6 +2,7 @@
 // read again for the second one, so both are safe in the end: changes only shrink weights.
 #include "axecert/onnx/repair.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "axecert/onnx/products.hpp"
@@ -120,18 +121,42 @@ bool any_external(const onnx::GraphProto& graph) {
 
 }  // namespace
 
-OnnxRepair repair_onnx(const std::filesystem::path& path, const Datapath& datapath, const OnnxOptions& options) {
+OnnxRepair repair_onnx(const std::filesystem::path& path, const Datapath& datapath, const OnnxOptions& options,
+                       const TensorFile* moments, int threads) {
   ModelFile file(path);
   OnnxRepair result;
+  std::size_t used = 0;
   find_products(file, datapath, options, true, result.found, [&](NodeProducts&& found) {
     IntegerLayer layer = layer_of(found);
-    const Repair repair = repair_weights(layer, datapath);
+    const std::string key = layer.name + ".H";
+    const Tensor* gram = moments == nullptr ? nullptr : moments->find(key);
+    Repair repair;
+    if (gram != nullptr) {
+      ++used;
+      const std::string place = moments->path + ": " + key;
+      if (gram->shape != std::vector<std::int64_t>{layer.cols, layer.cols}) {
+        throw InputError(place, "is no matrix of the layer's " + std::to_string(layer.cols) + " inputs", "H is [K, K]");
+      }
+      const IntegerRange z = found.zero_point;
+      ActivationGrid input;  // steps of 1: the scale changes nothing in what is minimised
+      input.bits = std::min(8, found.type.bits);
+      input.is_signed = found.type.is_signed;
+      input.scaling = z.lower == z.upper ? ActivationScaling::tensor : ActivationScaling::token;
+      input.zero_point = z.lower == z.upper ? static_cast<std::int32_t>(z.lower) : 0;
+      repair = repair_weights(layer, datapath, gram->as_f32(place), input, threads);
+    } else {
+      repair = repair_weights(layer, datapath);
+    }
     if (repair.weights_changed > 0) {
       write_back(file, found, layer);
     }
     result.found.products.push_back(found.product);
-    result.layers.push_back({found.product, repair});
+    result.layers.push_back({found.product, repair, gram != nullptr});
   });
+  if (moments != nullptr && used == 0) {
+    throw InputError(moments->path, "holds no array LAYER.H of a layer of this model",
+                     "`axecert certify` lists the layers");
+  }
   std::string bytes;
   if (!file.model().SerializeToString(&bytes)) {
     throw InputError(file.path(), "the repaired model is larger than 2 GiB, which no protobuf message may be",

@@ -14,6 +14,7 @@ namespace axe {
 struct OnnxLayerRepair {
   OnnxProduct product;
   Repair repair;
+  bool used_moments = false;
 };
 
 struct OnnxRepair {
@@ -23,8 +24,10 @@ struct OnnxRepair {
   bool keeps_external_data = false;     ///< tensors that did not change still lie in files beside the model
 };
 
+/// `moments`: arrays LAYER.H [K, K] F32, second moments of the layer's dequantized inputs, for as many layers as one likes; null: none.
 /// Throws InputError as import_onnx does, when a layer cannot be made safe, and when weights that must change lie in a tensor that
 /// cannot be written (floats other than of 32 bits).
-OnnxRepair repair_onnx(const std::filesystem::path& path, const Datapath& datapath, const OnnxOptions& options = {});
+OnnxRepair repair_onnx(const std::filesystem::path& path, const Datapath& datapath, const OnnxOptions& options = {},
+                       const TensorFile* moments = nullptr, int threads = 1);
 
 }  // namespace axe

@@ -8,6 +8,7 @@
 #include "axecert/quantize/repair.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <queue>
 
@@ -137,7 +138,103 @@ bool fits(IntegerRange range, IntegerRange limits) {
   return range.lower >= limits.lower && range.upper <= limits.upper;
 }
 
+// dᵀHd of one row.
+double weighted(const std::vector<double>& d, const std::vector<float>& gram) {
+  const std::size_t n = d.size();
+  double sum = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    double inner = 0;
+    for (std::size_t j = 0; d[i] != 0 && j < n; ++j) {
+      inner += static_cast<double>(gram[i * n + j]) * d[j];
+    }
+    sum += d[i] * inner;
+  }
+  return sum;
+}
+
+std::vector<double> difference(const std::int8_t* a, const std::int8_t* b, std::int64_t n) {
+  std::vector<double> d;
+  for (std::int64_t k = 0; k < n; ++k) {
+    d.push_back(static_cast<double>(a[k]) - (b == nullptr ? 0 : b[k]));
+  }
+  return d;
+}
+
+void count_changes(const IntegerLayer& shipped, const IntegerLayer& repaired, Repair& repair) {
+  repair.rows_changed = repair.weights_changed = repair.largest_change = 0;
+  repair.squared_change = 0;
+  for (std::int64_t r = 0; r < shipped.rows; ++r) {
+    bool changed = false;
+    for (std::int64_t k = 0; k < shipped.cols; ++k) {
+      const std::int64_t change = std::abs(shipped.row(r)[k] - repaired.row(r)[k]);
+      changed = changed || change != 0;
+      repair.weights_changed += change != 0;
+      repair.largest_change = std::max(repair.largest_change, change);
+      repair.squared_change += static_cast<double>(change) * static_cast<double>(change);
+    }
+    repair.rows_changed += changed;
+  }
+}
+
 }  // namespace
+
+Repair repair_weights(IntegerLayer& layer, const Datapath& datapath, const std::vector<float>& gram,
+                      const ActivationGrid& input, int threads) {
+  const IntegerLayer shipped = layer;
+  Repair repair = repair_weights(layer, datapath);  // the smallest change
+  const std::size_t cols = static_cast<std::size_t>(layer.cols);
+  if (gram.size() != cols * cols) {
+    throw InputError("layer '" + layer.name + "'",
+                     "its second moments are no matrix of its " + std::to_string(cols) + " inputs", "H is [K, K]");
+  }
+  std::vector<std::int64_t> rows;
+  for (std::int64_t r = 0; r < layer.rows; ++r) {
+    if (!std::equal(layer.row(r), layer.row(r) + cols, shipped.row(r))) {
+      rows.push_back(r);
+    }
+  }
+  if (rows.empty()) {
+    return repair;
+  }
+  LayerProblem problem;
+  problem.name = layer.name;
+  problem.rows = static_cast<std::int64_t>(rows.size());
+  problem.cols = layer.cols;
+  for (const std::int64_t r : rows) {
+    problem.weight.insert(problem.weight.end(), shipped.row(r), shipped.row(r) + cols);
+  }
+  problem.gram = gram;
+  problem.input = input;
+  QuantizeOptions options;
+  options.weight_bits = 8;
+  options.target = WeightTarget::original;  // the shipped integers, on the inputs that they see
+  options.scales.assign(rows.size(), 1.0F);
+  options.threads = threads;
+  const QuantizedLayer corrected = quantize(problem, datapath, options);
+
+  // The quantizer knew the type of the codes, not this layer's box and bias: what it found is made safe for them as well.
+  IntegerLayer candidate = shipped;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    std::copy_n(corrected.layer.row(static_cast<std::int64_t>(i)), cols,
+                candidate.weights.data() + rows[i] * layer.cols);
+  }
+  repair_weights(candidate, datapath);
+  double plain = 0, taken = 0, energy = 0;
+  for (const std::int64_t r : rows) {
+    const double by_size = weighted(difference(shipped.row(r), layer.row(r), layer.cols), gram);
+    const double by_moments = weighted(difference(shipped.row(r), candidate.row(r), layer.cols), gram);
+    plain += by_size;
+    taken += std::min(by_size, by_moments);
+    energy += weighted(difference(shipped.row(r), nullptr, layer.cols), gram);
+    if (by_moments < by_size) {
+      std::copy_n(candidate.row(r), cols, layer.weights.data() + r * layer.cols);
+    }
+  }
+  count_changes(shipped, layer, repair);
+  repair.plain_error = energy > 0 ? std::sqrt(plain / energy) : 0;
+  repair.error = energy > 0 ? std::sqrt(taken / energy) : 0;
+  return repair;
+}
 
 Repair repair_weights(IntegerLayer& layer, const Datapath& datapath) {
   validate(layer, datapath);

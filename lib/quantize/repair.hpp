@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "axecert/bound/range.hpp"
+#include "axecert/quantize/quantize.hpp"
 
 namespace axe {
 
@@ -16,6 +17,8 @@ struct Repair {
   std::int64_t largest_change = 0;  ///< steps
   double squared_change = 0;        ///< Σ (w − w')², in steps
   double energy = 0;                ///< Σ w², in steps
+  /// With second moments, over the changed rows: √(Σ dᵀHd / Σ wᵀHw), d = w − w', of the smallest change and of what was taken.
+  double plain_error = 0, error = 0;
 };
 
 /// Moves weights of `layer` toward 0 until no register of `datapath` can leave its limits; rows that are safe keep their weights.
@@ -24,5 +27,12 @@ struct Repair {
 /// equal coefficients. With other boxes it is greedy by cost per gain, then gives back what fits.
 /// Throws InputError when no weights help: the row's bias alone leaves a register.
 Repair repair_weights(IntegerLayer& layer, const Datapath& datapath);
+
+/// The same with H = X̃ᵀX̃ [K, K], the second moments of the layer's dequantized inputs, whose codes `input` describes: rows that must
+/// change are quantized again from the shipped integers as targets, at the shipped scales, by OPTQ under AXE's constraint with
+/// refinement (quantize.hpp), so that the other weights of a row make up for what one loses. Per row whichever has the smaller
+/// dᵀHd is taken, this or the smallest change. Any weight of a changed row may move.
+Repair repair_weights(IntegerLayer& layer, const Datapath& datapath, const std::vector<float>& gram,
+                      const ActivationGrid& input, int threads);
 
 }  // namespace axe
