@@ -6,20 +6,55 @@
 #include "axecert/report/votes.hpp"
 #include "axecert/report/words.hpp"
 #include "datapath_argument.hpp"
+#include "onnx_input.hpp"
 #include "verb.hpp"
 
 namespace axe::cli {
 namespace {
 
 struct Arguments {
-  std::string model, datapath, output, layer;
+  std::string model, datapath, output, weights_output, layer, convolution_order = "kernel";
   std::vector<std::int64_t> input_range;
   std::shared_ptr<Common> common = std::make_shared<Common>();
 };
 
+// A model in which no layer was found: incomplete when there is something that could not be read, else an error.
+int without_layers(const Arguments& a, const OnnxInput& onnx) {
+  if (!onnx.missing) {
+    const std::string floats = std::to_string(onnx.json["floating"].get<std::int64_t>());
+    throw InputError(a.model, "has no integer dot product; nodes with products of floats: " + floats,
+                     "quantize it first, for example with onnxruntime.quantization");
+  }
+  if (a.common->json) {
+    print(Json{{"verdict", "incomplete"},
+               {"model", a.model},
+               {"certificate", nullptr},
+               {"votes", Json::array({parsed(vote_json(*onnx.missing))})},
+               {"assumptions", Json::array()},
+               {"layers", Json::array()},
+               {"onnx", onnx.json}});
+  } else {
+    print(onnx.text + "no layer is covered: no certificate\nINCOMPLETE\n");
+  }
+  return exit_incomplete;
+}
+
 int run(const Arguments& a) {
   const Datapath datapath = datapath_argument(a.datapath);
-  TensorFile file = read_input(a.model);
+  std::optional<OnnxInput> onnx;
+  TensorFile file;
+  if (is_onnx(a.model)) {
+    onnx = read_onnx_input(a.model, datapath, a.convolution_order);
+    file = std::move(onnx->layers);
+    if (!a.layer.empty()) {
+      onnx->missing.reset();  // the verdict is about this layer alone
+    }
+  } else {
+    file = read_input(a.model);
+  }
+  if (onnx && file.tensors.empty()) {
+    return without_layers(a, *onnx);
+  }
   keep_layer(file, a.layer);
   const bool zip = std::filesystem::path(a.model).extension() == ".npz";
   for (const auto& [name, tensor] : file.tensors) {
@@ -47,28 +82,45 @@ int run(const Arguments& a) {
     stories.push_back(in_words(explain(claims, claims.worst)));
   }
   const std::vector<std::uint8_t> bytes = certificate_bytes(certificate);
-  const std::vector<Vote> votes{
-      checker_vote(bytes, weights_for_checker(std::move(file)), "every range computed again from the weights")};
+  const std::vector<std::uint8_t> weights = weights_for_checker(std::move(file));
+  std::vector<Vote> votes{checker_vote(bytes, weights, "every range computed again from the weights")};
+  if (onnx && onnx->missing) {
+    votes.push_back(*onnx->missing);
+  }
   const Verdict verdict = combine(votes);
+  std::vector<Output> outputs;
   if (!a.output.empty()) {
-    write_all_or_none({{a.output, bytes}});
+    outputs.push_back({a.output, bytes});
+  }
+  if (!a.weights_output.empty()) {
+    outputs.push_back({a.weights_output, weights});
+  }
+  if (!outputs.empty()) {
+    write_all_or_none(outputs);
   }
   if (a.common->json) {
     Json document{{"verdict", to_text(verdict)},
                   {"model", a.model},
                   {"certificate", a.output.empty() ? Json(nullptr) : Json(a.output)},
-                  {"votes", Json::array({parsed(vote_json(votes[0]))})},
+                  {"votes", Json::array()},
                   {"assumptions", parsed(assumptions_json(certificate))},
                   {"layers", Json::array()}};
+    for (const Vote& vote : votes) {
+      document["votes"].push_back(parsed(vote_json(vote)));
+    }
     for (std::size_t i = 0; i < stories.size(); ++i) {
       Json layer = parsed(layer_json(certificate.layers[i]));
       layer["explanation"] = stories[i];
       document["layers"].push_back(layer);
     }
+    if (onnx) {
+      document["onnx"] = onnx->json;
+    }
     print(document);
     return exit_code(verdict);
   }
-  std::string text;
+  std::string text = onnx ? onnx->text : "";
+  std::int64_t nodes = 0, unsafe_nodes = 0;
   for (std::size_t i = 0; i < stories.size(); ++i) {
     const LayerClaims& claims = certificate.layers[i];
     const LayerSummary summary = summarize(claims);
@@ -79,14 +131,24 @@ int run(const Arguments& a) {
     for (const StageSummary& stage : summary.stages) {
       text += "  " + stage.stage.name + ": " + std::to_string(stage.stage.width) + " bits, " +
               std::to_string(stage.smallest_safe_width) + " suffice for these weights, " +
-              std::to_string(stage.data_type.exact) + " for any of their type\n";
+              std::to_string(stage.data_type.exact) + " for any of their type; " +
+              (stage.unsafe_nodes == 0
+                   ? "all " + in_words(stage.nodes) + " registers are safe"
+                   : in_words(stage.unsafe_nodes) + " of " + in_words(stage.nodes) + " registers can overflow") +
+              "\n";
+      nodes += stage.nodes;
+      unsafe_nodes += stage.unsafe_nodes;
     }
     text += "  worst: ";
     for (const std::string& line : stories[i]) {
       text += (line == stories[i].front() ? "" : "  ") + line + "\n";
     }
   }
-  text += votes_text(votes);
+  text += "in all " + in_words(nodes) + " registers: " + in_words(nodes - unsafe_nodes) + " safe, " +
+          in_words(unsafe_nodes) + " can overflow\n" + votes_text(votes);
+  if (!a.weights_output.empty()) {
+    text += "wrote " + a.weights_output + " (" + size_in_words(weights.size()) + ")\n";
+  }
   if (!a.output.empty()) {
     text += "wrote " + a.output + " (" + size_in_words(bytes.size()) + ")\n";
   }
@@ -100,17 +162,23 @@ Verb certify_verb(CLI::App& app) {
   auto a = std::make_shared<Arguments>();
   CLI::App* command =
       app.add_subcommand("certify", "certify integer weights that exist; say which rows can overflow, with witnesses");
-  command->add_option("MODEL", a->model, ".npz or .safetensors with integer weights (docs/layers.md)")->required();
+  command
+      ->add_option("MODEL", a->model,
+                   ".npz or .safetensors with integer weights (docs/layers.md), or .onnx (docs/onnx.md)")
+      ->required();
   command
       ->add_option("-d,--datapath", a->datapath, "axe:P=16,T=64[,outer=32][,act=u8|s8|box], a preset, or a .toml file")
       ->required();
   command->add_option("-o,--output", a->output, "write the certificate to this file");
+  command->add_option("--weights", a->weights_output,
+                      "write the arrays that the checker read to this .safetensors file");
   command
       ->add_option("--input-range", a->input_range,
                    "LO,HI: range of every operand input, instead of the file's or the datapath's")
       ->expected(2)
       ->delimiter(',');
   command->add_option("--layer", a->layer, "this layer only");
+  add_convolution_order(command, a->convolution_order);
   add_common(command, a->common, false);
   return {command, [a] { return run(*a); }};
 }

@@ -4,13 +4,14 @@
 #include "axecert/report/explanation.hpp"
 #include "axecert/report/summary.hpp"
 #include "axecert/report/words.hpp"
+#include "onnx_input.hpp"
 #include "voters.hpp"
 
 namespace axe::cli {
 namespace {
 
 struct Arguments {
-  std::string certificate, weights, layer;
+  std::string certificate, weights, layer, convolution_order = "kernel";
   std::int64_t row = -1, stage = -1, node = -1;
   std::shared_ptr<Common> common = std::make_shared<Common>();
 };
@@ -34,7 +35,7 @@ const LayerClaims& chosen_layer(const Certificate& certificate, const Arguments&
 }
 
 int run(const Arguments& a) {
-  const Certificate certificate = checked_certificate(a.certificate, a.weights);
+  const Certificate certificate = checked_certificate(a.certificate, a.weights, a.convolution_order);
   const LayerClaims& claims = chosen_layer(certificate, a);
   Explanation e;
   try {
@@ -93,6 +94,7 @@ Verb explain_verb(CLI::App& app) {
   command->add_option("--stage", a->stage, "stage, 0 is the lowest; absent: the tightest")
       ->check(CLI::NonNegativeNumber);
   command->add_option("--node", a->node, "register of the stage; absent: the tightest")->check(CLI::NonNegativeNumber);
+  add_convolution_order(command, a->convolution_order);
   add_common(command, a->common, false);
   return {command, [a] { return run(*a); }};
 }

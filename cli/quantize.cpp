@@ -22,8 +22,7 @@ struct Arguments {
   std::string corrector = "optq", constraint = "axe";
   int weight_bits = 4, threads = 0, refine = -1;
   double dampening = 0, ridge = -1;
-  bool asymmetric = false, group_scales = false, no_order = false, published = false,
-       compare = false;
+  bool asymmetric = false, group_scales = false, no_order = false, published = false, compare = false;
   std::shared_ptr<Common> common = std::make_shared<Common>();
 };
 
@@ -317,7 +316,8 @@ Verb quantize_verb(CLI::App& app) {
                     "also quantize without a constraint and by data types alone, and print their errors");
   command
       ->add_option("--scales", a->scales,
-                   "search: by the calibration error (default); mse: by the weights' own error; max: from the largest weight; given: "
+                   "search: by the calibration error (default); mse: by the weights' own error; max: from the largest "
+                   "weight; given: "
                    "NAME.weight_scale of the input, fixed")
       ->check(CLI::IsMember({"search", "mse", "max", "given"}));
   command->add_option("--layer", a->layer, "this layer only");

@@ -2,6 +2,7 @@
 #include "voters.hpp"
 
 #include "datapath_argument.hpp"
+#include "onnx_input.hpp"
 
 namespace axe::cli {
 namespace {
@@ -17,11 +18,24 @@ std::vector<SmtDepth> depths_of(const std::string& z3) {
   return {z3 == "ground" ? SmtDepth::ground : z3 == "box" ? SmtDepth::box : SmtDepth::bit_precise};
 }
 
+// The weights of an ONNX model are those that the reader finds in it for the certificate's datapath.
+Election election_on_onnx(const VoterArguments& a, const ElectionOptions& options) {
+  const Certificate certificate = read_certificate(a.certificate);
+  OnnxInput input = read_onnx_input(a.weights, certificate.layers.at(0).datapath, a.convolution_order);
+  Election election = axe::hold_election(
+      a.certificate, input.layers, "every range computed again from the weights; arrays taken out of .onnx", options);
+  if (input.missing && election.verdict != Verdict::refused) {
+    election.votes.push_back(*input.missing);
+    election.verdict = combine(election.votes);
+  }
+  return election;
+}
+
 }  // namespace
 
 void add_voters(CLI::App* command, VoterArguments& a) {
   command->add_option("CERTIFICATE", a.certificate, "the .axec file")->required();
-  command->add_option("WEIGHTS", a.weights, "the weights it speaks about")->required();
+  command->add_option("WEIGHTS", a.weights, "the weights it speaks about: .safetensors, .npz or .onnx")->required();
   command->add_option("-d,--datapath", a.datapath, "refuse certificates for any other datapath");
   command->add_option("--z3", a.z3, "ground, box, both, bits or none")
       ->capture_default_str()
@@ -31,6 +45,7 @@ void add_voters(CLI::App* command, VoterArguments& a) {
       ->check(CLI::Range(0, 1'000'000));
   command->add_flag("--no-replay", a.no_replay, "do not replay");
   command->add_option("--workers", a.workers, "solver processes; 0: one per core")->check(CLI::Range(0, 256));
+  add_convolution_order(command, a.convolution_order);
 }
 
 Election hold_election(const VoterArguments& a, const Common& common) {
@@ -47,17 +62,22 @@ Election hold_election(const VoterArguments& a, const Common& common) {
   options.workers = a.workers;
   options.progress = [&](const std::string& voter) { return progress_line(common, voter); };
   try {
-    Election election = axe::hold_election(a.certificate, a.weights, options);
+    Election election =
+        is_onnx(a.weights) ? election_on_onnx(a, options) : axe::hold_election(a.certificate, a.weights, options);
     end_progress();
     return election;
+  } catch (const Failure&) {
+    throw;
   } catch (const InputError& error) {  // the files are there: something in them is wrong
     end_progress();
     throw Failure(exit_refused, "refused", error.what(), "");
   }
 }
 
-Certificate checked_certificate(const std::string& certificate, const std::string& weights) {
+Certificate checked_certificate(const std::string& certificate, const std::string& weights,
+                                const std::string& convolution_order) {
   VoterArguments arguments;
+  arguments.convolution_order = convolution_order;
   arguments.certificate = certificate;
   arguments.weights = weights;
   arguments.z3 = "none";

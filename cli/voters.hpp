@@ -15,6 +15,7 @@ struct VoterArguments {
   int replay = 8;
   bool no_replay = false;
   int workers = 0;
+  std::string convolution_order = "kernel";  ///< of an ONNX model
 };
 void add_voters(CLI::App* command, VoterArguments& arguments);
 
@@ -22,6 +23,7 @@ void add_voters(CLI::App* command, VoterArguments& arguments);
 Election hold_election(const VoterArguments& arguments, const Common& common);
 
 /// The certificate with its weights, after the checker has not refused it. Failure 3 when it did.
-Certificate checked_certificate(const std::string& certificate, const std::string& weights);
+Certificate checked_certificate(const std::string& certificate, const std::string& weights,
+                                const std::string& convolution_order);
 
 }  // namespace axe::cli

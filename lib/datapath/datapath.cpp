@@ -1,4 +1,4 @@
-// Register limits, the width a range needs, and the rules that a datapath must obey. `validate` is the main function.
+// Register limits, the width a range needs, the families of the catalogue, and the rules that a datapath must obey. `validate` is the main function.
 // No side effects.
 #include "axecert/datapath/datapath.hpp"
 
@@ -62,10 +62,34 @@ int minimum_width(IntegerRange range, Limits limits) {
   return 65;
 }
 
+const std::vector<Family>& families() {
+  static const std::vector<Family> all{
+      {"axe", "AXE's own accumulators"},
+      {"x86", "x86 processors and their libraries"},
+      {"ggml", "ggml, llama.cpp and BitNet"},
+      {"arm", "ARM and Hexagon processors and their libraries"},
+      {"mcu", "microcontrollers and RISC-V"},
+      {"wasm", "WebAssembly"},
+      {"gpu", "graphics processors"},
+      {"accelerator", "accelerators"},
+      {"fpga", "FPGA flows"},
+      {"specification", "specifications and reference kernels"},
+  };
+  return all;
+}
+
 void validate(const Datapath& datapath) {
   const std::string place = "datapath '" + datapath.name + "'";
   if (!is_name(datapath.name)) {
     throw InputError(place, "its name is not a word", "1 to 200 of A-Z a-z 0-9 _ . : = , / -");
+  }
+  const auto is_family = [&](const Family& family) { return family.name == datapath.family; };
+  if (!datapath.family.empty() && std::none_of(families().begin(), families().end(), is_family)) {
+    std::string known;
+    for (const Family& family : families()) {
+      known += (known.empty() ? "" : ", ") + family.name;
+    }
+    throw InputError(place, "there is no family '" + datapath.family + "'", "one of " + known + ", or none");
   }
   validate_operand(place, "weights", datapath.weights, {INT8_MIN, INT8_MAX});
   validate_operand(place, "activations", datapath.activations, {-largest_operand, largest_operand});

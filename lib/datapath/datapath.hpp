@@ -67,12 +67,28 @@ struct Datapath {
   std::string name;                  ///< the shorthand or the preset's name; one line
   std::string title;                 ///< one sentence for people
   std::vector<std::string> sources;  ///< where the semantics were read or measured
-  std::vector<std::string> notes;    ///< range contracts and known bugs
+  std::vector<std::string> notes;    ///< what follows from the stages, and what they leave out
   IntegerRange weights{-128, 127};   ///< what the multiplier takes as a weight
   IntegerRange activations{0, 255};  ///< what it takes as an activation operand
   ActivationForm form = ActivationForm::raw;
   std::vector<Stage> stages;
+
+  // For people only: nothing computes with these, and a certificate does not hold them.
+  std::string family;                       ///< where the catalogue lists it: a name of families(), or empty
+  std::string pairing;                      ///< which products share a lane, in the kernel's words
+  std::vector<std::string> contracts;       ///< what is asked of the operands, and by whom it is kept
+  std::vector<std::string> requantization;  ///< what becomes of the last register, beyond what is certified
+  std::vector<std::string> bugs;            ///< known ones: where they were reported, and what went wrong
 };
+
+/// A group of the catalogue of presets.
+struct Family {
+  std::string name;   ///< one word
+  std::string title;  ///< for people
+};
+
+/// The groups of the catalogue, in the order in which they are listed.
+const std::vector<Family>& families();
 
 /// The limits of `stage`'s register; for 64 bits and `full` this is all of std::int64_t.
 IntegerRange register_limits(int width, Limits limits);

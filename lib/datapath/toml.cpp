@@ -67,6 +67,11 @@ class Table {
     return node.as_string()->get();
   }
 
+  std::string text_or_none(const char* key) const {
+    const toml::node* node = find(key);
+    return node == nullptr ? "" : text(*node, key);
+  }
+
   std::int64_t integer(const toml::node& node, const std::string& key) const {
     if (!node.is_integer()) {
       refuse(node, quoted(key) + " is not an integer", "write a whole number");
@@ -167,13 +172,17 @@ Datapath datapath_from_toml(const std::string& toml, const std::string& where) {
     throw InputError(at(where, error.source().begin), std::string(error.description()), "the file must be valid TOML");
   }
   const Table table(root, where, "the datapath",
-                    {"name", "title", "sources", "notes", "weights", "activations", "form", "stage"});
+                    {"name", "family", "title", "sources", "pairing", "contracts", "requantization", "bugs", "notes",
+                     "weights", "activations", "form", "stage"});
   Datapath datapath;
   datapath.name = table.text(table.required("name"), "name");
-  if (const toml::node* title = table.find("title")) {
-    datapath.title = table.text(*title, "title");
-  }
+  datapath.family = table.text_or_none("family");
+  datapath.title = table.text_or_none("title");
   datapath.sources = table.texts("sources");
+  datapath.pairing = table.text_or_none("pairing");
+  datapath.contracts = table.texts("contracts");
+  datapath.requantization = table.texts("requantization");
+  datapath.bugs = table.texts("bugs");
   datapath.notes = table.texts("notes");
   datapath.weights = table.range("weights");
   datapath.activations = table.range("activations");

@@ -2,6 +2,7 @@
 #include "axecert/inference/integer_linear.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <exception>
 #include <mutex>
 #include <thread>
@@ -73,13 +74,14 @@ std::string to_text(Arithmetic arithmetic) {
 
 IntegerLinear::IntegerLinear(const QuantizedLayer& layer, const Datapath& datapath, Arithmetic arithmetic,
                              const std::optional<Licence>& licence)
-    : rows_(layer.layer.rows),
+    : place_("layer " + layer.layer.name),
+      rows_(layer.layer.rows),
       cols_(layer.layer.cols),
       outputs_(0),
       arithmetic_(arithmetic),
       zero_point_per_token_(layer.layer.zero_point_spread > 0),
       quantizer_(layer.layer.cols, layer.transform, layer.input, layer.layer.box_lower, layer.layer.box_upper,
-                 layer.shift.empty() ? std::vector<std::int32_t>{0} : layer.shift, "layer " + layer.layer.name),
+                 layer.shift.empty() ? std::vector<std::int32_t>{0} : layer.shift, place_),
       product_(product_of(layer.layer, Topology(datapath, layer.layer.cols), arithmetic, licence)),
       float_bias_(layer.float_bias),
       outlier_columns_(layer.outlier_columns),
@@ -90,7 +92,7 @@ IntegerLinear::IntegerLinear(const QuantizedLayer& layer, const Datapath& datapa
   const std::size_t last = topology.stages() - 1;
   outputs_ = topology.nodes(last);
   if (layer.groups != 1 && layer.groups != outputs_) {
-    throw InputError("layer " + layer.layer.name,
+    throw InputError(place_,
                      std::to_string(layer.groups) + " scales per row for " + std::to_string(outputs_) +
                          " registers of the last stage",
                      "use the datapath that it was quantized for");
@@ -128,19 +130,24 @@ IntegerLinear::IntegerLinear(const QuantizedLayer& layer, const Datapath& datapa
   }
 }
 
-void IntegerLinear::forward_block(const float* x, std::int64_t n, float* y) const {
+void IntegerLinear::forward_block(const float* x, std::int64_t first, std::int64_t n, float* y) const {
   std::vector<float> without_outliers;
   const float* inputs = x;
   if (!outlier_columns_.empty()) {
     without_outliers.assign(x, x + n * cols_);
     for (std::int64_t i = 0; i < n; ++i) {
       for (const std::int32_t column : outlier_columns_) {
+        if (!std::isfinite(x[i * cols_ + column])) {  // the activation quantizer never sees it
+          throw InputError(place_, "input channel " + std::to_string(column) + " of row " + std::to_string(first + i) +
+                                       " is not finite",
+                           "the model's activations are not finite: run it in float32, or check its weights and inputs");
+        }
         without_outliers[static_cast<std::size_t>(i * cols_ + column)] = 0;
       }
     }
     inputs = without_outliers.data();
   }
-  const OperandRows operands = quantizer_.quantize(inputs, n);
+  const OperandRows operands = quantizer_.quantize(inputs, n, 1, first);
   Operands view{operands.biased, n, operands.base, {}};
   if (zero_point_per_token_) {  // a static one is part of the layer's offsets
     view.zero_points = operands.zero_point;
@@ -205,7 +212,7 @@ void IntegerLinear::forward(const float* x, std::int64_t n, float* y, int thread
   const auto work = [&] {
     for (std::int64_t first = next.fetch_add(tokens_per_block); first < n; first = next.fetch_add(tokens_per_block)) {
       try {
-        forward_block(x + first * cols_, std::min(tokens_per_block, n - first), y + first * rows_);
+        forward_block(x + first * cols_, first, std::min(tokens_per_block, n - first), y + first * rows_);
       } catch (...) {
         const std::lock_guard lock(mutex);
         failure = failure ? failure : std::current_exception();

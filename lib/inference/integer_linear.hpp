@@ -45,8 +45,9 @@ class IntegerLinear {
   std::int64_t overflows() const { return overflows_; }
 
  private:
-  void forward_block(const float* x, std::int64_t n, float* y) const;
+  void forward_block(const float* x, std::int64_t first, std::int64_t n, float* y) const;  // first: for errors
 
+  std::string place_;
   std::int64_t rows_, cols_, outputs_;
   Arithmetic arithmetic_;
   bool zero_point_per_token_;

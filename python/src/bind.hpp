@@ -8,6 +8,7 @@
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include <cstdint>
@@ -21,7 +22,8 @@ namespace axe::python {
 namespace nb = nanobind;
 using namespace nb::literals;
 
-/// Arguments: C-contiguous arrays in memory of the caller. nanobind converts other layouts and element types that fit.
+/// Arguments: C-contiguous arrays in memory of the caller. Every such argument is declared noconvert(): nanobind would otherwise cast other
+/// element types as NumPy does, which turns the int32 300 into the int8 44 without a word, and a bound of it into a false one.
 template <class Element, std::size_t dimensions>
 using In = nb::ndarray<const Element, nb::ndim<dimensions>, nb::c_contig, nb::device::cpu>;
 using Vector = In<float, 1>;

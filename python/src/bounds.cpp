@@ -41,14 +41,14 @@ void bind_bounds(nb::module_& module) {
           validate(layer, datapath);
           ranges = layer_ranges(layer, Topology(datapath, layer.cols));
         }
-        nb::list result;
+        nb::typed<nb::list, std::pair<Out<std::int64_t>, Out<std::int64_t>>> result;
         for (StageRanges& stage : ranges) {
           const std::vector<std::size_t> shape{static_cast<std::size_t>(layer.rows), static_cast<std::size_t>(stage.nodes)};
           result.append(nb::make_tuple(array_of(std::move(stage.lower), shape), array_of(std::move(stage.upper), shape)));
         }
         return result;
       },
-      "weights"_a, "datapath"_a, "lower"_a, "upper"_a, "constant"_a = nb::none(),
+      "weights"_a.noconvert(), "datapath"_a, "lower"_a.noconvert(), "upper"_a.noconvert(), "constant"_a.noconvert() = nb::none(),
       "The exact range of every register over all inputs in the box and all orders of summation (docs/certificate.md).\n\n"
       "weights   int8 [rows, K]: operands of the multiplier.\n"
       "lower, upper  int32 [1] or [K]: the box of inputs, within ±2^24.\n"
@@ -61,7 +61,7 @@ void bind_bounds(nb::module_& module) {
         const IntegerLayer layer = layer_of(weights, lower, upper, std::nullopt);
         return array_of(witness(layer, Topology(datapath, layer.cols), {row, stage, node}, upper_end ? Side::upper : Side::lower));
       },
-      "weights"_a, "datapath"_a, "lower"_a, "upper"_a, "row"_a, "stage"_a, "node"_a, "upper_end"_a,
+      "weights"_a.noconvert(), "datapath"_a, "lower"_a.noconvert(), "upper"_a.noconvert(), "row"_a, "stage"_a, "node"_a, "upper_end"_a,
       "Inputs int32 [K] in the box that drive one register to its upper (or lower) end; arguments as of register_ranges.");
   module.def(
       "data_type_bound",

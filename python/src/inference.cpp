@@ -43,7 +43,7 @@ licensed    with "exact": multiply in 16 bits where the checker verifies that th
         nb::capsule owner(kept, [](void* p) noexcept { delete static_cast<std::vector<float>*>(p); });
         const std::size_t shape[2] = {x.shape(0), static_cast<std::size_t>(l.rows())};
         return nb::ndarray<nb::numpy, float>(kept->data(), 2, shape, owner);
-      }, "x"_a, "threads"_a = 1, "y float32 [n, rows] of x float32 [n, K].");
+      }, "x"_a.noconvert(), "threads"_a = 1, "y float32 [n, rows] of x float32 [n, K].");
 }
 
 }  // namespace axe::python

@@ -35,14 +35,14 @@ grid       the activation grid.           lower, upper, shift   int32 [1] or [K]
       .def("__init__", [](InputQuantizer* self, std::int64_t cols, const InputTransform& transform, const ActivationGrid& grid,
                           const In<std::int32_t, 1>& lower, const In<std::int32_t, 1>& upper, const In<std::int32_t, 1>& shift) {
         new (self) InputQuantizer(cols, transform, grid, vector_of(lower), vector_of(upper), vector_of(shift), "input quantizer");
-      }, "cols"_a, "transform"_a, "grid"_a, "lower"_a, "upper"_a, "shift"_a)
+      }, "cols"_a, "transform"_a, "grid"_a, "lower"_a.noconvert(), "upper"_a.noconvert(), "shift"_a.noconvert())
       .def_prop_ro("grid", &InputQuantizer::grid)
       .def_prop_ro("transform", &InputQuantizer::transform)
       .def("quantize", [](const InputQuantizer& q, const Matrix& x, int threads) {
         const std::int64_t n = rows_of(x, q.cols(), "x");
         nb::gil_scoped_release unlocked;
         return q.quantize(x.data(), n, threads);
-      }, "x"_a, "threads"_a = 1, "Operands of x float32 [n, K]. InputError when a value is not finite.")
+      }, "x"_a.noconvert(), "threads"_a = 1, "Operands of x float32 [n, K]. InputError when a value is not finite.")
       .def("fake_quantize", [](const InputQuantizer& q, const Matrix& x, int threads) {
         const std::int64_t n = rows_of(x, q.cols(), "x");
         std::vector<float> y;
@@ -51,7 +51,7 @@ grid       the activation grid.           lower, upper, shift   int32 [1] or [K]
           y = q.fake_quantize(x.data(), n, threads);
         }
         return array_of(std::move(y), {x.shape(0), x.shape(1)});
-      }, "x"_a, "threads"_a = 1, "The real numbers float32 [n, K] that the operands of x stand for, in the transform's coordinates.");
+      }, "x"_a.noconvert(), "threads"_a = 1, "The real numbers float32 [n, K] that the operands of x stand for, in the transform's coordinates.");
 
   nb::class_<CodeHistogram>(module, "CodeHistogram", R"(Codes per input channel on calibration data, for clamps per channel.
 
@@ -82,7 +82,7 @@ in [0, 1); 0: least and greatest code that occurred.)");
         const float* original = x ? x->data() : nullptr;
         nb::gil_scoped_release unlocked;
         m.add(x_tilde.data(), original, n, threads);
-      }, "x_tilde"_a, "x"_a = nb::none(), "threads"_a = 1, "Adds rows float32 [n, K] of X̃, and of X unless no G is wanted.")
+      }, "x_tilde"_a.noconvert(), "x"_a.noconvert() = nb::none(), "threads"_a = 1, "Adds rows float32 [n, K] of X̃, and of X unless no G is wanted.")
       .def_prop_ro("rows", &Moments::rows)
       .def_prop_ro("gram", [](nb::handle self) {
         auto& m = nb::cast<Moments&>(self);

@@ -113,7 +113,7 @@ InputError on a word that is not listed here.)")
            "scales"_a = "search", "soft_threshold"_a = defaults.soft_threshold, "dampening"_a = defaults.dampening,
            "target_dampening"_a = defaults.target_dampening, "ridge"_a = defaults.ridge,
            "activation_order"_a = defaults.activation_order, "refinement_passes"_a = defaults.refinement_passes,
-           "box_headroom"_a = defaults.box_headroom, "row_scales"_a = nb::none(), "threads"_a = defaults.threads)
+           "box_headroom"_a = defaults.box_headroom, "row_scales"_a.noconvert() = nb::none(), "threads"_a = defaults.threads)
       .def_static("published", [](int threads) {
         QuantizeOptions options = QuantizeOptions::published();
         options.threads = threads;
@@ -193,9 +193,9 @@ QuantizedLayer changed(const QuantizedLayer& layer, const std::optional<InputTra
   return result;
 }
 
-nb::dict statistics_of(const QuantizedLayer& q) {
+nb::typed<nb::dict, nb::str, double> statistics_of(const QuantizedLayer& q) {
   const QuantizeStatistics& s = q.statistics;
-  nb::dict d;
+  nb::typed<nb::dict, nb::str, double> d;
   d["decisions"] = s.decisions;
   d["settled_exactly"] = s.settled_exactly;
   d["thresholded"] = s.thresholded;
@@ -245,7 +245,7 @@ void bind_layer(nb::module_& module) {
       .def_ro("relative_error", &QuantizedLayer::relative_error, "‖XWᵀ − X̃Dᵀ‖ / ‖XWᵀ‖ on the calibration data, −1 when unknown")
       .def_ro("warnings", &QuantizedLayer::warnings)
       .def_prop_ro("statistics", &statistics_of, "what happened while quantizing; zeros for a layer that was read")
-      .def("with_", &changed, nb::kw_only(), "transform"_a = nb::none(), "outlier_columns"_a = nb::none(), "outlier_weight"_a = nb::none(),
+      .def("with_", &changed, nb::kw_only(), "transform"_a = nb::none(), "outlier_columns"_a.noconvert() = nb::none(), "outlier_weight"_a.noconvert() = nb::none(),
            "A copy with another input transform or outlier part.")
       .def("__repr__", [](const QuantizedLayer& q) {
         return "QuantizedLayer('" + q.layer.name + "', " + std::to_string(q.layer.rows) + " × " + std::to_string(q.layer.cols) + ")";
@@ -324,12 +324,14 @@ hadamard    order of the rotation's blocks, a power of two that divides K, or 0.
 sign        int8 [K] of ±1 beside a rotation, else None.)")
       .def("__init__", [](InputTransform* self, const std::optional<Vector>& multiplier, std::int64_t hadamard, const std::optional<In<std::int8_t, 1>>& sign) {
         new (self) InputTransform{multiplier ? vector_of(*multiplier) : std::vector<float>{}, hadamard, sign ? vector_of(*sign) : std::vector<std::int8_t>{}};
-      }, nb::kw_only(), "multiplier"_a = nb::none(), "hadamard"_a = 0, "sign"_a = nb::none())
+      }, nb::kw_only(), "multiplier"_a.noconvert() = nb::none(), "hadamard"_a = 0, "sign"_a.noconvert() = nb::none())
       .def_prop_ro("identity", &InputTransform::identity)
       .def_prop_ro("multiplier", [](nb::handle self) { const auto& t = nb::cast<const InputTransform&>(self); return view_of(t.multiplier, {t.multiplier.size()}, self); })
       .def_ro("hadamard", &InputTransform::hadamard)
       .def_prop_ro("sign", [](nb::handle self) { const auto& t = nb::cast<const InputTransform&>(self); return view_of(t.sign, {t.sign.size()}, self); })
-      .def("__eq__", [](const InputTransform& a, const InputTransform& b) { return a == b; })
+      .def("__eq__", [](const InputTransform& a, nb::object b) {
+        return nb::isinstance<InputTransform>(b) && a == nb::cast<const InputTransform&>(b);
+      }, nb::sig("def __eq__(self, other: object, /) -> bool"))
       .def("apply", [](const InputTransform& t, const Matrix& x) {
         std::vector<float> y = vector_of(x);
         {
@@ -338,7 +340,7 @@ sign        int8 [K] of ±1 beside a rotation, else None.)")
           apply(t, y.data(), static_cast<std::int64_t>(x.shape(0)), static_cast<std::int64_t>(x.shape(1)));
         }
         return array_of(std::move(y), {x.shape(0), x.shape(1)});
-      }, "x"_a, "x' [n, K] of inputs [n, K].")
+      }, "x"_a.noconvert(), "x' [n, K] of inputs [n, K].")
       .def("apply_to_weights", [](const InputTransform& t, const Matrix& w) {
         std::vector<float> y = vector_of(w);
         {
@@ -347,11 +349,11 @@ sign        int8 [K] of ±1 beside a rotation, else None.)")
           apply_to_weights(t, y.data(), static_cast<std::int64_t>(w.shape(0)), static_cast<std::int64_t>(w.shape(1)));
         }
         return array_of(std::move(y), {w.shape(0), w.shape(1)});
-      }, "w"_a, "w' [rows, K] of weights [rows, K], so that x'·w' = x·w.");
+      }, "w"_a.noconvert(), "w' [rows, K] of weights [rows, K], so that x'·w' = x·w.");
   bind_options(module);
   bind_layer(module);
-  module.def("quantize", &quantize_layer, "name"_a, "weight"_a, "gram"_a, "cross"_a = nb::none(), nb::kw_only(), "datapath"_a, "input"_a,
-             "output_energy"_a = -1.0, "code_min"_a = nb::none(), "code_max"_a = nb::none(), "bias"_a = nb::none(), "options"_a,
+  module.def("quantize", &quantize_layer, "name"_a, "weight"_a.noconvert(), "gram"_a.noconvert(), "cross"_a.noconvert() = nb::none(), nb::kw_only(), "datapath"_a, "input"_a,
+             "output_energy"_a = -1.0, "code_min"_a.noconvert() = nb::none(), "code_max"_a.noconvert() = nb::none(), "bias"_a.noconvert() = nb::none(), "options"_a,
              "progress"_a = nb::none(), R"(Quantizes one layer Y = X Wᵀ for a datapath; its registers are checked exactly before it is returned.
 
 weight         float32 [rows, K].
@@ -366,7 +368,7 @@ InputError on bad input, and when not even zero weights fit.)");
       .def_ro("alpha", &Equalization::alpha, "the exponent chosen; −1: no multiplier")
       .def_prop_ro("multiplier", [](nb::handle self) { const auto& e = nb::cast<const Equalization&>(self); return view_of(e.multiplier, {e.multiplier.size()}, self); })
       .def_ro("scores", &Equalization::scores, "of no multiplier, then of each α");
-  module.def("search_equalization", &equalize, nb::kw_only(), "name"_a, "weights"_a, "gram"_a, "cross"_a = nb::none(), "absmax"_a, "rows"_a, "alphas"_a,
+  module.def("search_equalization", &equalize, nb::kw_only(), "name"_a, "weights"_a.noconvert(), "gram"_a.noconvert(), "cross"_a.noconvert() = nb::none(), "absmax"_a.noconvert(), "rows"_a, "alphas"_a,
              "goal"_a, "datapath"_a, "input"_a, "options"_a, R"(The multiplier per input channel that is best for layers that share an input.
 
 weights   float32 [rows, K] each.
@@ -376,7 +378,7 @@ alphas    exponents in [0, 1] to try, beside no multiplier.
 goal      "weights" (AWQ) or "budget" (the error that is left under the datapath's constraint).)");
   module.def("smooth_quant", [](const Vector& absmax, const Vector& weight_absmax, double alpha) {
     return array_of(smooth_quant({absmax.data(), absmax.size()}, {weight_absmax.data(), weight_absmax.size()}, alpha));
-  }, "absmax"_a, "weight_absmax"_a, "alpha"_a, "SmoothQuant's multiplier float32 [K] (arXiv 2211.10438, eq. 4), of geometric mean 1.");
+  }, "absmax"_a.noconvert(), "weight_absmax"_a.noconvert(), "alpha"_a, "SmoothQuant's multiplier float32 [K] (arXiv 2211.10438, eq. 4), of geometric mean 1.");
   module.def("largest_hadamard", &largest_hadamard, "cols"_a, "The largest power of two that divides K.");
   module.def("write_weights", [](const std::string& path, const std::vector<QuantizedLayer>& layers) {
     nb::gil_scoped_release unlocked;

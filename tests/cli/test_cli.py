@@ -176,6 +176,15 @@ class Verbs(Case):
         self.assertIn("tile: 16 bits", text)
         self.assertIn("[-32,767, 32,767]", text)
         self.assertIn("[[stage]]", self.run_axecert("datapaths", "x86-vnni", code=0).stdout)
+        text = self.run_axecert("datapaths", "bitnet-i2_s-avx2", code=0).stdout
+        for words in ("lane: 256 products reach [-65,024, 65,024], which overflows; inputs in [-64, 63] are safe for every weight",
+                      "│ 128 registers, every 16th", "pairing ", "contracts ", "known bugs ", "sources "):
+            self.assertIn(words, text)
+        self.assertEqual(self.json_of("datapaths", "bitnet-i2_s-avx2", code=0)["worst_case"][1]["safe_inputs"], [-64, 63])
+        # A row of 4,096 codes of 2: unsafe on the preset's inputs, safe on those that the worst case names.
+        write_npz(self.path / "bitnet.npz", {"up.weight": ("|i1", (1, 4096), [2] * 4096)})
+        self.run_axecert("certify", "bitnet.npz", "-d", "bitnet-i2_s-avx2", code=UNSAFE)
+        self.run_axecert("certify", "bitnet.npz", "-d", "bitnet-i2_s-avx2", "--input-range=-64,63", code=SAFE)
 
     def test_options_of_quantize(self):
         for words in (["--corrector", "gpfq"], ["--corrector", "qronos"], ["--corrector", "none"], ["--constraint", "ep-init"], ["--published"],

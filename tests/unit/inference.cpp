@@ -1,137 +1,288 @@
-// Quantized layers at work: with registers that cannot overflow, in 16 bits with a licence, and bit by bit in the datapath's own, the
-// outputs are the same floats; and they are what the integers and scales say, computed here in long double from scratch.
+// Claims about a quantized layer at work. "exact" equals 64-bit sums of its operands, "datapath" the machine's own run of every row, for
+// every operand form, scaling and overflow; the two agree when the registers are wide, differ when they are not, and bad input is refused.
 #include <doctest/doctest.h>
 
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "../synthetic_layer.hpp"
+#include "axecert/datapath/machine.hpp"
 #include "axecert/inference/integer_linear.hpp"
-#include "axecert/licence/licence_office.hpp"
 #include "axecert/numeric/error.hpp"
 
 using namespace axe;
+using axe::test::synthetic_layer;
+using axe::test::SyntheticLayer;
 
 namespace {
 
-struct Quantized {
-  QuantizedLayer layer;
-  Datapath datapath;
-  std::vector<float> x;  // [tokens, cols]
-  std::int64_t tokens = 0;
+constexpr std::int64_t rows = 5, cols = 21, tokens = 120;
+
+SyntheticLayer layer_data(bool is_signed, bool bias = true) {
+  axe::test::Recipe recipe;
+  recipe.rows = rows;
+  recipe.cols = cols;
+  recipe.tokens = tokens;
+  recipe.mean = is_signed ? 0 : 0.4;
+  recipe.bias = bias;
+  recipe.input_signed = is_signed;
+  SyntheticLayer data = synthetic_layer(recipe);
+  if (is_signed) {
+    data.problem.input.zero_point = 0;
+  }
+  return data;
+}
+
+QuantizedLayer quantized(const SyntheticLayer& data, const Datapath& datapath, ActivationScaling scaling,
+                         const QuantizeOptions& options) {
+  LayerProblem problem = data.problem;
+  if (scaling == ActivationScaling::token) {
+    problem.input = {1, 0, problem.input.bits, problem.input.is_signed, scaling};
+    problem.code_min.assign(cols, problem.input.code_lower());
+    problem.code_max.assign(cols, problem.input.code_upper());
+  }
+  return quantize(problem, datapath, options);
+}
+
+std::vector<float> inputs_of(const SyntheticLayer& data) {
+  return {data.x.begin(), data.x.end()};
+}
+
+/// Output of token i and row r. With a topology, the sums of its registers come from the machine; without, they are exact.
+struct Reference {
+  const QuantizedLayer& q;
+  OperandRows operands;
+  const Topology& topology;
+  bool machine;
+
+  double output(std::int64_t i, std::int64_t r, std::int64_t& overflows) const {
+    const IntegerLayer& layer = q.layer;
+    const auto token = static_cast<std::size_t>(i);
+    std::vector<std::int32_t> x;
+    for (std::int64_t k = 0; k < cols; ++k) {
+      x.push_back(operands.biased[static_cast<std::size_t>(i * cols + k)] + operands.base);
+    }
+    const std::int64_t zero = operands.zero_point[token];
+    const std::size_t last = topology.stages() - 1;
+    const std::int64_t nodes = topology.nodes(last);
+    std::vector<std::int64_t> constants(static_cast<std::size_t>(nodes), 0);  // of each register of the last stage
+    for (std::int64_t k = 0; k < cols; ++k) {
+      const std::int64_t shift = q.shift.empty() ? 0 : q.shift[q.shift.size() == 1 ? 0 : static_cast<std::size_t>(k)];
+      constants[static_cast<std::size_t>(topology.node_of_product(last, k))] += layer.row(r)[k] * (shift - zero);
+    }
+    if (!layer.bias.empty()) {
+      constants[0] += layer.bias[static_cast<std::size_t>(r)];
+    }
+    std::vector<std::int64_t> sums(constants.size(), 0);
+    if (machine) {
+      const bool inside = topology.stage(last).initial == Initial::constant;
+      const auto traces = run(topology, {layer.row(r), static_cast<std::size_t>(cols)}, x, inside ? constants[0] : 0);
+      for (const auto& stage : traces) {
+        for (const RegisterTrace& trace : stage) {
+          overflows += trace.overflowed ? 1 : 0;
+        }
+      }
+      for (std::size_t n = 0; n < sums.size(); ++n) {
+        sums[n] = traces[last][n].value + (inside ? 0 : constants[n]);
+      }
+    } else {
+      sums = constants;
+      for (std::int64_t k = 0; k < cols; ++k) {
+        sums[static_cast<std::size_t>(topology.node_of_product(last, k))] +=
+            layer.row(r)[k] * std::int64_t{x[static_cast<std::size_t>(k)]};
+      }
+    }
+    double total = 0;
+    for (std::size_t n = 0; n < sums.size(); ++n) {
+      const auto at = static_cast<std::size_t>(r * q.groups) + (q.groups == 1 ? 0 : n);
+      total += static_cast<double>(q.scales[at]) * static_cast<double>(sums[n]);
+    }
+    total *= operands.scale[token];
+    return total + (q.float_bias.empty() ? 0 : static_cast<double>(q.float_bias[static_cast<std::size_t>(r)]));
+  }
 };
 
-Quantized quantized_layer(const char* datapath, std::int64_t rows, std::int64_t cols, int weight_bits, bool bias,
-                          bool per_token = false) {
-  test::SyntheticLayer synthetic = test::synthetic_layer(
-      {.rows = rows, .cols = cols, .tokens = 150, .seed = 11, .outliers = 0.02, .quiet_channels = true, .bias = bias});
-  Quantized result;
-  result.datapath = parse_datapath(datapath);
-  if (per_token) {
-    synthetic.problem.input = {};
-    synthetic.problem.input.scaling = ActivationScaling::token;
+/// Compares a run of the layer with the reference; returns the largest |output| of the reference's registers that overflowed.
+std::int64_t check_equal(const QuantizedLayer& q, const Datapath& datapath, const std::vector<float>& x,
+                         Arithmetic arithmetic) {
+  const Topology topology(datapath, cols);
+  const InputQuantizer quantizer(cols, q.transform, q.input, q.layer.box_lower, q.layer.box_upper, q.shift,
+                                 "reference");
+  const Reference reference{q, quantizer.quantize(x.data(), tokens), topology, arithmetic == Arithmetic::datapath};
+  const IntegerLinear layer(q, datapath, arithmetic);
+  std::vector<float> y(tokens * rows);
+  layer.forward(x.data(), tokens, y.data(), 1);
+  std::int64_t overflowed = 0;
+  for (std::int64_t i = 0; i < tokens; ++i) {
+    for (std::int64_t r = 0; r < rows; ++r) {
+      REQUIRE(y[static_cast<std::size_t>(i * rows + r)] == static_cast<float>(reference.output(i, r, overflowed)));
+    }
   }
-  QuantizeOptions options;
-  options.weight_bits = weight_bits;
-  result.layer = quantize(synthetic.problem, result.datapath, options);
-  result.x.assign(synthetic.x.begin(), synthetic.x.end());
-  result.tokens = synthetic.tokens;
-  return result;
+  CHECK((layer.overflows() > 0) == (overflowed > 0));
+  CHECK(layer.overflows() >= overflowed);  // additions, of which a register has one or more
+  return overflowed;
 }
 
-std::vector<float> forward(const IntegerLinear& linear, const Quantized& of, int threads) {
-  std::vector<float> y(static_cast<std::size_t>(of.tokens * linear.rows()), NAN);
-  linear.forward(of.x.data(), of.tokens, y.data(), threads);
-  return y;
-}
-
-std::optional<Licence> licence_of(const Quantized& of) {
-  return LicenceOffice::longest_tile(of.layer.layer, Topology(of.datapath, of.layer.layer.cols));
+std::string told(const QuantizedLayer& q, const Datapath& datapath, const std::vector<float>& x, int threads = 1) {
+  try {
+    const IntegerLinear layer(q, datapath, Arithmetic::exact);
+    std::vector<float> y(x.size() / cols * rows);
+    layer.forward(x.data(), static_cast<std::int64_t>(x.size()) / cols, y.data(), threads);
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "";
 }
 
 }  // namespace
 
-TEST_CASE("exact, licensed and datapath arithmetic give the same floats for a layer whose registers fit") {
-  for (const char* datapath :
-       {"axe:P=16,T=64", "axe:P=16,T=64,act=s8", "axe:P=16,T=128,act=box", "axe:P=16,T=32,outer=float", "axe:P=16"}) {
-    for (const int weight_bits : {4, 6}) {
-      for (const bool bias : {false, true}) {
-        CAPTURE(std::string(datapath));
-        CAPTURE(weight_bits);
-        CAPTURE(bias);
-        const Quantized of = quantized_layer(datapath, 37, 200, weight_bits, bias);
-        const std::optional<Licence> licence = licence_of(of);
-        REQUIRE(licence);
-        const IntegerLinear exact(of.layer, of.datapath, Arithmetic::exact);
-        const IntegerLinear licensed(of.layer, of.datapath, Arithmetic::exact, licence);
-        const IntegerLinear stepped(of.layer, of.datapath, Arithmetic::datapath);
-        CHECK(exact.kernel().starts_with("exact "));
-        CHECK(licensed.kernel().starts_with("certified "));
-        CHECK(licensed.kernel().ends_with(weight_bits == 4 ? "nibbles" : "bytes"));
-        const std::vector<float> y = forward(exact, of, 1);
-        CHECK(forward(licensed, of, 1) == y);
-        CHECK(forward(licensed, of, 3) == y);
-        CHECK(forward(stepped, of, 2) == y);
-        CHECK(stepped.overflows() == 0);
+TEST_CASE("safe layers: exact sums and the datapath's registers give the reference's floats, bit by bit") {
+  for (const char* text :
+       {"axe:P=16,T=4", "axe:P=16,T=4,act=s8", "axe:P=14,T=5,act=box", "axe:P=20,act=s8", "axe:P=16,T=8,outer=float",
+        "x86-avx2-maddubs", "x86-vnni", "gemmini-ws", "neon-mull-mlal"}) {
+    const Datapath datapath = parse_datapath(text);
+    for (const bool is_signed : {false, true}) {
+      if ((is_signed && datapath.activations.lower == 0) ||
+          (!is_signed && datapath.activations.upper == 127 && datapath.form == ActivationForm::raw)) {
+        continue;  // codes that the multiplier does not take
+      }
+      const SyntheticLayer data = layer_data(is_signed);
+      for (const ActivationScaling scaling : {ActivationScaling::tensor, ActivationScaling::token}) {
+        CAPTURE(text);
+        CAPTURE(is_signed);
+        CAPTURE(static_cast<int>(scaling));
+        const QuantizedLayer q = quantized(data, datapath, scaling, {});
+        CHECK(check_equal(q, datapath, inputs_of(data), Arithmetic::exact) == 0);
+        CHECK(check_equal(q, datapath, inputs_of(data), Arithmetic::datapath) == 0);
       }
     }
   }
 }
 
-TEST_CASE("outputs are scale · integers, computed again from the operands") {
-  const std::pair<const char*, bool> cases[] = {{"axe:P=16,T=64,act=box", false},
-                                                {"axe:P=20,T=32,outer=float", false},
-                                                {"axe:P=16,T=64,act=s8", true},
-                                                {"axe:P=20,T=32,outer=float", true}};
-  for (const auto& [datapath, per_token] : cases) {
-    CAPTURE(std::string(datapath));
-    CAPTURE(per_token);
-    const Quantized of = quantized_layer(datapath, 9, 100, 4, true, per_token);
-    const QuantizedLayer& layer = of.layer;
-    const InputQuantizer quantizer(100, layer.transform, layer.input, layer.layer.box_lower, layer.layer.box_upper,
-                                   layer.shift.empty() ? std::vector<std::int32_t>{0} : layer.shift, "test");
-    const OperandRows operands = quantizer.quantize(of.x.data(), of.tokens);
-    CHECK(operands.zero_point[0] != 0);  // else nothing below could tell how often it is subtracted
-    const std::vector<float> y = forward(IntegerLinear(layer, of.datapath, Arithmetic::exact), of, 1);
-    const Topology topology(of.datapath, 100);
-    const std::size_t last = topology.stages() - 1;
-    for (std::int64_t i = 0; i < of.tokens; ++i) {
-      for (std::int64_t r = 0; r < 9; ++r) {
-        long double total = 0;
-        const auto s = static_cast<long double>(operands.scale[static_cast<std::size_t>(i)]);
-        const auto scale_of = [&](std::int64_t g) {
-          return static_cast<long double>(layer.scales[static_cast<std::size_t>(r * layer.groups + g)]);
-        };
-        for (std::int64_t k = 0; k < 100; ++k) {
-          const auto at = static_cast<std::size_t>(k);
-          const std::int64_t shift = layer.shift.empty() ? 0 : layer.shift[layer.shift.size() == 1 ? 0 : at];
-          const std::int64_t value = operands.biased[static_cast<std::size_t>(i * 100 + k)] + operands.base + shift -
-                                     operands.zero_point[static_cast<std::size_t>(i)];
-          const std::int64_t group = layer.groups == 1 ? 0 : topology.node_of_product(last, k);
-          total += scale_of(group) * static_cast<long double>(layer.layer.row(r)[k] * value);
-        }
-        if (!layer.layer.bias.empty()) {
-          total += scale_of(0) * static_cast<long double>(layer.layer.bias[static_cast<std::size_t>(r)]);
-        }
-        total *= s;
-        if (!layer.float_bias.empty()) {
-          total += static_cast<long double>(layer.float_bias[static_cast<std::size_t>(r)]);
-        }
-        CHECK(static_cast<double>(y[static_cast<std::size_t>(i * 9 + r)]) ==
-              doctest::Approx(static_cast<double>(total)).epsilon(1e-6));
+TEST_CASE(
+    "registers that are too narrow: the machine's run, wrapping and saturating, static and per-token zero points") {
+  QuantizeOptions options;
+  options.constraint = Constraint::none;
+  options.weight_bits = 8;
+  for (const Overflow overflow : {Overflow::wrap, Overflow::saturate}) {
+    for (const char* text : {"axe:P=12,T=4", "axe:P=11,T=3,outer=13,act=s8", "axe:P=12,T=4,outer=float"}) {
+      Datapath datapath = parse_datapath(text);
+      for (Stage& stage : datapath.stages) {
+        stage.overflow = overflow;
+      }
+      for (const ActivationScaling scaling : {ActivationScaling::tensor, ActivationScaling::token}) {
+        CAPTURE(text);
+        CAPTURE(to_text(overflow));
+        const SyntheticLayer data = layer_data(false);
+        const QuantizedLayer q = quantized(data, datapath, scaling, options);
+        CHECK(check_equal(q, datapath, inputs_of(data), Arithmetic::datapath) > 0);
+        CHECK(check_equal(q, datapath, inputs_of(data), Arithmetic::exact) == 0);
       }
     }
   }
 }
 
-TEST_CASE("a licence is refused for another layer, and for the datapath's own registers") {
-  const Quantized of = quantized_layer("axe:P=16,T=64,act=s8", 8, 64, 4, false);
-  const Quantized other = quantized_layer("axe:P=16,T=64,act=s8", 9, 64, 4, false);
-  const std::optional<Licence> licence = licence_of(other);
-  REQUIRE(licence);
-  CHECK_THROWS_AS(IntegerLinear(of.layer, of.datapath, Arithmetic::exact, licence), InputError);
-  CHECK_THROWS_AS(IntegerLinear(other.layer, other.datapath, Arithmetic::datapath, licence), InputError);
+TEST_CASE("scales per tile multiply the registers of the last stage one by one") {
+  const Datapath datapath = parse_datapath("axe:P=14,T=8,outer=float,act=s8");
+  QuantizeOptions options;
+  options.granularity = ScaleGranularity::tile;
+  const SyntheticLayer data = layer_data(false);
+  for (const ActivationScaling scaling : {ActivationScaling::tensor, ActivationScaling::token}) {
+    const QuantizedLayer q = quantized(data, datapath, scaling, options);
+    REQUIRE(q.groups == 3);
+    check_equal(q, datapath, inputs_of(data), Arithmetic::exact);
+    check_equal(q, datapath, inputs_of(data), Arithmetic::datapath);
+    CHECK_FALSE(told(q, parse_datapath("axe:P=14,T=4,outer=float,act=s8"), inputs_of(data)).empty());
+  }
+}
+
+TEST_CASE("outlier channels are added in floating point, and only they") {
+  const Datapath datapath = parse_datapath("axe:P=16,T=4");
+  SyntheticLayer data = layer_data(false);
+  QuantizedLayer q = quantized(data, datapath, ActivationScaling::tensor, {});
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (const std::int64_t k : {3, 20}) {
+      q.layer.weights[static_cast<std::size_t>(r * cols + k)] = 0;
+      q.outlier_weight.push_back(static_cast<float>(r + k) / 4);
+    }
+  }
+  const QuantizedLayer without = [&] {
+    QuantizedLayer copy = q;
+    copy.outlier_weight.clear();
+    return copy;
+  }();
+  q.outlier_columns = {3, 20};
+  std::vector<float> x = inputs_of(data), zeroed = x;
+  for (std::int64_t i = 0; i < tokens; ++i) {
+    zeroed[static_cast<std::size_t>(i * cols + 3)] = zeroed[static_cast<std::size_t>(i * cols + 20)] = 0;
+  }
+  std::vector<float> y(tokens * rows), plain(tokens * rows);
+  IntegerLinear(q, datapath, Arithmetic::exact).forward(x.data(), tokens, y.data(), 2);
+  IntegerLinear(without, datapath, Arithmetic::exact).forward(zeroed.data(), tokens, plain.data(), 1);
+  for (std::size_t i = 0; i < tokens; ++i) {
+    for (std::size_t r = 0; r < rows; ++r) {
+      double expected = static_cast<double>(plain[i * rows + r]);
+      for (const std::size_t k : {std::size_t{3}, std::size_t{20}}) {
+        expected += static_cast<double>(x[i * cols + k]) * static_cast<double>(static_cast<float>(r + k) / 4);
+      }
+      REQUIRE(static_cast<double>(y[i * rows + r]) == doctest::Approx(expected).epsilon(1e-5));
+    }
+  }
+  x[100 * cols + 20] = std::numeric_limits<float>::quiet_NaN();
+  CHECK(told(q, datapath, x, 2).find("input channel 20 of row 100 is not finite") != std::string::npos);
+  QuantizedLayer wrong = q;
+  wrong.layer.weights[3] = 1;  // an outlier column with an integer weight
+  CHECK_FALSE(told(wrong, datapath, inputs_of(data)).empty());
+}
+
+TEST_CASE("the transform is applied before the integers") {
+  const Datapath datapath = parse_datapath("axe:P=16,T=4,act=s8");
+  const SyntheticLayer data = layer_data(true);
+  QuantizedLayer q = quantized(data, datapath, ActivationScaling::token, {});
+  q.transform.multiplier.assign(cols, 0.5F);
+  q.transform.multiplier[7] = 3;
+  check_equal(q, datapath, inputs_of(data), Arithmetic::exact);
+  check_equal(q, datapath, inputs_of(data), Arithmetic::datapath);
+}
+
+TEST_CASE("threads and blocks of tokens change nothing, no token is no work") {
+  const Datapath datapath = parse_datapath("axe:P=11,T=4,act=s8");
+  QuantizeOptions options;
+  options.constraint = Constraint::none;
+  const SyntheticLayer data = layer_data(false);
+  const QuantizedLayer q = quantized(data, datapath, ActivationScaling::token, options);
+  const std::vector<float> x = inputs_of(data);
+  for (const Arithmetic arithmetic : {Arithmetic::exact, Arithmetic::datapath}) {
+    const IntegerLinear whole(q, datapath, arithmetic), single(q, datapath, arithmetic);
+    std::vector<float> y(tokens * rows), one(tokens * rows);
+    whole.forward(x.data(), tokens, y.data(), 3);
+    for (std::int64_t i = 0; i < tokens; ++i) {
+      single.forward(x.data() + i * cols, 1, one.data() + i * rows, 1);
+    }
+    CHECK(y == one);
+    CHECK(whole.overflows() == single.overflows());
+    whole.forward(x.data(), 0, nullptr, 2);
+    CHECK(whole.rows() == rows);
+    CHECK(whole.cols() == cols);
+  }
+}
+
+TEST_CASE(
+    "an input that is not finite is refused with the row of the call, a layer that does not fit the datapath at once") {
+  const Datapath datapath = parse_datapath("axe:P=16,T=4,act=s8");
+  const SyntheticLayer data = layer_data(false);
+  const QuantizedLayer q = quantized(data, datapath, ActivationScaling::tensor, {});
+  std::vector<float> x = inputs_of(data);
+  CHECK(told(q, datapath, x).empty());
+  x[110 * cols + 2] = -std::numeric_limits<float>::infinity();  // in the second block of tokens
+  for (const int threads : {1, 2}) {
+    CHECK(told(q, datapath, x, threads).find("layer synthetic: input channel 2 of row 110 is not finite") == 0);
+  }
+  CHECK_FALSE(told(q, parse_datapath("x86-vnni"), inputs_of(data)).empty());  // operands below 0
+  QuantizedLayer wrong = q;
+  wrong.layer.weights.pop_back();
+  CHECK_FALSE(told(wrong, datapath, inputs_of(data)).empty());
 }

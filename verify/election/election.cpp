@@ -33,18 +33,17 @@ Vote datapath_vote(const Certificate& certificate, const Datapath& expected) {
   return vote;
 }
 
-}  // namespace
-
-Election hold_election(const std::filesystem::path& certificate, const std::filesystem::path& weights,
-                       const ElectionOptions& options) {
+// What follows the checker's vote; `weights` gives the arrays when it did not refuse.
+Election after_checker(Vote checker, const std::filesystem::path& certificate,
+                       const std::function<TensorFile()>& weights, const ElectionOptions& options) {
   Election election;
   const auto progress_of = [&](const std::string& voter) {
     return options.progress ? options.progress(voter) : Progress{};
   };
-  election.votes.push_back(checker_vote(certificate, weights));
+  election.votes.push_back(std::move(checker));
   if (election.votes[0].verdict != Verdict::refused) {
     election.certificate = read_certificate(certificate);
-    attach_weights(election.certificate, read_tensors(weights));
+    attach_weights(election.certificate, weights());
     if (options.expected) {
       const Vote vote = datapath_vote(election.certificate, *options.expected);
       if (vote.verdict == Verdict::refused) {
@@ -70,6 +69,21 @@ Election hold_election(const std::filesystem::path& certificate, const std::file
   }
   election.verdict = combine(election.votes);
   return election;
+}
+
+}  // namespace
+
+Election hold_election(const std::filesystem::path& certificate, const std::filesystem::path& weights,
+                       const ElectionOptions& options) {
+  return after_checker(
+      checker_vote(certificate, weights), certificate, [&] { return read_tensors(weights); }, options);
+}
+
+Election hold_election(const std::filesystem::path& certificate, const TensorFile& weights, const std::string& detail,
+                       const ElectionOptions& options) {
+  return after_checker(
+      checker_vote(whole_file(certificate), weights_for_checker(weights), detail), certificate, [&] { return weights; },
+      options);
 }
 
 }  // namespace axe

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "axecert/certificate/vote.hpp"
+#include "axecert/model/tensors.hpp"
 #include "axecert/replay/replay.hpp"
 #include "axecert/smt/smt.hpp"
 
@@ -33,6 +34,10 @@ struct Election {
 /// Checker first; what it refuses is not shown to the others. Throws InputError when a file cannot be read, and when something
 /// is wrong with the weights file that the checker does not look at.
 Election hold_election(const std::filesystem::path& certificate, const std::filesystem::path& weights,
+                       const ElectionOptions& options);
+
+/// The same for weights that were taken out of a file of another format; `detail` says how, and stands in the checker's vote.
+Election hold_election(const std::filesystem::path& certificate, const TensorFile& weights, const std::string& detail,
                        const ElectionOptions& options);
 
 }  // namespace axe

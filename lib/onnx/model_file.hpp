@@ -1,0 +1,55 @@
+// An ONNX model in memory: the protobuf message, and the bytes of every tensor, which may lie in files beside the model. Those
+// files are mapped, not read. `ModelFile` is the main class. Only lib/onnx includes this. Side effects: reads and maps files.
+#pragma once
+
+#include <onnx/onnx_pb.h>
+
+#include <cstddef>
+#include <filesystem>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "axecert/numeric/error.hpp"
+
+namespace axe {
+
+/// A file in memory, read only, for as long as this lives. Throws InputError when it cannot be opened or mapped.
+class MappedFile {
+ public:
+  explicit MappedFile(const std::filesystem::path& path);
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+  ~MappedFile();
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
+
+ private:
+  const std::byte* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+class ModelFile {
+ public:
+  /// Throws InputError: no protobuf message, no graph, more than 2 GiB in the message itself.
+  explicit ModelFile(const std::filesystem::path& path);
+
+  const std::string& path() const { return path_; }
+  const onnx::ModelProto& model() const { return model_; }
+  onnx::ModelProto& model() { return model_; }
+
+  /// The bytes of a tensor that keeps them as raw data, in the message or outside; empty when it keeps numbers in typed fields.
+  /// Throws InputError (`place` is the tensor's) when an external file is missing, too short or outside the model's folder.
+  std::span<const std::byte> raw(const onnx::TensorProto& tensor, const std::string& place) const;
+
+ private:
+  std::string path_;
+  std::filesystem::path folder_;
+  onnx::ModelProto model_;
+  mutable std::map<std::string, MappedFile> external_;
+};
+
+/// True when the tensor's bytes lie in another file.
+bool is_external(const onnx::TensorProto& tensor);
+
+}  // namespace axe

@@ -1,0 +1,64 @@
+(** Every main theorem of this folder, with what it rests on: nothing. The build prints this file's output and demands
+    that each theorem be "Closed under the global context", that is, proved without an axiom and without an admitted
+    step. No definitions, no proofs. *)
+From Axecert Require Import GroupingProof RangeProof SafetyProof CheckerProof Rewritings StrictConstraintProof MultistageProof
+  SoftThreshold PresetsProof.
+
+Print Assumptions registers_permutation.
+Print Assumptions registers_map.
+Print Assumptions range_holds_everything.
+Print Assumptions upper_ends_reached.
+Print Assumptions lower_ends_reached.
+Print Assumptions constant_range_holds.
+Print Assumptions constant_range_reached.
+Print Assumptions safe_datapath.
+Print Assumptions exact_is_dot_product.
+Print Assumptions wrapping_register_with_fitting_final_value.
+Print Assumptions wrapping_tower.
+Print Assumptions unsafe_overflows.
+Print Assumptions check_layer_decides.
+Print Assumptions proved_layer_is_safe.
+Print Assumptions proved_layer_computes.
+Print Assumptions overflowing_layer_overflows.
+Print Assumptions check_decides.
+Print Assumptions safe_certificate_is_safe.
+
+Print Assumptions recentring_exact.
+Print Assumptions proved_layer_computes_the_row.
+Print Assumptions sums_fill_their_range.
+Print Assumptions equal_weights_are_one_variable.
+Print Assumptions grouped_final_range.
+Print Assumptions grouped_partial_range.
+Print Assumptions reduction_of_final.
+Print Assumptions reduction_of_partial.
+
+Print Assumptions admissible_exactly.
+Print Assumptions zero_is_admissible.
+Print Assumptions joint_limits_inside.
+Print Assumptions published_limits_keep.
+Print Assumptions published_budgets_fit.
+Print Assumptions sweep_keeps_balance.
+Print Assumptions sweep_is_safe.
+Print Assumptions sweep_computes_the_integers.
+
+Print Assumptions soft_threshold_projects.
+Print Assumptions projection_is_unique.
+Print Assumptions threshold_exists.
+Print Assumptions threshold_is_unique.
+Print Assumptions threshold_bounds_every_set.
+Print Assumptions threshold_attains_a_set.
+
+Print Assumptions width_for_is_least.
+Print Assumptions outer_width_from_ranges.
+Print Assumptions inner_and_outer_compose.
+
+Print Assumptions maddubs_pair_rule.
+Print Assumptions maddubs_rule.
+Print Assumptions maddubs_pairs_counted.
+Print Assumptions neon_pair_rule.
+Print Assumptions neon_rule.
+Print Assumptions neon_corner.
+Print Assumptions neon_weights_off_the_corner.
+Print Assumptions neon_inputs_off_the_corner.
+Print Assumptions sign_trick_exact.
+Print Assumptions sign_trick_pair_fits.

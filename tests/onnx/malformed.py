@@ -1,0 +1,108 @@
+"""Writes fixtures/malformed: models that contradict themselves, each with the words that the error must have.
+
+    python3 malformed.py
+
+Needs onnx and numpy.
+"""
+
+import pathlib
+
+import numpy
+import onnx
+from onnx import TensorProto, helper
+
+from models import model, tensor, value, weights
+
+FOLDER = pathlib.Path(__file__).parent / "fixtures" / "malformed"
+
+
+def integer_product(w, names=("x", "w"), extra=(), op="MatMulInteger", x_type=TensorProto.UINT8):
+    return model([helper.make_node(op, list(names), ["y"], "product")], [value("x", x_type, None)],
+                 [value("y", TensorProto.INT32, None)], [w, *extra])
+
+
+def quantized(*, axis=1, scale=None, zero=None):
+    inits = [tensor("w", weights(1, 4, 3)), tensor("ws", numpy.ones(3, numpy.float32) if scale is None else scale)]
+    names = ["w", "ws"]
+    if zero is not None:
+        inits.append(tensor("wz", zero))
+        names.append("wz")
+    return model([helper.make_node("QuantizeLinear", ["x", "s"], ["q"], "q"), helper.make_node("DequantizeLinear", ["q", "s"], ["d"], "d"),
+                  helper.make_node("DequantizeLinear", names, ["wd"], "weights", axis=axis),
+                  helper.make_node("MatMul", ["d", "wd"], ["y"], "product")],
+                 [value("x", TensorProto.FLOAT, [2, 4])], [value("y", TensorProto.FLOAT, None)], inits + [tensor("s", numpy.float32(1))])
+
+
+def outside():
+    w = tensor("w", weights(1, 4, 3))
+    w.data_location = TensorProto.EXTERNAL
+    w.ClearField("raw_data")
+    for key, text in (("location", "../secret.bin"), ("offset", "0"), ("length", "12")):
+        entry = w.external_data.add()
+        entry.key, entry.value = key, text
+    return w
+
+
+def absent():
+    w = outside()
+    w.external_data[0].value = "nowhere.bin"
+    return w
+
+
+def short():
+    w = tensor("w", weights(1, 4, 3))
+    w.raw_data = w.raw_data[:-1]
+    return w
+
+
+def cycle():
+    return model([helper.make_node("MatMulInteger", ["b", "w"], ["a"], "first"), helper.make_node("Cast", ["a"], ["b"], "second", to=2)],
+                 [], [value("b", TensorProto.UINT8, None)], [tensor("w", weights(1, 4, 4))])
+
+
+def twice():
+    return model([helper.make_node("MatMulInteger", ["x", "w"], ["y"], "first"), helper.make_node("MatMulInteger", ["x", "w"], ["y"], "second")],
+                 [value("x", TensorProto.UINT8, None)], [value("y", TensorProto.INT32, None)], [tensor("w", weights(1, 4, 4))])
+
+
+def half_scale():
+    made = quantized(scale=numpy.ones(3, numpy.float16))
+    return made
+
+
+def convolution(w, op="ConvInteger"):
+    return integer_product(w, op=op)
+
+
+CASES = {
+    "missing_initializer": (lambda: integer_product(tensor("v", weights(1, 4, 3))), "node 'product' (MatMulInteger): its input 'w' is not defined before it"),
+    "cycle": (cycle, "node 'first' (MatMulInteger): its input 'b' is not defined before it"),
+    "defined_twice": (twice, "'y' is defined twice"),
+    "zero_sized": (lambda: integer_product(tensor("w", numpy.zeros((0, 3), numpy.int8))), "node 'product' (MatMulInteger): its weights have shape [0, 3]"),
+    "short_data": (lambda: integer_product(short()), "tensor 'w': holds 11 bytes"),
+    "outside_folder": (lambda: integer_product(outside()), "external data lie in '../secret.bin'"),
+    "absent_data": (lambda: integer_product(absent()), "external data: no file"),
+    "axis": (lambda: quantized(axis=5), "node 'weights' (DequantizeLinear): its axis 5 is outside the 2 axes"),
+    "scale_shape": (lambda: quantized(scale=numpy.ones(2, numpy.float32)), "node 'weights' (DequantizeLinear): its scale or zero point has shape [2]"),
+    "zero_point_type": (lambda: quantized(zero=numpy.zeros(3, numpy.uint8)), "node 'weights' (DequantizeLinear): its zero point is UINT8, the codes are INT8"),
+    "zero_point_shape": (lambda: quantized(zero=numpy.zeros(1, numpy.int8)), "node 'weights' (DequantizeLinear): its scale has shape [3], its zero point [1]"),
+    "activation_zero_point_type": (lambda: integer_product(tensor("w", weights(1, 4, 3)), ("x", "w", "z"), [tensor("z", numpy.int8(3))]), "tensor 'z': is a zero point of type INT8 for codes of another type"),
+    "weights_zero_point_type": (lambda: integer_product(tensor("w", weights(1, 4, 3)), ("x", "w", "", "z"), [tensor("z", numpy.uint8(3))]), "node 'product' (MatMulInteger): the weights' zero point is UINT8"),
+    "scale_along_sum": (lambda: quantized(axis=0, scale=numpy.ones(4, numpy.float32)), "its scales or zero points change along the summed axis"),
+    "flat_convolution": (lambda: convolution(tensor("w", weights(1, 4, 3))), "node 'product' (ConvInteger): its weights have 2 axes"),
+    "float_codes": (lambda: integer_product(tensor("w", numpy.ones((4, 3), numpy.float16))), "its weights are no constant integers of up to 8 bits"),
+    "wide_input": (lambda: integer_product(tensor("w", weights(1, 4, 3)), x_type=TensorProto.INT32), "the type of its input 'x' is not known"),
+    "element_type": (lambda: integer_product(helper.make_tensor("w", TensorProto.FLOAT8E4M3FN, [4, 3], [1.0] * 12)), "tensor 'w': has element type number 17"),
+}
+
+
+def main():
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, (make, words) in CASES.items():
+        onnx.save(make(), FOLDER / f"{name}.onnx")
+        (FOLDER / f"{name}.txt").write_text(words + "\n")
+    print(f"wrote {len(CASES)} models to {FOLDER}")
+
+
+if __name__ == "__main__":
+    main()

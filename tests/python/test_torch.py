@@ -1,0 +1,382 @@
+"""axecert.torch: what the integer layers compute, recomputed here from their integers in NumPy; every layer kind, operand form and
+scaling; overflow on an uncertified register; saving, loading, and everything that must be refused."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import resource
+import shutil
+from pathlib import Path
+from typing import Any
+
+import axecert
+import axecert.torch
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+torch.set_grad_enabled(False)
+
+from axecert import InputError  # noqa: E402
+from axecert.recipe import ACTIVATIONS, Recipe  # noqa: E402
+from torch import nn  # noqa: E402
+
+FORMS = ("u8", "s8", "box")
+
+
+class Net(nn.Module):
+    """Two linear layers that share an input, and one behind them."""
+
+    def __init__(self, width: int = 32, hidden: int = 48) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(width, hidden), nn.Linear(width, hidden, bias=False)
+        self.c = nn.Linear(hidden, 8)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.c(torch.relu(self.a(x)) * self.b(x))
+
+
+def batches(width: int = 32, count: int = 3, seed: int = 0) -> list[torch.Tensor]:
+    torch.manual_seed(seed)
+    scale = torch.linspace(0.2, 3, width)
+    return [torch.randn(5, 16, width) * scale + 0.3 for _ in range(count)]
+
+
+def net(seed: int = 0) -> Net:
+    torch.manual_seed(seed)
+    return Net().eval()
+
+
+def recipe(datapath: str = "axe:P=14,T=16,act=s8", **changes: Any) -> Recipe:
+    return Recipe(datapath=datapath, **changes)
+
+
+def by_hand(layer: axecert.QuantizedLayer, x: np.ndarray, datapath: axecert.Datapath | None = None) -> np.ndarray:
+    """Output float64 [n, rows] of the layer's own integers: activation quantizer, sums, scales. With a datapath, the lowest stage's
+    registers wrap or saturate after every product; else sums are exact."""
+    grid, transform = layer.input, layer.transform
+    x = x.astype(np.float32)
+    outliers = layer.outlier_columns
+    kept = x.copy()
+    kept[:, outliers] = 0
+    z = transform.apply(np.ascontiguousarray(kept)).astype(np.float64)
+    low, high = grid.code_lower, grid.code_upper
+    if grid.scaling == "token":
+        if grid.signed:
+            scale = np.abs(z).max(axis=1) / high
+            zero = np.zeros(len(z))
+        else:
+            least, most = np.minimum(z.min(axis=1), 0), np.maximum(z.max(axis=1), 0)
+            scale = (most - least) / high
+            zero = np.rint(np.where(scale > 0, -least / np.where(scale > 0, scale, 1), 0))
+        scale = np.where(scale > 0, scale, 1.0)
+    else:
+        scale, zero = np.full(len(z), grid.scale), np.full(len(z), grid.zero_point)
+    codes = np.clip(np.rint(z / scale[:, None]) + zero[:, None], low, high).astype(np.int64)
+    operands = np.clip(codes - layer.input_shift, layer.input_lower, layer.input_upper)
+    weights = layer.weights.astype(np.int64)
+    rows, cols = weights.shape
+    groups = layer.scales.shape[1] if layer.scales.ndim == 2 else 1
+    stage = None if datapath is None else datapath.stages[0]
+    tile = cols if stage is None and groups == 1 else axecert_tile(datapath or axecert.Datapath("axe:P=32"), cols, groups)
+    y = np.zeros((len(z), rows))
+    total = np.zeros((len(z), rows), np.int64)
+    for first in range(0, cols, tile):
+        part = slice(first, min(first + tile, cols))
+        if stage is None:
+            sums = operands[:, part] @ weights[:, part].T
+        else:
+            sums = np.zeros((len(z), rows), np.int64)
+            half = 1 << (stage.width - 1)
+            for k in range(part.start, part.stop):
+                sums += operands[:, k : k + 1] * weights[:, k]
+                sums = (sums + half) % (2 * half) - half if stage.overflow == "wrap" else np.clip(sums, -half, half - 1)
+        constant = (layer.input_shift.astype(np.int64) - zero[:, None].astype(np.int64))
+        constant = np.broadcast_to(constant, operands.shape)[:, part] @ weights[:, part].T
+        if groups > 1:
+            y += layer.scales[:, first // tile] * scale[:, None] * (sums + constant)
+        total += sums + constant
+    if groups == 1:
+        bias = layer.bias if layer.bias.size else 0
+        y = layer.scales.reshape(-1) * scale[:, None] * (total + bias)
+    if layer.float_bias.size:
+        y = y + layer.float_bias
+    if len(outliers):
+        y = y + x[:, outliers].astype(np.float64) @ layer.outlier_weight.T.astype(np.float64)
+    return y
+
+
+def axecert_tile(datapath: axecert.Datapath, cols: int, groups: int) -> int:
+    return datapath.stages[0].group or cols
+
+
+def check_layers(module: nn.Module, run: Any, datapath: axecert.Datapath | None = None) -> int:
+    """Compares every integer layer of the module, on what it receives in `run`, with `by_hand`; returns how many were called."""
+    seen = 0
+
+    def compare(layer: Any, args: Any, output: torch.Tensor) -> None:
+        nonlocal seen
+        seen += 1
+        x = args[0].reshape(-1, args[0].shape[-1]).numpy()
+        expected = by_hand(layer.layer, x, datapath)
+        found = output.reshape(-1, output.shape[-1]).double().numpy()
+        np.testing.assert_allclose(found, expected, rtol=2e-6, atol=2e-6 * float(np.abs(expected).max() + 1e-9))
+
+    handles = [child.register_forward_hook(compare) for child in axecert.torch.integer_layers(module).values()]
+    run()
+    for handle in handles:
+        handle.remove()
+    return seen
+
+
+@pytest.mark.parametrize(("activations", "form"), list(itertools.product(ACTIVATIONS, FORMS)))
+def test_layers_compute_their_own_integers(activations: str, form: str) -> None:
+    if activations.endswith("-symmetric") and form == "u8":
+        pytest.skip("signed codes do not fit an unsigned operand")
+    module, data = net(), batches()
+    reference = net()(data[0])
+    report = axecert.torch.quantize(module, data, recipe(f"axe:P=16,T=16,act={form}", activations=activations, weight_bits=6))
+    assert report.verdict == "safe" and [layer.name for layer in report.layers] == ["a", "b", "c"]
+    assert report.layer("a").inputs == ("a", "b")
+    assert check_layers(module, lambda: module(data[0])) == 3
+    assert axecert.torch.overflows(module) == 0
+    error = float((module(data[0]) - reference).norm() / reference.norm())
+    assert error < 0.2, error
+    # Stepped through, every register gives the same bits.
+    exact = module(data[1])
+    axecert.torch.set_arithmetic(module, "datapath")
+    assert torch.equal(module(data[1]), exact) and axecert.torch.overflows(module) == 0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"equalize": ("smooth", 0.5)},
+        {"equalize": "awq"},
+        {"equalize": "budget"},
+        {"rotate": True},
+        {"outliers": 5.0},
+        {"outliers": 5.0, "activations": "token-asymmetric"},
+        {"box_clip": 1e-3, "datapath": "axe:P=16,T=16,act=box"},
+        {"order": "block"},
+        {"activations": "tensor-asymmetric", "percentile": 0.999},
+        {"datapath": "axe:P=16,T=16,outer=float,act=s8", "options": {"granularity": "tile"}},
+    ],
+    ids=str,
+)
+def test_every_part_of_a_recipe_keeps_the_product(changes: dict[str, Any]) -> None:
+    module, data = net(), batches()
+    reference = net()(data[0])
+    report = axecert.torch.quantize(module, data, recipe(**{"datapath": "axe:P=20,T=16,act=s8", "weight_bits": 8, **changes}))
+    assert report.verdict == "safe"
+    tile = axecert.Datapath(changes.get("datapath", "axe:P=20,T=16,act=s8"))
+    if "options" in changes:
+        for layer in axecert.torch.integer_layers(module).values():
+            assert layer.layer.scales.ndim == 2
+            x = data[0].reshape(-1, data[0].shape[-1])
+            if layer.in_features == x.shape[1]:
+                found = layer(x).double().numpy()
+                scaled = by_hand_tiles(layer.layer, x.numpy(), tile)
+                np.testing.assert_allclose(found, scaled, rtol=2e-6, atol=2e-6 * float(np.abs(scaled).max()))
+    else:
+        assert check_layers(module, lambda: module(data[0])) == 3
+    clipped = changes.get("percentile", 1) < 1  # a grid that does not reach the largest inputs has to lose them
+    assert float((module(data[0]) - reference).norm() / reference.norm()) < (0.15 if clipped else 0.05)
+    if "outliers" in changes:
+        assert any(layer.outlier_columns for layer in report.layers)
+        assert any("outlier" in item.why for item in report.not_certified)
+
+
+def by_hand_tiles(layer: axecert.QuantizedLayer, x: np.ndarray, datapath: axecert.Datapath) -> np.ndarray:
+    """Scales per tile, signed codes per token: the sum over tiles in floating point."""
+    scale = np.abs(x).max(axis=1) / layer.input.code_upper
+    codes = np.rint(x / scale[:, None].astype(np.float64)).astype(np.int64)
+    tile, y = datapath.stages[0].group, 0
+    for g in range(layer.scales.shape[1]):
+        part = slice(g * tile, min((g + 1) * tile, x.shape[1]))
+        y = y + layer.scales[:, g] * (codes[:, part] @ layer.weights[:, part].T.astype(np.int64))
+    return scale[:, None] * y + (layer.float_bias if layer.float_bias.size else 0)
+
+
+@pytest.mark.parametrize("overflow", ["wrap", "saturate"])
+def test_without_a_constraint_the_narrow_register_is_simulated_bit_by_bit(overflow: str, tmp_path: Path) -> None:
+    file = tmp_path / "narrow.toml"
+    file.write_text(
+        f'name = "narrow"\nweights = [-8, 7]\nactivations = [-128, 127]\nform = "recentred"\n'
+        f'[[stage]]\nname = "tile"\nwidth = 9\ngroup = 16\noverflow = "{overflow}"\nlimits = "full"\n'
+        f'[[stage]]\nname = "row"\nwidth = 32\ngroup = "all"\noverflow = "wrap"\ninitial = "constant"\n'
+    )
+    module, data = net(), batches()
+    report = axecert.torch.quantize(module, data, recipe(str(file), options={"constraint": "none"}))
+    assert report.verdict == "unsafe"
+    assert {layer.arithmetic for layer in axecert.torch.integer_layers(module).values()} == {"datapath"}
+    assert check_layers(module, lambda: module(data[0]), axecert.Datapath(str(file))) == 3
+    assert axecert.torch.overflows(module) > 0
+    axecert.torch.set_arithmetic(module, "exact")
+    assert check_layers(module, lambda: module(data[0])) == 3
+
+
+@pytest.mark.parametrize("activations", ["token-asymmetric", "tensor-asymmetric", "token-symmetric"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"kernel_size": 3, "padding": 1},
+        {"kernel_size": (3, 2), "stride": (2, 1), "padding": (0, 2), "dilation": (1, 2), "bias": False},
+        {"kernel_size": 3, "groups": 2, "padding": "same"},
+        {"kernel_size": 3, "padding": 1, "padding_mode": "reflect"},
+        {"kernel_size": 1},
+    ],
+    ids=str,
+)
+def test_convolutions(settings: dict[str, Any], activations: str) -> None:
+    torch.manual_seed(0)
+    make = lambda: nn.Sequential(nn.Conv2d(4, 6, **settings), nn.ReLU()).eval()  # noqa: E731
+    module = make()
+    data = [torch.randn(2, 4, 7, 9) for _ in range(3)]
+    reference = module(data[0])
+    for form in ("s8", "box"):
+        copy = make()
+        copy.load_state_dict(module.state_dict())
+        report = axecert.torch.quantize(copy, data, recipe(f"axe:P=20,T=8,act={form}", weight_bits=8, activations=activations))
+        assert report.verdict == "safe" and len(report.layers) == settings.get("groups", 1)
+        assert check_layers(copy, lambda: copy(data[0])) == settings.get("groups", 1)  # noqa: B023
+        found = copy(data[0])
+        assert found.shape == reference.shape
+        assert float((found - reference).norm() / reference.norm()) < 0.03
+        assert torch.equal(copy(data[0][0]), found[0]) or activations.startswith("token")
+
+
+def test_conv1d_of_transformers() -> None:
+    conv1d = pytest.importorskip("transformers.pytorch_utils").Conv1D
+    torch.manual_seed(0)
+    module = nn.Sequential(conv1d(12, 32)).eval()
+    data = batches()
+    reference = module(data[0])
+    axecert.torch.quantize(module, data, recipe("axe:P=20,T=16,act=s8", weight_bits=8))
+    assert check_layers(module, lambda: module(data[0])) == 1
+    assert float((module(data[0]) - reference).norm() / reference.norm()) < 0.03
+
+
+def saved(tmp_path: Path) -> tuple[Net, Path]:
+    module = net()
+    axecert.torch.quantize(module, batches(), recipe())
+    axecert.torch.save(module, tmp_path / "m")
+    return module, tmp_path / "m"
+
+
+def test_saved_and_loaded_it_is_the_same(tmp_path: Path) -> None:
+    module, folder = saved(tmp_path)
+    loaded = axecert.torch.load(net(seed=9), folder)
+    assert torch.equal(loaded(batches()[0]), module(batches()[0]))
+    assert axecert.torch.report(loaded).to_json(times=False) == axecert.torch.report(module).to_json(times=False)
+    found = axecert.verify(str(folder / "certificate.axec"), str(folder / "weights.safetensors"))
+    assert found.verdict == "safe"
+    again = tmp_path / "again"
+    axecert.torch.save(loaded, again)
+    for file in ("weights.safetensors", "certificate.axec"):
+        assert (again / file).read_bytes() == (folder / file).read_bytes()
+
+
+@pytest.mark.parametrize("file", ["weights.safetensors", "certificate.axec", "rest.safetensors", "axecert.json"])
+def test_damaged_and_missing_files_are_refused(tmp_path: Path, file: str) -> None:
+    _, folder = saved(tmp_path)
+    content = bytearray((folder / file).read_bytes())
+    content[len(content) // 2] ^= 1
+    shutil.copytree(folder, tmp_path / "damaged")
+    (tmp_path / "damaged" / file).write_bytes(content)
+    (folder / file).unlink()
+    for wrong in (folder, tmp_path / "damaged"):
+        target = net(seed=9)
+        before = {name: tensor.clone() for name, tensor in target.state_dict().items()}
+        with pytest.raises(InputError) as caught:
+            axecert.torch.load(target, wrong)
+        assert str(wrong) in caught.value.place or file == "axecert.json"
+        assert all(torch.equal(tensor, before[name]) for name, tensor in target.state_dict().items())
+
+
+def test_a_certificate_that_does_not_hold_runs_no_exact_arithmetic(tmp_path: Path) -> None:
+    module = net()
+    axecert.torch.quantize(module, batches(), recipe("axe:P=9,T=16,act=s8", options={"constraint": "none"}))
+    axecert.torch.save(module, tmp_path / "m")
+    loaded = axecert.torch.load(net(), tmp_path / "m")
+    assert {layer.arithmetic for layer in axecert.torch.integer_layers(loaded).values()} == {"datapath"}
+    with pytest.raises(InputError, match="not proved"):
+        axecert.torch.load(net(), tmp_path / "m", arithmetic="exact")
+
+
+def test_another_architecture_is_refused(tmp_path: Path) -> None:
+    _, folder = saved(tmp_path)
+    for other in (Net(width=16), nn.Sequential(nn.Linear(32, 48))):
+        with pytest.raises(InputError):
+            axecert.torch.load(other, folder)
+
+
+def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path) -> None:
+    module = net()
+    axecert.torch.quantize(module, batches(), recipe())
+    axecert.torch.save(module, tmp_path / "m")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "m").iterdir()}
+    axecert.torch.quantize(other := net(seed=3), batches(), recipe())
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    import signal
+
+    previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        for folder in (tmp_path / "m", tmp_path / "new"):
+            with pytest.raises((InputError, OSError)):
+                axecert.torch.save(other, folder, overwrite=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, previous)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "m").iterdir()} == before
+    assert not (tmp_path / "new").exists() or not list((tmp_path / "new").iterdir())
+    axecert.torch.load(net(), tmp_path / "m")
+
+
+def test_activations_that_are_no_numbers_name_the_layer() -> None:
+    module, data = net(), batches()
+    data[1][0, 3, 7] = float("nan")
+    with pytest.raises(InputError) as caught:
+        axecert.torch.quantize(module, data, recipe())
+    assert "layer a" in caught.value.place and "channel 7" in caught.value.problem
+
+
+def test_what_is_not_supported_is_listed_and_refused_when_strict() -> None:
+    class Odd(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.line, self.weights, self.unused = nn.Linear(32, 8), nn.Bilinear(8, 8, 4), nn.Linear(8, 8)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y = self.line(x)
+            return self.weights(y, y)
+
+    report = axecert.torch.quantize(Odd(), batches(), recipe())
+    assert any("Bilinear" in line for line in report.unsupported) and any("unused" in line for line in report.unsupported)
+    assert [layer.name for layer in report.layers] == ["line"]
+    with pytest.raises(InputError, match="strict"):
+        axecert.torch.quantize(Odd(), batches(), recipe(), strict=True)
+    report = axecert.torch.quantize(module := net(), batches(), recipe(), skip=["c"])
+    assert [layer.name for layer in report.layers] == ["a", "b"] and isinstance(module.c, nn.Linear)
+    assert any(item.what.startswith("c") for item in report.not_certified)
+
+
+def test_bad_calls_are_refused() -> None:
+    with pytest.raises(InputError, match="empty"):
+        axecert.torch.quantize(net(), [], recipe())
+    with pytest.raises(InputError, match="itself a layer"):
+        axecert.torch.quantize(nn.Linear(32, 4), batches(), recipe())
+    with pytest.raises(InputError, match="not quantized"):
+        axecert.torch.report(net())
+
+
+def test_recipes_are_what_their_json_says() -> None:
+    one = recipe(equalize=("smooth", 0.4), options={"scales": "max"}, box_clip=0.001)
+    assert Recipe.from_json(one.to_json()) == one and json.loads(one.to_json())["equalize"] == ["smooth", 0.4]
+    for wrong in ({"weight_bits": 9}, {"activations": "none"}, {"equalize": "x"}, {"options": {"threads": 2}}, {"box_clip": 1.0}):
+        with pytest.raises(InputError):
+            recipe(**wrong)
+    with pytest.raises(InputError, match="no such field"):
+        Recipe.from_dict({"wieght_bits": 4})

@@ -1,0 +1,314 @@
+"""axecert.transformers on tiny random models of the five families: what is replaced, what is proved, what calibrates what; runs
+that are killed, and input that must be refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import axecert
+import axecert.torch
+import axecert.transformers
+import numpy as np
+import pytest
+from axecert import InputError
+from axecert.recipe import Recipe
+
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+
+import tiny_language_model  # noqa: E402
+from axecert.torch import capture, engine  # noqa: E402
+
+VOCABULARY, LENGTH = 61, 24
+
+
+def gpt2() -> Any:
+    config = transformers.GPT2Config(vocab_size=VOCABULARY, n_positions=LENGTH, n_embd=32, n_layer=2, n_head=2, initializer_range=0.2)
+    return transformers.GPT2LMHeadModel(config)
+
+
+def opt() -> Any:
+    config = transformers.OPTConfig(
+        vocab_size=VOCABULARY, hidden_size=32, ffn_dim=48, num_hidden_layers=2, num_attention_heads=2, max_position_embeddings=LENGTH,
+        word_embed_proj_dim=32, init_std=0.2,
+    )  # fmt: skip
+    return transformers.OPTForCausalLM(config)
+
+
+def pythia() -> Any:
+    config = transformers.GPTNeoXConfig(
+        vocab_size=VOCABULARY, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2,
+        max_position_embeddings=LENGTH, initializer_range=0.2,
+    )  # fmt: skip
+    return transformers.GPTNeoXForCausalLM(config)
+
+
+def smollm2() -> Any:
+    config = transformers.LlamaConfig(
+        vocab_size=VOCABULARY, hidden_size=36, intermediate_size=48, num_hidden_layers=2, num_attention_heads=3, num_key_value_heads=1,
+        max_position_embeddings=LENGTH, tie_word_embeddings=True, initializer_range=0.2,
+    )  # fmt: skip
+    return transformers.LlamaForCausalLM(config)
+
+
+def llama3() -> Any:
+    rope = {"rope_type": "llama3", "rope_theta": 500000.0, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+            "original_max_position_embeddings": 16}  # fmt: skip
+    config = transformers.LlamaConfig(
+        vocab_size=VOCABULARY, hidden_size=32, intermediate_size=56, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
+        max_position_embeddings=LENGTH, rope_parameters=rope, tie_word_embeddings=False, initializer_range=0.2,
+    )  # fmt: skip
+    return transformers.LlamaForCausalLM(config)
+
+
+FAMILIES = {"GPT2": (gpt2, 4), "OPT": (opt, 6), "Pythia": (pythia, 4), "SmolLM2": (smollm2, 7), "Llama3": (llama3, 7)}
+
+
+def made(family: str = "SmolLM2", seed: int = 0) -> Any:
+    torch.manual_seed(seed)
+    return FAMILIES[family][0]().eval()
+
+
+def tokens(sequences: int = 6, length: int = LENGTH, seed: int = 0) -> Any:
+    return np.random.default_rng(seed).integers(0, VOCABULARY, (sequences, length), dtype=np.int64)
+
+
+def logits(model: Any) -> Any:
+    with torch.no_grad():
+        return model(input_ids=torch.from_numpy(tokens(2, seed=9)), use_cache=False).logits
+
+
+WIDE = Recipe(datapath="axe:P=24,T=16,act=s8", weight_bits=8, activations="token-asymmetric")
+NARROW = Recipe(datapath="axe:P=14,T=16,act=s8", activations="token-asymmetric")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family(family: str, tmp_path: Path) -> None:
+    model, layers = made(family), FAMILIES[family][1]
+    reference = logits(model)
+    report = axecert.transformers.quantize(model, tokens(), WIDE)
+    assert report.verdict == "safe" and len(report.layers) == 2 * layers == len(axecert.torch.integer_layers(model))
+    assert report.unsupported == []
+    assert float((logits(model) - reference).norm() / reference.norm()) < 0.05
+
+    axecert.torch.save(model, tmp_path / "m")
+    loaded = axecert.torch.load(made(family, seed=5), tmp_path / "m")
+    assert torch.equal(logits(loaded), logits(model))
+    found = axecert.verify(str(tmp_path / "m" / "certificate.axec"), str(tmp_path / "m" / "weights.safetensors"))
+    assert found.verdict == "safe" and all(vote.checked == vote.total > 0 for vote in found.votes)
+
+    # Everything that accumulates is either in the certificate or in the list of what is not.
+    unproved = " ".join(item.what for item in report.not_certified)
+    for part in ("QKᵀ", "PV", "softmax", "residual"):
+        assert part in unproved
+    head = next(path for path, child in model.named_modules() if child is model.get_output_embeddings())
+    assert head in unproved
+
+
+@pytest.mark.parametrize("family", ["GPT2", "SmolLM2"])
+def test_narrow_accumulators_are_proved_and_exact(family: str) -> None:
+    model = made(family)
+    report = axecert.transformers.quantize(model, tokens(), NARROW)
+    assert report.verdict == "safe"
+    exact = logits(model)
+    axecert.torch.set_arithmetic(model, "datapath")
+    assert torch.equal(logits(model), exact) and axecert.torch.overflows(model) == 0
+
+
+def test_layers_that_share_an_input_share_its_quantizer() -> None:
+    report = axecert.transformers.quantize(made(), tokens(), NARROW)
+    inputs = {layer.name.rpartition(".")[2]: {name.rpartition(".")[2] for name in layer.inputs} for layer in report.layers}
+    assert inputs["q_proj"] == {"q_proj", "k_proj", "v_proj"} and inputs["gate_proj"] == {"gate_proj", "up_proj"}
+    assert inputs["o_proj"] == {"o_proj"} and inputs["down_proj"] == {"down_proj"}
+
+
+def test_a_block_is_calibrated_behind_the_quantized_blocks_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, list[tuple[Any, Any]]] = {}
+    accumulate = engine.GroupCalibration.accumulate
+
+    def note(self: Any, quantized: Any, original: Any, *, energy: bool) -> None:
+        seen.setdefault(self.group.first.name, []).append((quantized.clone(), original.clone()))
+        accumulate(self, quantized, original, energy=energy)
+
+    monkeypatch.setattr(engine.GroupCalibration, "accumulate", note)
+    rough = Recipe(datapath="axe:P=14,T=16,act=s8", weight_bits=3)
+    model = made()
+    axecert.transformers.quantize(model, tokens(), rough, only=["model.layers.0.*"])
+    # Alone, the first block's inputs are the float model's; behind a quantized group of its own they are not.
+    for x_tilde, x in seen["model.layers.0.self_attn.q_proj"]:
+        assert torch.equal(x_tilde, x)
+    for x_tilde, x in seen["model.layers.0.mlp.down_proj"]:
+        assert not torch.equal(x_tilde, x)
+    originals = [x for _, x in seen["model.layers.0.mlp.down_proj"]]
+
+    seen.clear()
+    other = made()
+    axecert.transformers.quantize(other, tokens(), rough)
+    behind = seen["model.layers.1.self_attn.q_proj"]
+    assert all(not torch.equal(x_tilde, x) for x_tilde, x in behind)
+    # X̃ of block 1 is what the quantized block 0 really gives, X what the float model has there.
+    found: list[Any] = []
+    for module in (model, made()):
+        handle = module.model.layers[1].input_layernorm.register_forward_hook(lambda _, __, y: found.append(y))
+        with torch.no_grad():
+            module(input_ids=torch.from_numpy(tokens()), use_cache=False)
+        handle.remove()
+    joined = [torch.cat([pair[i] for pair in behind]) for i in (0, 1)]
+    torch.testing.assert_close(joined[0], found[0].reshape(-1, found[0].shape[-1]), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(joined[1], found[1].reshape(-1, found[1].shape[-1]), rtol=1e-4, atol=1e-4)
+    assert all(torch.equal(a, x) for a, (_, x) in zip(originals, seen["model.layers.0.mlp.down_proj"], strict=True))
+
+
+def test_no_layer_keeps_its_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many sequences there are, inputs of at most two batches (the last one's are let go of last) are alive at a time."""
+    import weakref
+
+    alive: list[Any] = []
+    most = 0
+    collect = capture.group_inputs
+
+    def counted(*arguments: Any, **named: Any) -> Any:
+        nonlocal most
+        found = collect(*arguments, **named)
+        alive.extend(weakref.ref(matrix) for matrices in found.matrices for matrix in matrices)
+        most = max(most, sum(reference() is not None for reference in alive))
+        return found
+
+    monkeypatch.setattr(engine, "group_inputs", counted)
+    monkeypatch.setattr(axecert.transformers, "_BATCH_TOKENS", LENGTH)
+    axecert.transformers.quantize(made(), tokens(12), NARROW)
+    assert len(alive) > 150 and most <= 4
+
+
+def test_equal_calls_give_equal_integers_and_threads_do_not_matter() -> None:
+    kept = []
+    threads = torch.get_num_threads()
+    for count in (1, 2):
+        torch.set_num_threads(count)
+        model = made()
+        axecert.transformers.quantize(model, tokens(), NARROW)
+        kept.append([layer.layer.weights.copy() for layer in axecert.torch.integer_layers(model).values()])
+    torch.set_num_threads(threads)
+    assert sum(int((a != b).sum()) for a, b in zip(*kept, strict=True)) <= 3  # torch's own sums depend on its threads
+
+
+def test_the_head_on_request() -> None:
+    for family in ("SmolLM2", "Llama3"):
+        model = made(family)
+        table = model.get_input_embeddings().weight.clone()
+        reference = logits(model)
+        report = axecert.transformers.quantize(model, tokens(), WIDE, head=True)
+        assert report.layers[-1].name == "lm_head" and report.verdict == "safe"
+        assert torch.equal(model.get_input_embeddings().weight, table)
+        assert float((logits(model) - reference).norm() / reference.norm()) < 0.05
+
+
+def test_hidden_states_in_files_change_nothing(tmp_path: Path) -> None:
+    a, b = made(), made()
+    axecert.transformers.quantize(a, tokens(), NARROW)
+    axecert.transformers.quantize(b, tokens(), NARROW, folder=tmp_path / "f", offload=True)
+    assert torch.equal(logits(a), logits(b))
+
+
+RUN = """
+import sys, os, signal
+sys.path.insert(0, {folder!r})
+import test_transformers as t, axecert.transformers, axecert.torch
+def progress(p):
+    if p.phase == "done" and p.done == {stop}:
+        os.kill(os.getpid(), signal.SIGKILL)
+model = t.made()
+axecert.transformers.quantize(model, t.tokens(), t.NARROW, folder={blocks!r}, progress=progress)
+axecert.torch.save(model, {out!r})
+"""
+
+
+def run(blocks: Path, out: Path, stop: int) -> int:
+    code = RUN.format(folder=str(Path(__file__).parent), blocks=str(blocks), out=str(out), stop=stop)
+    return subprocess.run([sys.executable, "-c", code], env=os.environ, capture_output=True).returncode
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_same_integers(tmp_path: Path) -> None:
+    assert run(tmp_path / "blocks", tmp_path / "resumed", stop=1) == -signal.SIGKILL
+    assert (tmp_path / "blocks" / "block-000.safetensors").exists() and not (tmp_path / "resumed").exists()
+    before = (tmp_path / "blocks" / "block-000.safetensors").stat().st_mtime_ns
+    time.sleep(0.01)
+    assert run(tmp_path / "blocks", tmp_path / "resumed", stop=-1) == 0
+    assert (tmp_path / "blocks" / "block-000.safetensors").stat().st_mtime_ns == before
+    assert run(tmp_path / "others", tmp_path / "whole", stop=-1) == 0
+    for file in ("weights.safetensors", "certificate.axec", "rest.safetensors"):
+        assert (tmp_path / "resumed" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
+
+
+def test_blocks_that_are_damaged_or_of_another_run_are_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "blocks"
+    axecert.transformers.quantize(made(), tokens(), NARROW, folder=folder)
+    for wrong in (
+        lambda: axecert.transformers.quantize(made(seed=1), tokens(), NARROW, folder=folder),
+        lambda: axecert.transformers.quantize(made(), tokens(seed=1), NARROW, folder=folder),
+        lambda: axecert.transformers.quantize(made(), tokens(), NARROW.with_(weight_bits=3), folder=folder),
+    ):
+        with pytest.raises(InputError, match="belongs to another"):
+            wrong()
+    block = folder / "block-000.safetensors"
+    content = bytearray(block.read_bytes())
+    content[-1] ^= 1
+    block.write_bytes(content)
+    with pytest.raises(InputError, match="SHA-256"):
+        axecert.transformers.quantize(made(), tokens(), NARROW, folder=folder)
+    block.unlink()  # what the message says to do
+    report = axecert.transformers.quantize(made(), tokens(), NARROW, folder=folder)
+    assert report.verdict == "safe"
+    (folder / "journal.json").write_text("{")
+    with pytest.raises(InputError, match="not a journal"):
+        axecert.transformers.quantize(made(), tokens(), NARROW, folder=folder)
+
+
+def test_calibration_tokens_are_drawn_without_replacement() -> None:
+    tokenizer, text = tiny_language_model.tokenizer(), tiny_language_model.text(60, seed=1)
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    windows = len(ids) // 16
+    found = axecert.transformers.calibration_tokens(text, tokenizer, sequences=windows, length=16, seed=3)
+    whole = np.asarray(ids)[: windows * 16].reshape(windows, 16)
+    assert sorted(map(tuple, found)) == sorted(map(tuple, whole))
+    again = axecert.transformers.calibration_tokens(text, tokenizer, sequences=5, length=16, seed=3)
+    assert np.array_equal(again, found[:5])
+    with pytest.raises(InputError, match="were asked for"):
+        axecert.transformers.calibration_tokens(text, tokenizer, sequences=windows + 1, length=16)
+
+
+def test_what_cannot_be_calibrated_is_refused() -> None:
+    strange = tokens()
+    strange[0, 0] = VOCABULARY
+    broken = made()
+    with torch.no_grad():
+        broken.model.layers[1].mlp.up_proj.weight[3, 2] = float("nan")
+    for call, words in (
+        (lambda: axecert.transformers.quantize(made(), strange, NARROW), "tokenizer"),
+        (lambda: axecert.transformers.quantize(made(), tokens(length=LENGTH + 1), NARROW), "sequences of"),
+        (lambda: axecert.transformers.quantize(made(), tokens().astype(np.int32), NARROW), "int64"),
+        (lambda: axecert.transformers.quantize(made().half(), tokens(), NARROW), "float32"),
+        (lambda: axecert.transformers.quantize(made(), tokens(), NARROW, offload=True), "folder"),
+        (lambda: axecert.transformers.quantize(broken, tokens(), NARROW), "model.layers.1.mlp.up_proj"),
+    ):
+        with pytest.raises(InputError, match=words):
+            call()
+
+
+def test_unsupported_modules_are_listed_and_refused_when_strict() -> None:
+    model = made()
+    model.model.layers[0].mlp.extra = torch.nn.Bilinear(2, 2, 2)
+    report = axecert.transformers.quantize(model, tokens(), NARROW)
+    assert any("extra" in line and "Bilinear" in line for line in report.unsupported)
+    again = made()
+    again.model.layers[0].mlp.extra = torch.nn.Bilinear(2, 2, 2)
+    with pytest.raises(InputError, match="strict"):
+        axecert.transformers.quantize(again, tokens(), NARROW, strict=True)
+    assert json.loads(report.to_json())["unsupported"] == report.unsupported
