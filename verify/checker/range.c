@@ -25,9 +25,13 @@
 #define AXC_FETCH(address) (void)(address)
 #endif
 
+/*@ assigns \nothing;
+    ensures \result == (a < b ? a : b); */
 static int64_t smaller(int64_t a, int64_t b) {
   return a < b ? a : b;
 }
+/*@ assigns \nothing;
+    ensures \result == (a > b ? a : b); */
 static int64_t larger(int64_t a, int64_t b) {
   return a > b ? a : b;
 }
@@ -35,6 +39,11 @@ static int64_t larger(int64_t a, int64_t b) {
 /* ---- which values meet in which register ---- */
 
 /* Values per block: group · stride, or all of them when that is fewer. */
+/*@ requires \valid_read(stage) && 0 <= stage->group <= 2147483647 && 1 <= stage->stride <= 2147483647;
+    requires 1 <= values <= 2147483648;
+    assigns \nothing;
+    ensures \result == (stage->group == 0 || stage->group * stage->stride > values ? values : stage->group * stage->stride);
+    ensures 1 <= \result <= values; */
 static int64_t block_of(const axc_stage* stage, int64_t values) {
   const int64_t block = stage->group * stage->stride; /* ≤ 2^62 */
   return stage->group == 0 || block > values ? values : block;
@@ -287,6 +296,14 @@ static int weights_within(const signed char* w, int64_t count, axc_range range) 
 /* The smaller of limits.upper − range.upper and range.lower − limits.lower, capped at INT64_MAX; *upper: it is the former.
  * |range| < 2^63, limits.upper ≥ 0 ≥ limits.lower: neither difference is below −2^63, and they add up to less than 2^64, so
  * that one alone can exceed INT64_MAX and the other is then the smaller. */
+/*@ requires \valid(upper);
+    requires -9223372036854775807 <= range.lower <= range.upper <= 9223372036854775807;
+    requires limits.lower <= 0 <= limits.upper;
+    assigns *upper;
+    ensures *upper == 0 || *upper == 1;
+    ensures *upper == 1 ==> \result == limits.upper - range.upper && \result <= range.lower - limits.lower;
+    ensures *upper == 0 ==> \result == range.lower - limits.lower && \result < limits.upper - range.upper;
+    ensures \result >= 0 <==> limits.lower <= range.lower && range.upper <= limits.upper; */
 static int64_t margin_of(axc_range range, axc_range limits, int* upper) {
   *upper = 1;
   if (range.lower >= 0 && limits.lower < range.lower - INT64_MAX) return limits.upper - range.upper;
