@@ -62,6 +62,20 @@ TEST_CASE("every depth covers every node of a right certificate") {
   }
 }
 
+TEST_CASE("how often Z3's context is replaced changes nothing") {
+  for (const std::int64_t nodes : {1, 2, 5, 4096}) {
+    SmtOptions options = at(SmtDepth::box);
+    options.nodes_per_context = nodes;
+    const Vote vote = smt_vote(small(), options);
+    CHECK(vote.verdict == Verdict::safe);
+    CHECK(vote.nodes_checked == 6);
+    // The last node's claim is false: it is the one that a used context would have had to refuse, and a new one does.
+    Certificate wrong = small();
+    --wrong.layers[0].ranges.back().upper.back();
+    CHECK(smt_vote(wrong, options).verdict == Verdict::refused);
+  }
+}
+
 TEST_CASE("an end that is off by one is refused at every depth: too small, or too large and so not reached") {
   for (const SmtDepth depth : depths) {
     for (const bool upper : {true, false}) {
@@ -205,6 +219,9 @@ TEST_CASE("no layers is no verdict; options out of range are an error") {
   CHECK_THROWS_AS(smt_vote(small(), options), InputError);
   options = {};
   options.rlimit = 0;
+  CHECK_THROWS_AS(smt_vote(small(), options), InputError);
+  options = {};
+  options.nodes_per_context = 0;
   CHECK_THROWS_AS(smt_vote(small(), options), InputError);
 }
 

@@ -33,6 +33,9 @@ void validate(const SmtOptions& options) {
   if (options.rlimit < 1 || options.rlimit > UINT32_MAX) {
     throw InputError("smt options", "rlimit = " + std::to_string(options.rlimit), "1 to 4294967295");
   }
+  if (options.nodes_per_context < 1) {
+    throw InputError("smt options", "nodes_per_context = " + std::to_string(options.nodes_per_context), "1 or more");
+  }
   if (!(options.stall_seconds > 0)) {
     throw InputError("smt options", "stall_seconds = " + std::to_string(options.stall_seconds), "more than 0");
   }
