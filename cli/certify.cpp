@@ -23,7 +23,8 @@ struct Arguments {
 // A model in which no layer was found: incomplete when there is something that could not be read, else an error.
 int without_layers(const Arguments& a, const OnnxInput& onnx) {
   if (!onnx.missing) {
-    throw InputError(a.model, "has no integer dot product",
+    const std::string floats = std::to_string(onnx.json["floating"].get<std::int64_t>());
+    throw InputError(a.model, "has no integer dot product; nodes with products of floats: " + floats,
                      "quantize it first, for example with onnxruntime.quantization");
   }
   const Certificate none;

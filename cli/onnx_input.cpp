@@ -2,9 +2,6 @@
 #include "onnx_input.hpp"
 
 #include "axecert/report/words.hpp"
-#if AXECERT_HAS_ONNX
-#include "axecert/onnx/import.hpp"
-#endif
 
 namespace axe::cli {
 
@@ -23,13 +20,17 @@ void add_convolution_order(CLI::App* command, std::string& order) {
 
 #if AXECERT_HAS_ONNX
 
-OnnxInput read_onnx_input(const std::filesystem::path& path, const Datapath& datapath, const std::string& order) {
-  require_input(path);
+OnnxOptions onnx_options(const std::string& order) {
   OnnxOptions options;
   options.order = order == "channels-first"    ? ConvolutionOrder::channels_first
                   : order == "positions-first" ? ConvolutionOrder::positions_first
                                                : ConvolutionOrder::by_operator;
-  OnnxImport model = import_onnx(path, datapath, options);
+  return options;
+}
+
+OnnxInput read_onnx_input(const std::filesystem::path& path, const Datapath& datapath, const std::string& order) {
+  require_input(path);
+  OnnxImport model = import_onnx(path, datapath, onnx_options(order));
   OnnxInput input;
   if (!model.complete()) {
     input.missing = coverage_vote(model);

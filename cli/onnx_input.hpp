@@ -8,6 +8,9 @@
 
 #include "axecert/datapath/datapath.hpp"
 #include "verb.hpp"
+#if AXECERT_HAS_ONNX
+#include "axecert/onnx/import.hpp"
+#endif
 
 namespace axe::cli {
 
@@ -23,6 +26,11 @@ struct OnnxInput {
 
 /// `order`: kernel, channels-first or positions-first. Failure 66 when it cannot be opened, InputError when it is wrong.
 OnnxInput read_onnx_input(const std::filesystem::path& path, const Datapath& datapath, const std::string& order);
+
+#if AXECERT_HAS_ONNX
+/// The reader's options; `order` as above.
+OnnxOptions onnx_options(const std::string& order);
+#endif
 
 /// Adds --conv-order.
 void add_convolution_order(CLI::App* command, std::string& order);

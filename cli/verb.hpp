@@ -56,6 +56,7 @@ struct Verb {
 };
 Verb quantize_verb(CLI::App& app);
 Verb certify_verb(CLI::App& app);
+Verb repair_verb(CLI::App& app);
 Verb verify_verb(CLI::App& app);
 Verb explain_verb(CLI::App& app);
 Verb report_verb(CLI::App& app);

@@ -2,23 +2,59 @@
 #include "axecert/inference/integer_linear.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <exception>
 #include <mutex>
 #include <thread>
 
 #include "axecert/numeric/error.hpp"
+#include "axecert/numeric/target_clones.hpp"
 
 namespace axe {
 namespace {
 
-constexpr std::int64_t tokens_per_block = 96;  // their sums stay in the second-level cache for layers of a few thousand rows
+constexpr std::int64_t tokens_per_block =
+    96;  // their sums stay in the second-level cache for layers of a few thousand rows
 
-std::variant<ExactProduct, DatapathProduct> product_of(const IntegerLayer& layer, const Topology& topology,
-                                                       Arithmetic arithmetic) {
-  if (arithmetic == Arithmetic::exact) {
-    return std::variant<ExactProduct, DatapathProduct>(std::in_place_type<ExactProduct>, layer, topology);
+using Product = std::variant<ExactProduct, CertifiedProduct, DatapathProduct>;
+
+Product product_of(const IntegerLayer& layer, const Topology& topology, Arithmetic arithmetic,
+                   const std::optional<Licence>& licence) {
+  if (arithmetic == Arithmetic::datapath) {
+    if (licence) {
+      throw InputError("layer " + layer.name, "a licence for arithmetic \"datapath\"", "it is for \"exact\" only");
+    }
+    return Product(std::in_place_type<DatapathProduct>, layer, topology);
   }
-  return std::variant<ExactProduct, DatapathProduct>(std::in_place_type<DatapathProduct>, layer, topology);
+  if (!licence) {
+    return Product(std::in_place_type<ExactProduct>, layer, topology);
+  }
+  const bool small =
+      std::all_of(layer.weights.begin(), layer.weights.end(), [](std::int8_t w) { return w >= -8 && w <= 7; });
+  return Product(std::in_place_type<CertifiedProduct>, *licence, layer, topology,
+                 small ? WeightPacking::nibbles : WeightPacking::bytes);
+}
+
+/// y_r = scale · Σ of one register per row: (scale_r · (sum_r + constant_r − z · weight_sum_r)) · s + bias_r, in double precision.
+/// The arrays that may be empty are nullptr then.
+AXECERT_CLONES void scale_sums(const std::int64_t* sums, const double* scales, const double* constants,
+                               const double* weight_sums, double z, double s, const float* bias, std::int64_t rows,
+                               double* totals) {
+  for (std::int64_t r = 0; r < rows; ++r) {
+    totals[r] = static_cast<double>(sums[r]);
+  }
+  for (std::int64_t r = 0; constants != nullptr && r < rows; ++r) {
+    totals[r] += constants[r];
+  }
+  for (std::int64_t r = 0; weight_sums != nullptr && r < rows; ++r) {
+    totals[r] -= z * weight_sums[r];
+  }
+  for (std::int64_t r = 0; r < rows; ++r) {
+    totals[r] = scales[r] * totals[r] * s;
+  }
+  for (std::int64_t r = 0; bias != nullptr && r < rows; ++r) {
+    totals[r] += static_cast<double>(bias[r]);
+  }
 }
 
 bool starts_from_constant(const Topology& topology) {
@@ -32,18 +68,22 @@ bool starts_from_constant(const Topology& topology) {
 
 }  // namespace
 
-std::string to_text(Arithmetic arithmetic) { return arithmetic == Arithmetic::exact ? "exact" : "datapath"; }
+std::string to_text(Arithmetic arithmetic) {
+  return arithmetic == Arithmetic::exact ? "exact" : "datapath";
+}
 
-IntegerLinear::IntegerLinear(const QuantizedLayer& layer, const Datapath& datapath, Arithmetic arithmetic)
-    : rows_(layer.layer.rows),
+IntegerLinear::IntegerLinear(const QuantizedLayer& layer, const Datapath& datapath, Arithmetic arithmetic,
+                             const std::optional<Licence>& licence)
+    : place_("layer " + layer.layer.name),
+      rows_(layer.layer.rows),
       cols_(layer.layer.cols),
       outputs_(0),
       arithmetic_(arithmetic),
-      quantizer_(layer.layer.cols, layer.transform, layer.input, layer.layer.box_lower, layer.layer.box_upper,
-                 layer.shift.empty() ? std::vector<std::int32_t>{0} : layer.shift, "layer " + layer.layer.name),
-      product_(product_of(layer.layer, Topology(datapath, layer.layer.cols), arithmetic)),
-      float_bias_(layer.float_bias),
       zero_point_per_token_(layer.layer.zero_point_spread > 0),
+      quantizer_(layer.layer.cols, layer.transform, layer.input, layer.layer.box_lower, layer.layer.box_upper,
+                 layer.shift.empty() ? std::vector<std::int32_t>{0} : layer.shift, place_),
+      product_(product_of(layer.layer, Topology(datapath, layer.layer.cols), arithmetic, licence)),
+      float_bias_(layer.float_bias),
       outlier_columns_(layer.outlier_columns),
       outlier_weight_(layer.outlier_weight) {
   validate(layer.layer, datapath);
@@ -52,7 +92,7 @@ IntegerLinear::IntegerLinear(const QuantizedLayer& layer, const Datapath& datapa
   const std::size_t last = topology.stages() - 1;
   outputs_ = topology.nodes(last);
   if (layer.groups != 1 && layer.groups != outputs_) {
-    throw InputError("layer " + layer.layer.name,
+    throw InputError(place_,
                      std::to_string(layer.groups) + " scales per row for " + std::to_string(outputs_) +
                          " registers of the last stage",
                      "use the datapath that it was quantized for");
@@ -90,33 +130,47 @@ IntegerLinear::IntegerLinear(const QuantizedLayer& layer, const Datapath& datapa
   }
 }
 
-void IntegerLinear::forward_block(const float* x, std::int64_t n, float* y) const {
+void IntegerLinear::forward_block(const float* x, std::int64_t first, std::int64_t n, float* y) const {
   std::vector<float> without_outliers;
   const float* inputs = x;
   if (!outlier_columns_.empty()) {
     without_outliers.assign(x, x + n * cols_);
     for (std::int64_t i = 0; i < n; ++i) {
       for (const std::int32_t column : outlier_columns_) {
+        if (!std::isfinite(x[i * cols_ + column])) {  // the activation quantizer never sees it
+          throw InputError(place_, "input channel " + std::to_string(column) + " of row " + std::to_string(first + i) +
+                                       " is not finite",
+                           "the model's activations are not finite: run it in float32, or check its weights and inputs");
+        }
         without_outliers[static_cast<std::size_t>(i * cols_ + column)] = 0;
       }
     }
     inputs = without_outliers.data();
   }
-  const OperandRows operands = quantizer_.quantize(inputs, n);
-  // A zero point that all tokens share is in the layer's offsets already.
-  const Operands view{operands.biased, n, operands.base,
-                      zero_point_per_token_ ? std::span<const std::int32_t>(operands.zero_point) : std::span<const std::int32_t>()};
+  const OperandRows operands = quantizer_.quantize(inputs, n, 1, first);
+  Operands view{operands.biased, n, operands.base, {}};
+  if (zero_point_per_token_) {  // a static one is part of the layer's offsets
+    view.zero_points = operands.zero_point;
+  }
   std::vector<std::int64_t> sums(static_cast<std::size_t>(n * rows_ * outputs_));
   if (const auto* exact = std::get_if<ExactProduct>(&product_)) {
     exact->multiply(view, sums);
+  } else if (const auto* certified = std::get_if<CertifiedProduct>(&product_)) {
+    certified->multiply(view, sums);
   } else {
     overflows_ += std::get<DatapathProduct>(product_).multiply(view, sums);
   }
+  std::vector<double> totals(static_cast<std::size_t>(rows_));
   for (std::int64_t i = 0; i < n; ++i) {
     const double s = operands.scale[static_cast<std::size_t>(i)];
     const double z = operands.zero_point[static_cast<std::size_t>(i)];
     const std::int64_t* row_sums = sums.data() + i * rows_ * outputs_;
-    for (std::int64_t r = 0; r < rows_; ++r) {
+    if (outputs_ == 1) {
+      scale_sums(row_sums, scales_.data(), constants_.empty() ? nullptr : constants_.data(),
+                 weight_sums_.empty() ? nullptr : weight_sums_.data(), z, s,
+                 float_bias_.empty() ? nullptr : float_bias_.data(), rows_, totals.data());
+    }
+    for (std::int64_t r = 0; outputs_ != 1 && r < rows_; ++r) {
       double total = 0;
       for (std::int64_t o = 0; o < outputs_; ++o) {
         const auto at = static_cast<std::size_t>(r * outputs_ + o);
@@ -127,6 +181,10 @@ void IntegerLinear::forward_block(const float* x, std::int64_t n, float* y) cons
       }
       total *= s;
       total += float_bias_.empty() ? 0 : static_cast<double>(float_bias_[static_cast<std::size_t>(r)]);
+      totals[static_cast<std::size_t>(r)] = total;
+    }
+    for (std::int64_t r = 0; r < rows_; ++r) {
+      double total = totals[static_cast<std::size_t>(r)];
       for (std::size_t j = 0; j < outlier_columns_.size(); ++j) {
         total += static_cast<double>(x[i * cols_ + outlier_columns_[j]]) *
                  static_cast<double>(outlier_weight_[static_cast<std::size_t>(r) * outlier_columns_.size() + j]);
@@ -136,6 +194,17 @@ void IntegerLinear::forward_block(const float* x, std::int64_t n, float* y) cons
   }
 }
 
+std::string IntegerLinear::kernel() const {
+  if (const auto* exact = std::get_if<ExactProduct>(&product_)) {
+    return "exact " + axe::to_text(exact->target());
+  }
+  if (const auto* certified = std::get_if<CertifiedProduct>(&product_)) {
+    return "certified " + axe::to_text(certified->target()) + ", tiles of " + std::to_string(certified->tile()) + ", " +
+           axe::to_text(certified->packing());
+  }
+  return "datapath " + axe::to_text(std::get<DatapathProduct>(product_).target());
+}
+
 void IntegerLinear::forward(const float* x, std::int64_t n, float* y, int threads) const {
   std::atomic<std::int64_t> next{0};
   std::exception_ptr failure;
@@ -143,7 +212,7 @@ void IntegerLinear::forward(const float* x, std::int64_t n, float* y, int thread
   const auto work = [&] {
     for (std::int64_t first = next.fetch_add(tokens_per_block); first < n; first = next.fetch_add(tokens_per_block)) {
       try {
-        forward_block(x + first * cols_, std::min(tokens_per_block, n - first), y + first * rows_);
+        forward_block(x + first * cols_, first, std::min(tokens_per_block, n - first), y + first * rows_);
       } catch (...) {
         const std::lock_guard lock(mutex);
         failure = failure ? failure : std::current_exception();

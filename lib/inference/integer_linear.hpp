@@ -5,10 +5,12 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "axecert/kernel/certified_product.hpp"
 #include "axecert/kernel/datapath_product.hpp"
 #include "axecert/kernel/exact_product.hpp"
 #include "axecert/quantize/input_quantizer.hpp"
@@ -16,7 +18,7 @@
 
 namespace axe {
 
-/// `exact`: 64-bit sums, the fastest kernel that is exact whatever the weights. `datapath`: every register of every stage as the
+/// `exact`: 64-bit sums, on the fastest kernel that is exact for these weights. `datapath`: every register of every stage as the
 /// datapath has it, wrapping and saturating. Both give the same integers when the layer's certificate is safe.
 enum class Arithmetic { exact, datapath };
 std::string to_text(Arithmetic);  // "exact" | "datapath"
@@ -25,8 +27,10 @@ std::string to_text(Arithmetic);  // "exact" | "datapath"
 /// g the groups that have a scale of their own (one per row, or one per tile). Integers up to the first factor s, then double.
 class IntegerLinear {
  public:
-  /// Throws InputError when the layer does not fit the datapath.
-  IntegerLinear(const QuantizedLayer& layer, const Datapath& datapath, Arithmetic arithmetic);
+  /// With a licence (only for `exact`) products are added in 16 bits, 4-bit weights two to a byte; the results are the same. Throws
+  /// InputError when the layer does not fit the datapath, or the licence is not for this layer.
+  IntegerLinear(const QuantizedLayer& layer, const Datapath& datapath, Arithmetic arithmetic,
+                const std::optional<Licence>& licence = std::nullopt);
 
   /// y [n, rows] of x [n, cols], row-major. Throws InputError when an input is not finite. `threads` ≥ 1; the result does not depend
   /// on them. May be called from several threads at once.
@@ -35,23 +39,28 @@ class IntegerLinear {
   std::int64_t rows() const { return rows_; }
   std::int64_t cols() const { return cols_; }
   Arithmetic arithmetic() const { return arithmetic_; }
+  /// What multiplies: "exact avx512-vnni", "certified avx2, tiles of 64, nibbles", "datapath avx2".
+  std::string kernel() const;
   /// Additions that left their register so far; 0 with `exact`.
   std::int64_t overflows() const { return overflows_; }
 
  private:
-  void forward_block(const float* x, std::int64_t n, float* y) const;
+  void forward_block(const float* x, std::int64_t first, std::int64_t n, float* y) const;  // first: for errors
 
+  std::string place_;
   std::int64_t rows_, cols_, outputs_;
   Arithmetic arithmetic_;
+  bool zero_point_per_token_;
   InputQuantizer quantizer_;
-  std::variant<ExactProduct, DatapathProduct> product_;
-  std::vector<double> scales_;          // [rows, outputs]
-  std::vector<double> constants_;       // [rows, outputs] what no register has added: Σ w·offset, and the integer bias in output 0
-  std::vector<double> weight_sums_;     // [rows, outputs] likewise, to be multiplied by the zero point; empty when none is outside
-  std::vector<float> float_bias_;       // [rows] or empty
-  bool zero_point_per_token_;           // else the layer's offsets hold it
+  std::variant<ExactProduct, CertifiedProduct, DatapathProduct> product_;
+  std::vector<double> scales_;  // [rows, outputs]
+  std::vector<double>
+      constants_;  // [rows, outputs] what no register has added: Σ w·offset, and the integer bias in output 0
+  std::vector<double>
+      weight_sums_;  // [rows, outputs] likewise, to be multiplied by the zero point; empty when none is outside
+  std::vector<float> float_bias_;  // [rows] or empty
   std::vector<std::int32_t> outlier_columns_;
-  std::vector<float> outlier_weight_;   // [rows, outliers]
+  std::vector<float> outlier_weight_;  // [rows, outliers]
   mutable std::atomic<std::int64_t> overflows_{0};
 };
 

@@ -114,7 +114,7 @@ void CertifiedProduct::pack_weights(const TileForm& form) {
   for (std::size_t r = 0; r < panels * panel_rows; ++r) {
     const std::size_t panel = r / panel_rows;
     const std::size_t in_panel = r % panel_rows;
-    const std::int8_t* row = r < static_cast<std::size_t>(rows_) ? form.pairs.weights.data() + r * length : nullptr;
+    const std::int8_t* row = r < static_cast<std::size_t>(rows_) ? form.weights.data() + r * length : nullptr;
     for (std::size_t p = 0; p < length; ++p) {
       const std::int8_t w = row == nullptr ? std::int8_t{0} : row[p];
       if (!nibbles) {

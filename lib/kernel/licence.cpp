@@ -2,6 +2,8 @@
 // `tile_form`. No side effects.
 #include "axecert/kernel/licence.hpp"
 
+#include <algorithm>
+
 #include "axecert/bound/layer_shape.hpp"
 #include "axecert/certificate/sha256.hpp"
 #include "axecert/kernel/tile_loops.hpp"
@@ -13,17 +15,18 @@ namespace {
 using namespace kernel;
 
 constexpr IntegerRange bytes{0, 255};
-constexpr IntegerRange weights{-128, 127};
+constexpr IntegerRange any_weight{-128, 127};
+constexpr int weight_of_safe_pairs = 64;
 
-Stage stage_of(std::string name, int width, std::int64_t group, std::int64_t stride, Overflow overflow) {
-  return {std::move(name), width, group, stride, overflow, Limits::full, Initial::zero, Claim::every_partial_sum};
+Stage stage_of(std::string name, int width, std::int64_t group, Overflow overflow) {
+  return {std::move(name), width, group, 1, overflow, Limits::full, Initial::zero, Claim::every_partial_sum};
 }
 
 Datapath datapath_of(std::string name, std::string title, IntegerRange activations, std::vector<Stage> stages) {
   Datapath result;
   result.name = std::move(name);
   result.title = std::move(title);
-  result.weights = weights;
+  result.weights = any_weight;
   result.activations = activations;
   result.stages = std::move(stages);
   return result;
@@ -54,45 +57,75 @@ TileForm tile_form(const IntegerLayer& layer, const Topology& topology, std::int
     }
   }
 
-  TileForm form{PackedOrder(topology, topology.stages() - 1, tile_step), {}, {}, {}, {}, {}};
+  TileForm form{PackedOrder(topology, topology.stages() - 1, tile_step), {}, {}, {}, {}, {}, {}};
+  const auto rows = static_cast<std::size_t>(layer.rows);
   const std::size_t length = form.order.length();
-  IntegerLayer& pairs = form.pairs;
-  pairs.rows = layer.rows;
-  pairs.cols = static_cast<std::int64_t>(length);
-  pairs.weights.assign(static_cast<std::size_t>(layer.rows) * length, 0);
+  form.weights.assign(rows * length, 0);
   form.order.for_each_weight(layer,
-                             [&](std::size_t r, std::size_t p, std::int8_t w) { pairs.weights[r * length + p] = w; });
-  pairs.box_lower.assign(length, 0);  // what is multiplied where there is padding: bytes of 0, with weights of 0
-  pairs.box_upper.assign(length, 0);
-  form.lanes = pairs;
-  pairs.name = layer.name + ".pairs";
-  form.lanes.name = layer.name + ".lanes";
-  for (std::size_t p = 0; p < length; ++p) {
-    const std::int32_t k = form.order.source(p);
-    const std::int32_t lower = k < 0 ? base : layer.lower(k);
-    const std::int32_t upper = k < 0 ? base : layer.upper(k);
-    form.lanes.box_lower[p] = lower;
-    form.lanes.box_upper[p] = upper;
-    pairs.box_lower[p] = lower - base;
-    pairs.box_upper[p] = upper - base;
+                             [&](std::size_t r, std::size_t p, std::int8_t w) { form.weights[r * length + p] = w; });
+  // Operands at each packed position; where there is padding the weight is 0, and any operand will do.
+  const bool uniform = layer.box_lower.size() == 1 && layer.box_upper.size() == 1;
+  std::vector<std::int32_t> lower(uniform ? 1 : length, layer.lower(0));
+  std::vector<std::int32_t> upper(uniform ? 1 : length, layer.upper(0));
+  for (std::size_t p = 0; !uniform && p < length; ++p) {
+    const std::int32_t k = std::max(form.order.source(p), 0);
+    lower[p] = layer.lower(k);
+    upper[p] = layer.upper(k);
   }
 
+  // Products 4q, 4q + 1 of a tile go to the first lane, 4q + 2 and 4q + 3 to the second; every lane is filled up with zeros.
+  const auto tile_length = static_cast<std::size_t>(tile);
+  const auto in_lanes = [&](std::size_t p) {
+    return p / tile_length * tile_length + p / 2 % 2 * (tile_length / 2) + p % tile_length / 4 * 2 + p % 2;
+  };
+  const std::size_t lanes_length = (length + tile_length - 1) / tile_length * tile_length;
+  IntegerLayer& lanes = form.lanes;
+  lanes.name = layer.name + ".lanes";
+  lanes.rows = layer.rows;
+  lanes.cols = static_cast<std::int64_t>(lanes_length);
+  lanes.weights.assign(rows * lanes_length, 0);
+  std::vector<std::size_t> lane_position(length);
+  for (std::size_t p = 0; p < length; ++p) {
+    lane_position[p] = in_lanes(p);
+  }
+  for (std::size_t r = 0; r < rows; ++r) {
+    for (std::size_t p = 0; p < length; ++p) {
+      lanes.weights[r * lanes_length + lane_position[p]] = form.weights[r * length + p];
+    }
+  }
+  lanes.box_lower.assign(uniform ? 1 : lanes_length, lower[0]);
+  lanes.box_upper.assign(uniform ? 1 : lanes_length, upper[0]);
+  for (std::size_t p = 0; !uniform && p < length; ++p) {
+    lanes.box_lower[lane_position[p]] = lower[p];
+    lanes.box_upper[lane_position[p]] = upper[p];
+  }
   // The last stage stands for the 32- and 64-bit sums, which no operands fill.
-  const Stage rest = stage_of("row", 64, 0, 1, Overflow::wrap);
-  form.pairs_datapath = datapath_of("maddubs-pairs", "u8 × s8 pairs as vpmaddubsw adds them", bytes,
-                                    {stage_of("pair", 16, 2, 1, Overflow::saturate), rest});
-  // Products 4q, 4q + 1 go to the first lane, 4q + 2 and 4q + 3 to the second: every other pair.
-  form.lanes_datapath = datapath_of(
-      "maddubs-lanes-" + std::to_string(tile), "both 16-bit lanes of a row over " + std::to_string(tile) + " products",
-      {base, base + bytes.upper},
-      {stage_of("pair", 64, 2, 1, Overflow::wrap), stage_of("lane", 16, tile / 4, 2, Overflow::wrap), rest});
+  const Stage rest = stage_of("row", 64, 0, Overflow::wrap);
+  form.lanes_datapath = datapath_of("maddubs-lanes-" + std::to_string(tile),
+                                    "one of the two 16-bit lanes of a row over " + std::to_string(tile) + " products",
+                                    {base, base + bytes.upper}, {stage_of("lane", 16, tile / 2, Overflow::wrap), rest});
+
+  if (std::any_of(layer.weights.begin(), layer.weights.end(),
+                  [](std::int8_t w) { return w < -weight_of_safe_pairs || w > weight_of_safe_pairs; })) {
+    IntegerLayer& pairs = form.pairs.emplace();
+    pairs.name = layer.name + ".pairs";
+    pairs.rows = layer.rows;
+    pairs.cols = static_cast<std::int64_t>(length);
+    pairs.weights = form.weights;
+    for (std::size_t p = 0; p < lower.size(); ++p) {
+      pairs.box_lower.push_back(lower[p] - base);
+      pairs.box_upper.push_back(upper[p] - base);
+    }
+    form.pairs_datapath = datapath_of("maddubs-pairs", "u8 × s8 pairs as vpmaddubsw adds them", bytes,
+                                      {stage_of("pair", 16, 2, Overflow::saturate), rest});
+  }
 
   Sha256Stream hash;
-  const std::int64_t numbers[] = {layer.rows, pairs.cols, base, tile};
+  const std::int64_t numbers[] = {layer.rows, static_cast<std::int64_t>(length), base, tile, uniform ? 1 : 0};
   hash.update(numbers, sizeof numbers);
-  hash.update(pairs.weights.data(), pairs.weights.size());
-  hash.update(pairs.box_lower.data(), pairs.box_lower.size() * sizeof pairs.box_lower[0]);
-  hash.update(pairs.box_upper.data(), pairs.box_upper.size() * sizeof pairs.box_upper[0]);
+  hash.update(form.weights.data(), form.weights.size());
+  hash.update(lower.data(), lower.size() * sizeof lower[0]);
+  hash.update(upper.data(), upper.size() * sizeof upper[0]);
   form.digest = hash.finish();
   return form;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,15 +15,17 @@ namespace axe {
 
 /// A layer in a kernel's own terms: its weights and its box in packed order, and the two statements about them that make 16-bit
 /// sums exact. With u = x − base the byte that the kernel multiplies:
-///   pairs: u₀ w₀ + u₁ w₁ fits 16 bits, so that vpmaddubsw does not saturate;
-///   lanes: the sum of w x over any pairs of one lane of one tile fits 16 bits. A lane holds it modulo 2^16 (it starts from
+///   pairs: u₀ w₀ + u₁ w₁ fits 16 bits, so that vpmaddubsw does not saturate. Weights within ±64 need no proof of it:
+///          2 · 255 · 64 < 2^15;
+///   lanes: the sum of w x over any products of one lane of one tile fits 16 bits. A lane holds it modulo 2^16 (it starts from
 ///          base Σ w), so its content is the sum itself.
 struct TileForm {
   kernel::PackedOrder order;
-  IntegerLayer pairs;  ///< box: the bytes u
-  IntegerLayer lanes;  ///< box: the operands x
-  Datapath pairs_datapath;
+  std::vector<std::int8_t> weights;  ///< [rows, order.length()]
+  IntegerLayer lanes;  ///< box: the operands x; the products of the first lane of each tile, then of the second
   Datapath lanes_datapath;
+  std::optional<IntegerLayer> pairs;  ///< box: the bytes u; in packed order
+  Datapath pairs_datapath;
   Sha256 digest;  ///< of rows, length, base, tile, packed weights and box
 };
 

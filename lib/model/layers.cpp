@@ -410,6 +410,10 @@ std::vector<std::uint8_t> quantized_bytes(const std::vector<QuantizedLayer>& lay
 }
 
 void write_quantized(const std::filesystem::path& path, const std::vector<QuantizedLayer>& layers) {
+  if (layers.empty()) {
+    throw InputError(path.string(), "would have no layers",
+                     "give at least one; a file without layers cannot be read back");
+  }
   write_file_atomically(path, quantized_bytes(layers));
 }
 

@@ -24,7 +24,7 @@ std::vector<LayerProblem> read_problems(const TensorFile& file);
 /// `NAME.input_zero_point` I32 [1] ([2], least and greatest, when the layer's spread is not 0), `NAME.input_scale` F64 [1],
 /// `NAME.weight_zero_point` I32 when asymmetric,
 /// `NAME.float_bias` F32 [rows] instead of `bias` when scales are per tile; the rest as
-/// metadata. The written activation quantizer is
+/// metadata. Throws InputError when there is no layer, or two have one name. The written activation quantizer is
 ///     operand_k = clamp(round(x_k / input_scale) + input_zero_point − input_shift_k, input_lower_k, input_upper_k).
 void write_quantized(const std::filesystem::path& path, const std::vector<QuantizedLayer>& layers);
 

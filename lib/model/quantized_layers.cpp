@@ -91,7 +91,11 @@ void read_transform(const TensorFile& file, const LayerKeys& keys, const std::st
   if (keys.has("outlier_columns")) {
     q.outlier_columns = keys.integers32("outlier_columns");
     q.outlier_weight = floats(keys, "outlier_weight", {q.layer.rows, static_cast<std::int64_t>(q.outlier_columns.size())});
-    validate_outliers(q);
+    try {
+      validate_outliers(q);
+    } catch (const InputError& error) {  // which knows the layer, not the file
+      keys.fail("outlier_columns", error.problem(), error.remedy());
+    }
   }
 }
 

@@ -348,11 +348,18 @@ void Finder::match_multiply_nbits(const Scope& scope, const onnx::NodeProto& nod
   w.axis = 1;
   w.block = block;
   w.blocks = blocks;
+  w.stored_bits = static_cast<int>(bits);
+  w.codes.root = packed->root;
   w.codes.data.resize(static_cast<std::size_t>(n * k));
+  w.codes.origin.resize(trace_ ? static_cast<std::size_t>(n * k) : 0);
   for (std::int64_t r = 0; r < n; ++r) {
     for (std::int64_t c = 0; c < k; ++c) {
       w.codes.data[static_cast<std::size_t>(r * k + c)] =
           static_cast<std::byte>(code(*packed, (r * blocks + c / block) * blob, c % block));
+      if (trace_) {
+        w.codes.origin[static_cast<std::size_t>(r * k + c)] =
+            static_cast<std::uint32_t>((r * blocks + c / block) * blob * 8 / bits + c % block);
+      }
     }
   }
   w.zero_point.assign(static_cast<std::size_t>(n * blocks), std::int64_t{1} << (bits - 1));
@@ -522,6 +529,7 @@ void Finder::add(const Scope& scope, const onnx::NodeProto& node, Parts parts) {
   result.box = {codes.box.lower - *shift, codes.box.upper - *shift};
   result.shift = *shift;
   result.zero_point = codes.zero_point;
+  result.type = codes.type;
 
   // A weight zero point z_w adds −z_w Σ (x − z_x), which depends on the input and is no constant of the row. It is added in 32 bits
   // beside the certified registers. With |x|, |z_x − shift| ≤ X, Z no order of these additions leaves 32 bits when

@@ -18,6 +18,7 @@ struct NodeProducts {
   IntegerRange box;                ///< of operands
   std::int32_t shift = 0;          ///< operand = code − shift
   IntegerRange zero_point;         ///< of codes
+  IntegerType type;                ///< of codes
 };
 
 /// What a walk finds, one call per node that computes integer dot products; the rest goes into `import`. With `trace`, weights know

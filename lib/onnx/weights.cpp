@@ -233,6 +233,7 @@ std::optional<CodedWeights> coded(const Scope& scope, const std::string& name, b
     w.codes = std::move(*codes);
     w.type = *type;
     w.centred = type->bits < 8;
+    w.stored_bits = type->bits;
     return set_parameters(here, node, w) ? std::optional(w) : std::nullopt;
   }
   if ((is_qonnx(node, "Quant") || is_qonnx(node, "BipolarQuant")) && is_constant(here, input(node, 0))) {
@@ -301,6 +302,7 @@ std::optional<CodedWeights> plain_weights(const Scope& scope, const onnx::NodePr
   w.codes = std::move(*array);
   w.type = *type;
   w.centred = type->bits < 8;
+  w.stored_bits = type->bits;
   w.zero_point = {0};
   if (!zero_point.empty()) {
     const std::optional<Constant> z = constant(scope, zero_point);
@@ -364,11 +366,12 @@ std::optional<OperandWeights> arranged(const CodedWeights& w, const Arrangement&
   result.rows = static_cast<std::int64_t>(first.size()) * parts;
   result.cols = length;
   result.root = w.codes.root;
-  result.centred = w.centred;
+  result.stored_bits = w.stored_bits;
   result.code_shift = !w.centred && !w.type.is_signed ? std::int64_t{1} << (w.type.bits - 1) : 0;
   const std::size_t size = static_cast<std::size_t>(result.rows * length);
   result.operand.resize(size);
   result.zero_point.resize(static_cast<std::size_t>(result.rows));
+  result.code_zero.resize(static_cast<std::size_t>(result.rows));
   if (!w.scale.empty()) {
     result.scale.resize(static_cast<std::size_t>(result.rows));
   }
@@ -404,6 +407,7 @@ std::optional<OperandWeights> arranged(const CodedWeights& w, const Arrangement&
       const auto row = static_cast<std::int64_t>(r) * parts + b;
       const std::int64_t z = w.zero_point[p];
       result.zero_point[static_cast<std::size_t>(row)] = w.centred ? 0 : z - result.code_shift;
+      result.code_zero[static_cast<std::size_t>(row)] = w.centred ? z : 0;
       if (!w.scale.empty()) {
         result.scale[static_cast<std::size_t>(row)] = w.scale[p];
       }

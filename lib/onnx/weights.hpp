@@ -16,6 +16,7 @@ struct CodedWeights {
   int axis = -1;                         ///< −1: one for all
   std::int64_t block = 0;                ///< > 0: blocks of so many codes along `axis` have their own
   std::int64_t blocks = 1;
+  int stored_bits = 8;  ///< of a code in the tensor that it came from
 };
 
 /// The weights below a float tensor; nothing when it is none of: DequantizeLinear of constants, of QuantizeLinear of constants, Quant
@@ -33,9 +34,10 @@ struct OperandWeights {
   std::vector<std::int8_t> operand;      ///< [rows, cols]
   std::vector<std::int64_t> zero_point;  ///< [rows]: weight = scale · (operand − zero point)
   std::vector<double> scale;             ///< [rows], or empty
-  std::int64_t code_shift = 0;           ///< code = operand + code_shift, unless centred
-  bool centred = false;
+  std::int64_t code_shift = 0;           ///< of uint8 codes: 128
+  std::vector<std::int64_t> code_zero;   ///< [rows]: code = operand + code_shift + code_zero
   const onnx::TensorProto* root = nullptr;
+  int stored_bits = 8;
   std::vector<std::uint32_t> origin;  ///< [rows, cols] index in root; no_origin for padding
 };
 constexpr std::uint32_t no_origin = UINT32_MAX;

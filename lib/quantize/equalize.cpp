@@ -122,8 +122,9 @@ std::vector<std::int32_t> extreme_codes(const EqualizationProblem& problem, cons
                                         const ActivationGrid& grid, double sign) {
   std::vector<std::int32_t> codes;
   for (std::size_t k = 0; k < m.size(); ++k) {
-    const double code = std::nearbyint(sign * static_cast<double>(m[k]) * static_cast<double>(problem.absmax[k]) / step) +
-                        grid.zero_point;
+    const double code =
+        std::nearbyint(sign * static_cast<double>(m[k]) * static_cast<double>(problem.absmax[k]) / step) +
+        grid.zero_point;
     codes.push_back(static_cast<std::int32_t>(
         std::clamp(code, static_cast<double>(grid.code_lower()), static_cast<double>(grid.code_upper()))));
   }
@@ -135,15 +136,17 @@ std::vector<std::int32_t> extreme_codes(const EqualizationProblem& problem, cons
 std::vector<float> smooth_quant(std::span<const float> absmax, std::span<const float> weight_absmax, double alpha) {
   require_exponent(alpha, "smooth_quant");
   if (absmax.size() != weight_absmax.size()) {
-    throw InputError("smooth_quant", std::to_string(absmax.size()) + " input channels, " +
-                                         std::to_string(weight_absmax.size()) + " of weights",
-                     "give one number per channel in both");
+    throw InputError(
+        "smooth_quant",
+        std::to_string(absmax.size()) + " input channels, " + std::to_string(weight_absmax.size()) + " of weights",
+        "give one number per channel in both");
   }
   std::vector<double> logs;
   for (std::size_t k = 0; k < absmax.size(); ++k) {
     const double x = absmax[k], w = weight_absmax[k];
     if (!(x >= 0 && w >= 0 && std::isfinite(x) && std::isfinite(w))) {
-      throw InputError("smooth_quant", "channel " + std::to_string(k) + " has a magnitude that is negative or not finite",
+      throw InputError("smooth_quant",
+                       "channel " + std::to_string(k) + " has a magnitude that is negative or not finite",
                        "give largest magnitudes");
     }
     logs.push_back(x > 0 && w > 0 ? (1 - alpha) * std::log(w) - alpha * std::log(x)
@@ -156,10 +159,19 @@ Equalization search_equalization(const EqualizationProblem& problem, std::span<c
                                  EqualizationGoal goal, const Datapath& datapath, const QuantizeOptions& options) {
   const std::string place = "layer " + problem.name;
   const auto K = static_cast<std::size_t>(problem.cols);
-  if (problem.gram.size() != K * K || problem.absmax.size() != K || problem.rows < 1 ||
+  if (K == 0 || problem.gram.size() != K * K || problem.absmax.size() != K || problem.rows < 1 ||
       (!problem.cross.empty() && problem.cross.size() != K * K)) {
     throw InputError(place, "moments and magnitudes do not fit " + std::to_string(K) + " channels",
                      "give [K, K], [K, K] and [K], of at least one input");
+  }
+  for (const std::vector<float>& weight : problem.weights) {
+    if (weight.empty() || weight.size() % K != 0) {
+      throw InputError(place, std::to_string(weight.size()) + " weights are no rows of " + std::to_string(K),
+                       "give [rows, K]");
+    }
+  }
+  if (problem.weights.empty()) {
+    throw InputError(place, "has no weights", "give at least one layer that receives this input");
   }
   single_threaded_blas();
   const std::vector<float> magnitudes = weight_absmax(problem);
@@ -206,9 +218,10 @@ Equalization search_equalization(const EqualizationProblem& problem, std::span<c
         double squares = 0;
         for (std::size_t i = 0; i < d.size(); ++i) {
           const std::size_t row = i / K;
-          const auto group = quantized.groups == 1
-                                 ? std::size_t{0}
-                                 : static_cast<std::size_t>(topology.node_of_product(0, static_cast<std::int64_t>(i % K)));
+          const auto group =
+              quantized.groups == 1
+                  ? std::size_t{0}
+                  : static_cast<std::size_t>(topology.node_of_product(0, static_cast<std::int64_t>(i % K)));
           d[i] = quantized.scales[row * static_cast<std::size_t>(quantized.groups) + group] *
                  static_cast<float>(quantized.layer.weights[i]);
           squares += static_cast<double>(d[i]) * static_cast<double>(d[i]);

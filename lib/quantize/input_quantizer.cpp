@@ -128,7 +128,8 @@ InputQuantizer::InputQuantizer(std::int64_t cols, InputTransform transform, cons
   base_ = *std::min_element(lower_.begin(), lower_.end());
   constexpr std::int32_t most = 1 << 20;  // of a shift: far above any code, far below overflow
   for (std::size_t k = 0; k < lower_.size(); ++k) {
-    if (lower_[k] > upper_[k] || base_ < -most || upper_[k] - base_ > 255 || shift_[k] < -most || shift_[k] > most) {
+    if (lower_[k] > upper_[k] || base_ < -most || upper_[k] > most || upper_[k] - base_ > 255 || shift_[k] < -most ||
+        shift_[k] > most) {
       throw InputError(place_,
                        "channel " + std::to_string(k) + " has operands [" + std::to_string(lower_[k]) + ", " +
                            std::to_string(upper_[k]) + "], shifted by " + std::to_string(shift_[k]),
@@ -165,7 +166,7 @@ void InputQuantizer::quantize_row(const float* x, std::uint8_t* biased, double& 
   operands_of(x, scale, zero_point, lower_.data(), upper_.data(), shift_.data(), base_, biased, cols_);
 }
 
-OperandRows InputQuantizer::quantize(const float* x, std::int64_t n, int threads) const {
+OperandRows InputQuantizer::quantize(const float* x, std::int64_t n, int threads, std::int64_t first_row) const {
   OperandRows result{n, cols_, base_, {}, {}, {}};
   result.biased.resize(static_cast<std::size_t>(n * cols_));
   result.scale.resize(static_cast<std::size_t>(n));
@@ -174,7 +175,8 @@ OperandRows InputQuantizer::quantize(const float* x, std::int64_t n, int threads
     std::vector<float> row;
     for (std::int64_t i = first; i < first + count; ++i) {
       const auto at = static_cast<std::size_t>(i);
-      quantize_row(x + i * cols_, result.biased.data() + i * cols_, result.scale[at], result.zero_point[at], row, i);
+      quantize_row(x + i * cols_, result.biased.data() + i * cols_, result.scale[at], result.zero_point[at], row,
+                   first_row + i);
     }
   });
   return result;

@@ -33,8 +33,8 @@ class InputQuantizer {
                  std::vector<std::int32_t> upper, std::vector<std::int32_t> shift, std::string place);
 
   /// Operands of x [n, cols]. Throws InputError when a value is not finite. `threads` ≥ 1 share the rows; the result does
-  /// not depend on them.
-  OperandRows quantize(const float* x, std::int64_t n, int threads = 1) const;
+  /// not depend on them. `first_row` is what errors call the first row of x.
+  OperandRows quantize(const float* x, std::int64_t n, int threads = 1, std::int64_t first_row = 0) const;
 
   /// The real numbers that the operands of x stand for, [n, cols] in single precision: X̃, in the transform's coordinates.
   std::vector<float> fake_quantize(const float* x, std::int64_t n, int threads = 1) const;

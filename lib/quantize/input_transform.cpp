@@ -120,6 +120,11 @@ void apply_to_weights(const InputTransform& transform, float* w, std::int64_t n,
   }
 }
 
-std::int64_t largest_hadamard(std::int64_t cols) { return cols & -cols; }
+std::int64_t largest_hadamard(std::int64_t cols) {
+  if (cols < 1) {
+    throw InputError("rotation", "of " + std::to_string(cols) + " channels", "there is one for at least 1");
+  }
+  return cols & -cols;
+}
 
 }  // namespace axe

@@ -29,7 +29,7 @@ void apply(const InputTransform& transform, float* x, std::int64_t n, std::int64
 /// Weights [n, cols] in place: the transform that undoes `apply` in the product.
 void apply_to_weights(const InputTransform& transform, float* w, std::int64_t n, std::int64_t cols);
 
-/// The largest power of two that divides cols: the order of the largest rotation there is for it. 1 ≤ cols.
+/// The largest power of two that divides cols: the order of the largest rotation there is for it. Throws InputError below 1.
 std::int64_t largest_hadamard(std::int64_t cols);
 
 }  // namespace axe

@@ -3,23 +3,33 @@
 
 #include <algorithm>
 #include <atomic>
-#include <stdexcept>
 #include <thread>
 
+#include "axecert/numeric/error.hpp"
 #include "axecert/quantize/linear_algebra.hpp"
 
 namespace axe {
 namespace {
 
+constexpr std::int64_t largest_side = 1 << 20;  // its square is far below 2^63, and 4 TiB
 constexpr std::int64_t rows_per_block = 192;  // of the matrices: enough blocks to share, each large enough for BLAS
 
 }  // namespace
 
-Moments::Moments(std::int64_t cols) : cols_(cols), gram_(static_cast<std::size_t>(cols * cols), 0.0F) {}
+Moments::Moments(std::int64_t cols) : cols_(cols) {
+  if (cols < 1 || cols > largest_side) {
+    throw InputError("moments", "of " + std::to_string(cols) + " channels",
+                     "from 1 to " + std::to_string(largest_side));
+  }
+  gram_.resize(static_cast<std::size_t>(cols * cols), 0.0F);
+}
 
 void Moments::add(const float* x_tilde, const float* x, std::int64_t n, int threads) {
   if (rows_ > 0 && (x == nullptr) != cross_.empty()) {
-    throw std::logic_error("Moments: G needs x with every batch");
+    throw InputError("moments", "a batch with X beside batches without it", "give X with every batch, or with none");
+  }
+  if (n <= 0) {  // not even a decision about G
+    return;
   }
   if (x != nullptr) {
     cross_.resize(gram_.size(), 0.0F);

@@ -11,10 +11,11 @@ namespace axe {
 /// `threads`, and on how rows are batched only through rounding.
 class Moments {
  public:
-  /// K ≥ 1 input channels.
+  /// K ≥ 1 input channels. Throws InputError otherwise.
   explicit Moments(std::int64_t cols);
 
-  /// Adds n rows of x_tilde [n, K]; of x [n, K] too, unless it is null: then no G is kept, and it must be null always.
+  /// Adds n rows of x_tilde [n, K]; of x [n, K] too, unless it is null: then no G is kept, and it must be null
+  /// always. Throws InputError when some batches have x and others have not.
   void add(const float* x_tilde, const float* x, std::int64_t n, int threads = 1);
 
   std::int64_t cols() const { return cols_; }

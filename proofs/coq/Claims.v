@@ -2,7 +2,7 @@
     that each theorem be "Closed under the global context", that is, proved without an axiom and without an admitted
     step. No definitions, no proofs. *)
 From Axecert Require Import GroupingProof RangeProof SafetyProof CheckerProof Rewritings StrictConstraintProof MultistageProof
-  PresetsProof.
+  SoftThreshold PresetsProof.
 
 Print Assumptions registers_permutation.
 Print Assumptions registers_map.
@@ -41,6 +41,13 @@ Print Assumptions sweep_keeps_balance.
 Print Assumptions sweep_is_safe.
 Print Assumptions sweep_computes_the_integers.
 
+Print Assumptions soft_threshold_projects.
+Print Assumptions projection_is_unique.
+Print Assumptions threshold_exists.
+Print Assumptions threshold_is_unique.
+Print Assumptions threshold_bounds_every_set.
+Print Assumptions threshold_attains_a_set.
+
 Print Assumptions width_for_is_least.
 Print Assumptions outer_width_from_ranges.
 Print Assumptions inner_and_outer_compose.
@@ -49,6 +56,7 @@ Print Assumptions maddubs_pair_rule.
 Print Assumptions maddubs_rule.
 Print Assumptions maddubs_pairs_counted.
 Print Assumptions neon_pair_rule.
+Print Assumptions neon_rule.
 Print Assumptions neon_corner.
 Print Assumptions neon_weights_off_the_corner.
 Print Assumptions neon_inputs_off_the_corner.

@@ -189,13 +189,15 @@ Proof.
   destruct (Z.eqb_spec (group s) 0); simpl; [lia|]. destruct (Z.ltb_spec count (group s * stride s)); nia.
 Qed.
 
-Lemma dealt_sum s values : valid_stage s -> sum (map sum (dealt s values)) = sum values.
+Lemma dealt_permutation {A} s (values : list A) : valid_stage s -> Permutation (concat (dealt s values)) values.
 Proof.
-  intro Hs. rewrite <- sum_concat. destruct values as [|v values]; [reflexivity|].
-  apply sum_permutation. unfold dealt. apply registers_permutation.
+  intro Hs. destruct values as [|v values]; [reflexivity|]. unfold dealt. apply registers_permutation.
   - pose proof (block_length_positive s (Z.of_nat (length (v :: values))) Hs). simpl length in *. lia.
   - destruct Hs as (_ & _ & ? & _). simpl length. lia.
 Qed.
+
+Lemma dealt_sum s values : valid_stage s -> sum (map sum (dealt s values)) = sum values.
+Proof. intro Hs. rewrite <- sum_concat. apply sum_permutation, dealt_permutation, Hs. Qed.
 
 Lemma sum_map_add a ls : sum (map (fun g => a + sum g) ls) = Z.of_nat (length ls) * a + sum (map sum ls).
 Proof. induction ls; simpl map; simpl sum; simpl length; lia. Qed.

@@ -1,9 +1,9 @@
 (** AXE's soft threshold is the projection on a weighted l1 ball, over the rational numbers. [soft_threshold_projects]: when
     λ satisfies the Karush-Kuhn-Tucker conditions ([is_threshold]), no point of the ball is nearer than the thresholded
-    one, and any other is farther by at least its squared distance to it. [threshold_is_unique]: there is only one such λ.
-    [threshold_bounds_every_set], [threshold_attains_a_set]: it is the maximum of (Σ c|u| - Z) / Σ c² over sets of terms, or 0,
-    which is what lib/constraint/soft_threshold.hpp computes. Definitions and proofs together. Sources: Duchi et al., ICML
-    2008; AXE (arXiv 2409.17092) eqs. 14, 16. *)
+    one, and any other is farther by at least its squared distance to it. [threshold_exists], [threshold_is_unique]: every
+    ball has such a λ, and only one. [threshold_bounds_every_set], [threshold_attains_a_set]: it is the greatest of
+    (Σ c|u| - Z) / Σ c² over sets of terms, or 0, which is what lib/constraint/soft_threshold.hpp computes. Definitions and
+    proofs together. Sources: Duchi et al., ICML 2008; AXE (arXiv 2409.17092) eqs. 14, 16. *)
 From Coq Require Import QArith Qabs Lqa List Setoid Morphisms.
 Import ListNotations.
 Open Scope Q_scope.
@@ -142,12 +142,13 @@ Qed.
 
 (** What a term spends at threshold λ. *)
 Definition spends (lambda : Q) (k : term) : Q := price k * positive_part (Qabs (value k) - lambda * price k).
-Definition total (f : term -> Q) (tile : list term) : Q := fold_right (fun k s => f k + s) 0 tile.
+Fixpoint total (f : term -> Q) (tile : list term) : Q :=
+  match tile with [] => 0 | k :: tile' => f k + total f tile' end.
 
 Lemma spent_total lambda : 0 <= lambda -> forall tile, Forall priced tile ->
   spent tile (thresholded lambda tile) == total (spends lambda) tile.
 Proof.
-  intro Hl. induction 1 as [|k tile Hk _ IH]; cbn [spent thresholded map total fold_right]; [reflexivity|]. fold (thresholded lambda tile). rewrite IH.
+  intro Hl. induction 1 as [|k tile Hk _ IH]; cbn [spent thresholded map total]; [reflexivity|]. fold (thresholded lambda tile). rewrite IH.
   unfold spends. rewrite shrink_magnitude by (apply Qmult_le_0_compat; assumption). reflexivity.
 Qed.
 
@@ -172,7 +173,7 @@ Lemma total_falls lambda mu tile : Forall priced tile -> lambda < mu ->
   0 <= total (spends mu) tile /\ total (spends mu) tile <= total (spends lambda) tile /\
   (0 < total (spends mu) tile -> total (spends mu) tile < total (spends lambda) tile).
 Proof.
-  intros Hp Hlt. induction Hp as [|k tile Hk _ IH]; cbn [total fold_right]; [lra|].
+  intros Hp Hlt. induction Hp as [|k tile Hk _ IH]; cbn [total]; [lra|].
   destruct (spends_falls lambda mu k Hk Hlt) as (A1 & A2 & A3). destruct IH as (B1 & B2 & B3). split; [lra|]. split; [lra|].
   intro H. destruct (Qlt_le_dec 0 (spends mu k)) as [C|C]; [specialize (A3 C); lra|]. assert (D : 0 < total (spends mu) tile) by lra.
   specialize (B3 D). lra.
@@ -192,35 +193,103 @@ Qed.
 
 (** ** The formula *)
 
-(** Σ f over the terms that [chosen] chooses. *)
-Definition total_of (chosen : term -> bool) (f : term -> Q) (tile : list term) : Q :=
-  total (fun k => if chosen k then f k else 0) tile.
+(** Σ f over the terms that [set] chooses, one boolean for each. *)
+Fixpoint total_of (set : list bool) (f : term -> Q) (tile : list term) : Q :=
+  match set, tile with b :: set', k :: tile' => (if b then f k else 0) + total_of set' f tile' | _, _ => 0 end.
 Definition reach (k : term) : Q := price k * Qabs (value k).
 Definition square (k : term) : Q := price k * price k.
 
-(** (Σ c|u| - Z) <= λ Σ c² over every set of terms. *)
-Theorem threshold_bounds_every_set tile Z lambda chosen : Forall priced tile -> is_threshold tile Z lambda ->
-  total_of chosen reach tile - Z <= lambda * total_of chosen square tile.
+Lemma set_spends lambda : forall tile set, Forall priced tile ->
+  total_of set reach tile - lambda * total_of set square tile <= total (spends lambda) tile.
 Proof.
-  intros Hp (Hl & Hin & _). rewrite spent_total in Hin by assumption.
-  assert (H : total_of chosen reach tile - lambda * total_of chosen square tile <= total (spends lambda) tile); [|lra].
-  clear Hin. unfold total_of. induction Hp as [|k tile Hk _ IH]; cbn [total fold_right]; [lra|]. unfold priced in Hk.
-  destruct (positive_part_not_negative (Qabs (value k) - lambda * price k)) as (H1 & H2).
-  assert (H3 : 0 <= spends lambda k) by (apply Qmult_le_0_compat; assumption).
-  assert (H4 : price k * (Qabs (value k) - lambda * price k) <= spends lambda k).
-  { unfold spends. rewrite !(Qmult_comm (price k)). apply Qmult_le_compat_r; assumption. }
-  unfold reach, square in *. destruct (chosen k); lra.
+  intros tile set Hp. revert set. induction Hp as [|k tile Hk Hp IH]; intros [|b set]; cbn [total_of total]; try lra.
+  - assert (0 <= total (spends lambda) tile) by (specialize (IH []); cbn [total_of] in IH; lra).
+    destruct (positive_part_not_negative (Qabs (value k) - lambda * price k)) as (H1 & H2).
+    assert (H3 : 0 <= spends lambda k) by (apply Qmult_le_0_compat; assumption). lra.
+  - specialize (IH set). unfold priced in Hk.
+    destruct (positive_part_not_negative (Qabs (value k) - lambda * price k)) as (H1 & H2).
+    assert (H3 : 0 <= spends lambda k) by (apply Qmult_le_0_compat; assumption).
+    assert (H4 : price k * (Qabs (value k) - lambda * price k) <= spends lambda k).
+    { unfold spends. rewrite !(Qmult_comm (price k)). apply Qmult_le_compat_r; assumption. }
+    unfold reach, square in *. destruct b; lra.
 Qed.
 
 Definition is_kept (lambda : Q) (k : term) : bool := if Qlt_le_dec 0 (Qabs (value k) - lambda * price k) then true else false.
 
+Lemma kept_spend lambda : forall tile,
+  total_of (map (is_kept lambda) tile) reach tile - lambda * total_of (map (is_kept lambda) tile) square tile ==
+  total (spends lambda) tile.
+Proof.
+  induction tile as [|k tile IH]; cbn [map total_of total]; [lra|].
+  unfold spends, positive_part, is_kept, reach, square in *. destruct (Qlt_le_dec 0 (Qabs (value k) - lambda * price k)); lra.
+Qed.
+
+(** Σ c|u| - Z <= λ Σ c² over every set of terms. *)
+Theorem threshold_bounds_every_set tile Z lambda set : Forall priced tile -> is_threshold tile Z lambda ->
+  total_of set reach tile - Z <= lambda * total_of set square tile.
+Proof.
+  intros Hp (Hl & Hin & _). rewrite spent_total in Hin by assumption. pose proof (set_spends lambda tile set Hp). lra.
+Qed.
+
 (** With equality for the terms that are not shrunk to 0, when λ > 0: it is the greatest of these quotients. *)
 Theorem threshold_attains_a_set tile Z lambda : Forall priced tile -> is_threshold tile Z lambda -> 0 < lambda ->
-  total_of (is_kept lambda) reach tile - Z == lambda * total_of (is_kept lambda) square tile.
+  total_of (map (is_kept lambda) tile) reach tile - Z == lambda * total_of (map (is_kept lambda) tile) square tile.
 Proof.
   intros Hp (Hl & _ & Hsurface) H0. specialize (Hsurface H0). rewrite spent_total in Hsurface by assumption.
-  assert (H : total_of (is_kept lambda) reach tile - lambda * total_of (is_kept lambda) square tile == total (spends lambda) tile);
-    [|lra].
-  clear - tile. unfold total_of. induction tile as [|k tile IH]; cbn [total fold_right]; [lra|].
-  unfold spends, positive_part, is_kept, reach, square in *. destruct (Qlt_le_dec 0 (Qabs (value k) - lambda * price k)); lra.
+  pose proof (kept_spend lambda tile). lra.
+Qed.
+
+(** ** There is one *)
+
+Fixpoint all_sets (count : nat) : list (list bool) :=
+  match count with O => [[]] | S n => map (cons true) (all_sets n) ++ map (cons false) (all_sets n) end.
+
+Lemma in_all_sets {A} (f : A -> bool) : forall l, In (map f l) (all_sets (length l)).
+Proof.
+  induction l as [|a l IH]; cbn [map length all_sets]; [left; reflexivity|]. apply in_or_app.
+  destruct (f a); [left|right]; apply in_map; exact IH.
+Qed.
+
+Lemma square_total tile : forall set, 0 <= total_of set square tile /\
+  (total_of set square tile <= 0 -> total_of set reach tile == 0).
+Proof.
+  induction tile as [|k tile IH]; intros [|b set]; cbn [total_of]; try (split; [lra|intros; lra]).
+  destruct (IH set) as (H1 & H2). pose proof (square_not_negative (price k)) as H3. unfold square in *. destruct b.
+  - split; [lra|]. intro H. assert (E : price k * price k == 0) by lra.
+    assert (price k == 0) as Ek by (destruct (Qmult_integral (price k) (price k) E); assumption).
+    unfold reach. rewrite H2 by lra. rewrite Ek. lra.
+  - split; [lra|]. intro H. rewrite H2 by lra. lra.
+Qed.
+
+Lemma greatest_quotient tile Z : 0 <= Z -> forall sets, exists lambda, 0 <= lambda /\
+  (forall set, In set sets -> total_of set reach tile - Z <= lambda * total_of set square tile) /\
+  (0 < lambda -> exists set, total_of set reach tile - Z == lambda * total_of set square tile).
+Proof.
+  intro HZ. induction sets as [|set sets (lambda & H1 & H2 & H3)].
+  - exists 0. split; [lra|]. split; [intros set []|lra].
+  - destruct (Qlt_le_dec (lambda * total_of set square tile) (total_of set reach tile - Z)) as [H|H].
+    + destruct (square_total tile set) as (Hs & Hz).
+      assert (Hpos : 0 < total_of set square tile).
+      { destruct (Qlt_le_dec 0 (total_of set square tile)) as [Hp|Hp]; [exact Hp|]. specialize (Hz Hp).
+        assert (E : total_of set square tile == 0) by lra. rewrite E in H. lra. }
+      assert (E : (total_of set reach tile - Z) / total_of set square tile * total_of set square tile ==
+        total_of set reach tile - Z) by (field; lra).
+      revert E. generalize ((total_of set reach tile - Z) / total_of set square tile). intros mu E.
+      assert (Hmu : lambda < mu).
+      { rewrite <- E in H. apply Qmult_lt_r in H; assumption. }
+      exists mu. split; [lra|]. split.
+      * intros other [<-|Hin]; [lra|]. specialize (H2 other Hin). destruct (square_total tile other) as (Ho & _).
+        assert (lambda * total_of other square tile <= mu * total_of other square tile) by (apply Qmult_le_compat_r; lra). lra.
+      * intros _. exists set. lra.
+    + exists lambda. split; [exact H1|]. split; [|exact H3]. intros other [<-|Hin]; [exact H|auto].
+Qed.
+
+(** Every tile and every ball have a threshold, namely that greatest quotient. *)
+Theorem threshold_exists tile Z : Forall priced tile -> 0 <= Z -> exists lambda, is_threshold tile Z lambda.
+Proof.
+  intros Hp HZ. destruct (greatest_quotient tile Z HZ (all_sets (length tile))) as (lambda & H1 & H2 & H3).
+  exists lambda. unfold is_threshold. rewrite spent_total by assumption.
+  specialize (H2 _ (in_all_sets (is_kept lambda) tile)). pose proof (kept_spend lambda tile) as Hk.
+  assert (Hin : total (spends lambda) tile <= Z) by lra. split; [exact H1|]. split; [exact Hin|].
+  intro H0. destruct (H3 H0) as (set & E). pose proof (set_spends lambda tile set Hp). lra.
 Qed.

@@ -240,10 +240,7 @@ Proof. induction ls as [|l ls IH]; simpl; [reflexivity|]. rewrite IH, concat_app
 Lemma columns_permutation s groups : valid_stage s -> Permutation (concat (columns_of_stage s groups)) (concat groups).
 Proof.
   intro Hs. unfold columns_of_stage. rewrite concat_of_concats.
-  assert (H : Permutation (concat (dealt s groups)) groups).
-  { destruct groups as [|g groups]; [reflexivity|]. unfold dealt. apply registers_permutation.
-    - pose proof (block_length_positive s (Z.of_nat (length (g :: groups))) Hs). simpl length in *. lia.
-    - destruct Hs as (_ & _ & ? & _). simpl length. lia. }
+  pose proof (dealt_permutation s groups Hs) as H.
   induction H; simpl; rewrite ?app_assoc.
   - reflexivity.
   - apply Permutation_app_head. assumption.

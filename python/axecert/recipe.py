@@ -62,7 +62,7 @@ class Recipe:
     def __post_init__(self) -> None:
         if isinstance(self.equalize, list):
             object.__setattr__(self, "equalize", tuple(self.equalize))
-        object.__setattr__(self, "alphas", tuple(float(alpha) for alpha in self.alphas))
+        object.__setattr__(self, "alphas", tuple(float(a) if _is_number(a) else a for a in self.alphas))
         object.__setattr__(self, "options", dict(self.options))
         _check(self)
 
@@ -137,33 +137,43 @@ class Recipe:
         return cls(options=options, **settings)
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _between(least: float, value: Any, most: float) -> bool:
+    """Whether `value` is a number of [least, most]; NaN is not."""
+    return _is_number(value) and least <= value <= most
+
+
 def _check(recipe: Recipe) -> None:
     def refuse(name: str, problem: str, remedy: str) -> InputError:
         return InputError(f"recipe.{name}", problem, remedy)
 
-    Datapath(recipe.datapath)
+    if not recipe.datapath.endswith(".toml"):  # a file is read when it is used: a stored recipe outlives it
+        Datapath(recipe.datapath)
     for name in ("weight_bits", "activation_bits"):
         bits = getattr(recipe, name)
-        if not isinstance(bits, int) or not 2 <= bits <= 8:
+        if not isinstance(bits, int) or isinstance(bits, bool) or not 2 <= bits <= 8:
             raise refuse(name, f"{bits!r} is not a width from 2 to 8", "choose 2 to 8 bits")
     if recipe.activations not in ACTIVATIONS:
         raise refuse("activations", f"{recipe.activations!r} is not known", "use one of " + ", ".join(ACTIVATIONS))
     if recipe.order not in ORDERS:
         raise refuse("order", f"{recipe.order!r} is not known", "use one of " + ", ".join(ORDERS))
-    if not 0 < recipe.percentile <= 1:
+    if not _between(0, recipe.percentile, 1) or recipe.percentile == 0:
         raise refuse("percentile", f"{recipe.percentile!r} is outside (0, 1]", "use 1 for minimum and maximum")
     if recipe.per_token and recipe.percentile != 1:
         raise refuse("percentile", "scales computed per token have no percentile", "leave 1, or use tensor-… activations")
-    if not 0 <= recipe.box_clip < 1:
+    if not _between(0, recipe.box_clip, 1) or recipe.box_clip == 1:
         raise refuse("box_clip", f"{recipe.box_clip!r} is outside [0, 1)", "use 0 to cut nothing off")
-    if recipe.outliers is not None and not recipe.outliers > 0:
+    if recipe.outliers is not None and not (_is_number(recipe.outliers) and recipe.outliers > 0):
         raise refuse("outliers", f"{recipe.outliers!r} is not above 0", "use None for no outlier channels")
     if recipe.outliers is not None and recipe.rotate:
         raise refuse("outliers", "a rotation mixes the outlier channels with all others", "choose one of the two")
-    if not recipe.alphas or not all(0 <= alpha <= 1 for alpha in recipe.alphas):
+    if not recipe.alphas or not all(_between(0, alpha, 1) for alpha in recipe.alphas):
         raise refuse("alphas", f"{recipe.alphas!r} has values outside [0, 1], or none", "use values such as 0.0, 0.2, 0.4")
     if isinstance(recipe.equalize, tuple):
-        if len(recipe.equalize) != 2 or recipe.equalize[0] != "smooth" or not 0 <= float(recipe.equalize[1]) <= 1:
+        if len(recipe.equalize) != 2 or recipe.equalize[0] != "smooth" or not _between(0, recipe.equalize[1], 1):
             raise refuse("equalize", f"{recipe.equalize!r} is not known", 'use ("smooth", alpha) with alpha in [0, 1]')
     elif recipe.equalize is not None and recipe.equalize not in GOALS:
         remedy = 'use None, ("smooth", alpha), "awq" or "budget"'

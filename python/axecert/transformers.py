@@ -31,6 +31,7 @@ from .torch.engine import Setting, first_tensor, place_layers, quantize_block
 from .torch.files import make_folder
 from .torch.journal import Journal
 from .torch.matrices import matrix_view
+from .torch.modules import integer_layers
 from .torch.report import LayerReport, NotCertified, Progress, Report, Stopwatch
 from .torch.store import attach_report
 from .torch.whole import (
@@ -385,6 +386,8 @@ def _require(model: Any, token_ids: TokenIds, recipe: Recipe, folder: str | Path
     if not isinstance(token_ids, np.ndarray) or token_ids.dtype != np.int64 or token_ids.ndim != 2 or not token_ids.size:
         found = f"{getattr(token_ids, 'dtype', type(token_ids).__name__)} {getattr(token_ids, 'shape', '')}"
         raise InputError("token_ids", f"{found} is not int64 [sequences, length]", "use calibration_tokens")
+    if integer_layers(model):
+        raise InputError(type(model).__name__, "is quantized already", "load the floating-point model again")
     vocabulary = model.get_input_embeddings().num_embeddings
     least, most = int(token_ids.min()), int(token_ids.max())
     if least < 0 or most >= vocabulary:

@@ -48,6 +48,20 @@ LayerFacts facts_of(const LayerClaims& claims) {
   return facts;
 }
 
+/// The datapath of all layers.
+Datapath datapath_of(const Certificate& certificate) {
+  if (certificate.layers.empty()) {
+    throw InputError("certificate", "has no layers", "there is no datapath without one");
+  }
+  const Datapath& first = certificate.layers[0].datapath;
+  for (const LayerClaims& claims : certificate.layers) {
+    if (claims.datapath.stages != first.stages || claims.datapath.name != first.name) {
+      throw InputError("certificate", "has layers of different datapaths", "look at its layers one by one");
+    }
+  }
+  return first;
+}
+
 std::vector<LayerFacts> all_facts(const Certificate& certificate) {
   std::vector<LayerFacts> facts;
   for (const LayerClaims& claims : certificate.layers) {
@@ -150,7 +164,8 @@ void bind_certificates(nb::module_& module) {
 
   nb::class_<Certificate>(module, "Certificate", "Claims about layers: datapath, box, range of every register. Nothing in it is to be trusted before `verify`.")
       .def_prop_ro("verdict", [](const Certificate& c) { return to_text(c.verdict()); }, "\"safe\", \"unsafe\" or \"incomplete\", by the bound engine")
-      .def_prop_ro("layers", &all_facts)
+      .def_prop_ro("layers", &all_facts, "LayerFacts, sorted by name")
+      .def_prop_ro("datapath", &datapath_of, "of all layers; InputError when they differ")
       .def_prop_ro("assumptions", &assumptions_of, "names of everything that is taken on trust (docs/certificate.md)")
       .def_prop_ro("tool", [](const Certificate& c) { return c.tool; })
       .def("write", [](const Certificate& c, const std::string& path) {
@@ -158,7 +173,7 @@ void bind_certificates(nb::module_& module) {
         write_certificate(path, c);
       }, "path"_a, "Writes an .axec file, whole or not at all. Equal claims give equal bytes.");
 
-  module.def("certify", &certify_layers, "layers"_a, "datapath"_a, "Claims about quantized layers on a datapath.");
+  module.def("certify", &certify_layers, nb::call_guard<nb::gil_scoped_release>(), "layers"_a, "datapath"_a, "Claims about quantized layers on a datapath.");
   module.def("certify", [](const std::string& path, const Datapath& datapath) {
     nb::gil_scoped_release unlocked;
     return claims_of(read_integer_layers(read_tensors(path), datapath), datapath);

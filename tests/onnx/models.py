@@ -55,7 +55,7 @@ def dynamic_quantize():
 def conv_integer(group=1, pads=(1, 1, 1, 1), shape=(1, 6, 5, 4)):
     w = weights(3, 4, 6 // group, 3, 2)
     return model([helper.make_node("ConvInteger", ["x", "w", "z"], ["y"], "product", group=group, pads=list(pads))],
-                 [value("x", TensorProto.UINT8, list(shape))], [value("y", TensorProto.INT32, None)],
+                 [value("x", TensorProto.UINT8, list(shape))], [value("y", TensorProto.INT32, list("nchw"))],
                  [tensor("w", w), tensor("z", numpy.asarray(9, numpy.uint8))])
 
 
@@ -69,7 +69,7 @@ def qlinear_matmul():
 
 def qlinear_conv(group=1):
     return model([helper.make_node("QLinearConv", ["x", "xs", "xz", "w", "ws", "wz", "ys", "yz", "b"], ["y"], "product", group=group)],
-                 [value("x", TensorProto.UINT8, [1, 6, 5, 4])], [value("y", TensorProto.UINT8, None)],
+                 [value("x", TensorProto.UINT8, [1, 6, 5, 4])], [value("y", TensorProto.UINT8, list("nchw"))],
                  [tensor("w", weights(5, 4, 6 // group, 3, 2)), tensor("xs", numpy.float32(0.1)), tensor("xz", numpy.uint8(3)),
                   tensor("ws", numpy.full(4, 0.02, numpy.float32)), tensor("wz", numpy.zeros(4, numpy.int8)),
                   tensor("ys", numpy.float32(5)), tensor("yz", numpy.uint8(128)), tensor("b", numpy.asarray([5, -6, 700, 0], numpy.int32))])
@@ -117,7 +117,8 @@ def quantize_dequantize(op="MatMul", before=None, weight_first_transposed=False,
         nodes.append(helper.make_node("DequantizeLinear", ["b", "bs"], ["bd"], "bias", axis=0))
         names.append("bd")
     nodes.append(helper.make_node(op, names, ["y"], "product"))
-    return model(nodes, [value("x", TensorProto.FLOAT, shape)], [value("y", TensorProto.FLOAT, None)], inits)
+    return model(nodes, [value("x", TensorProto.FLOAT, shape)],
+                 [value("y", TensorProto.FLOAT, list("nchw" if op == "Conv" else "nm"))], inits)
 
 
 def int4_blocks():

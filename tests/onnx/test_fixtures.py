@@ -199,6 +199,67 @@ class Binding(Case):
         self.run_axecert("report", "c.axec", model, "--z3", "none", "--html", "r.html", code=UNSAFE)
 
 
+class Repair(Case):
+    def test_every_model_becomes_safe_by_weights_alone(self):
+        changed = 0
+        for model in sorted(FIXTURES.glob("*.onnx")):
+            if model.stem in ("matmul_nbits_floats", "attention_like"):
+                continue
+            with self.subTest(model=model.stem):
+                before = self.run_axecert("certify", model, "-d", "x86-avx2-maddubs", "--weights", "before.safetensors").returncode
+                document = self.json_of("repair", model, "-d", "x86-avx2-maddubs", "-o", "fixed.onnx", code=SAFE)
+                self.assertEqual(before == UNSAFE, document["unsafe_nodes"] > 0)
+                self.assertEqual(document["weights_changed"] > 0, document["unsafe_nodes"] > 0)
+                self.run_axecert("verify", "fixed.axec", "fixed.onnx", "--z3", "ground", code=SAFE)
+                self.run_axecert("certify", "fixed.onnx", "-d", "x86-avx2-maddubs", "--weights", "after.safetensors", code=SAFE)
+                old, new = (read_safetensors(self.path / f"{name}.safetensors") for name in ("before", "after"))
+                self.assertEqual(old.keys(), new.keys())
+                differences = 0
+                for key, (shape, values) in old.items():
+                    self.assertEqual(new[key][0], shape)
+                    if key.endswith(".weight"):
+                        differences += sum(a != b for a, b in zip(values, new[key][1]))
+                        self.assertTrue(all(abs(b) <= abs(a) and a * b >= 0 for a, b in zip(values, new[key][1])))
+                    else:
+                        self.assertEqual(new[key][1], values, key)
+                self.assertEqual(differences, document["weights_changed"])
+                if differences == 0:
+                    self.assertEqual(len((self.path / "fixed.onnx").read_bytes()), len(model.read_bytes()))
+                changed += differences
+        self.assertGreater(changed, 300)
+
+    def test_floats_and_blocks_are_written_back(self):
+        """Quant's float weights, and codes of 4 bits, on a register that they overflow."""
+        for name, datapath in (("qonnx", "axe:P=8,T=8"), ("int4_blocks", "axe:P=11,T=8"), ("matmul_nbits", "axe:P=11,T=8,act=s8"),
+                               ("qdq_matmul_clip", "axe:P=11,T=8")):
+            with self.subTest(model=name):
+                document = self.json_of("repair", FIXTURES / f"{name}.onnx", "-d", datapath, "-o", "fixed.onnx", code=SAFE)
+                self.assertGreater(document["weights_changed"], 0)
+                self.run_axecert("verify", "fixed.axec", "fixed.onnx", "--z3", "none", code=SAFE)
+
+    def test_external_data(self):
+        shutil.copytree(FIXTURES / "external", self.path / "external")
+        done = self.run_axecert("repair", "external/matmul_integer.onnx", "-d", "x86-avx2-maddubs", "-o", "fixed.onnx", code=USAGE)
+        self.assertIn("same folder", done.stderr)
+        self.run_axecert("repair", "external/matmul_integer.onnx", "-d", "x86-avx2-maddubs", "-o", "external/fixed.onnx", code=SAFE)
+        self.run_axecert("verify", "external/fixed.axec", "external/fixed.onnx", "--z3", "none", code=SAFE)
+        self.assertEqual((self.path / "external" / "weights.bin").read_bytes(), (FIXTURES / "external" / "weights.bin").read_bytes())
+        self.assertEqual(sorted(p.name for p in (self.path / "external").iterdir()),
+                         ["fixed.axec", "fixed.onnx", "matmul_integer.onnx", "weights.bin"])
+
+    def test_what_cannot_be_covered_stays_incomplete(self):
+        self.run_axecert("repair", FIXTURES / "attention_like.onnx", "-d", "x86-avx2-maddubs", "-o", "fixed.onnx", code=INCOMPLETE)
+
+    def test_nothing_is_left_behind_on_errors(self):
+        before = sorted(p.name for p in self.path.iterdir())
+        done = self.run_axecert("repair", FIXTURES / "matmul_integer.onnx", "-d", "x86-avx2-maddubs", "-o", "nowhere/fixed.onnx", code=73)
+        self.assertIn("nothing was written", done.stderr)
+        self.run_axecert("repair", FIXTURES / "malformed" / "axis.onnx", "-d", "raw.toml", "-o", "fixed.onnx", code=DATA)
+        self.run_axecert("repair", FIXTURES / "matmul_nbits_floats.onnx", "-d", "raw.toml", "-o", "fixed.onnx", code=DATA)
+        self.run_axecert("repair", FIXTURES / "matmul_integer.onnx", "-d", "raw.toml", "-o", "fixed.bin", code=USAGE)
+        self.assertEqual(sorted(p.name for p in self.path.iterdir()), before)
+
+
 class BadInput(Case):
     def refused(self, data, *texts, code=DATA):
         (self.path / "bad.onnx").write_bytes(data)

@@ -2,9 +2,9 @@
 
     python3 test_onnxruntime.py PATH_TO_AXECERT
 
-Needs onnx, onnxruntime and numpy (python/requirements-test.txt). Inputs that the weights' signs make are fed to the model; the claimed
+Needs onnx, onnxruntime and numpy; not run without them (tests/onnx/CMakeLists.txt). Inputs that the weights' signs make are fed to the model; the claimed
 ends of every row's range must come out of MatMulInteger, ConvInteger or the dequantized product. A CPU with VNNI adds products of 8
-bits exactly, so saturation cannot be seen there: the test then says so (tests/onnx/instructions.cpp checks the instructions themselves).
+bits exactly, so saturation cannot be seen there: the test then says so (tests/property/onnx_instructions.cpp checks the instructions themselves).
 """
 
 import json
@@ -121,6 +121,35 @@ class Judge(unittest.TestCase):
                 codes = run(["q"], {"x": numpy.resize(reals[start:start + 72], (3, 24))})[0]
                 self.assertGreaterEqual(int(codes.min()), numbers["input_lower"][0])
                 self.assertLessEqual(int(codes.max()), numbers["input_upper"][0])
+
+    def test_repaired_models_run_and_are_exact(self):
+        """The same operators, a valid model, and onnxruntime computes exact integers with the repaired weights on extreme inputs."""
+        for name, dtype in (("matmul_integer", numpy.uint8), ("matmul_integer_s8_activations", numpy.int8)):
+            with self.subTest(model=name):
+                shipped = self.free_batch(models.MODELS[name]())
+                onnx.save(shipped, self.path / "m.onnx")
+                done = self.axecert("repair", "m.onnx", "-d", "x86-avx2-maddubs", "-o", "fixed.onnx")
+                self.assertEqual(done.returncode, 0, done.stdout)
+                fixed = onnx.load(self.path / "fixed.onnx")
+                onnx.checker.check_model(fixed)
+                self.assertEqual([n.SerializeToString() for n in fixed.graph.node], [n.SerializeToString() for n in shipped.graph.node])
+                _, numbers = self.certified(fixed, "x86-avx2-maddubs")
+                w, shift = numbers["weight"].astype(numpy.int64), numbers["input_shift"][0]
+                self.assertFalse((w == onnx.numpy_helper.to_array(shipped.graph.initializer[0]).T).all())
+                upper, lower = self.ends(numbers)
+                rng = numpy.random.default_rng(6)
+                codes = numpy.concatenate([upper, lower, rng.integers(0, 256, (5000, w.shape[1])), 255 * rng.integers(0, 2, (5000, w.shape[1]))]) + shift
+                run = onnxruntime.InferenceSession(fixed.SerializeToString(), providers=["CPUExecutionProvider"]).run
+                numpy.testing.assert_array_equal(run(None, {"x": codes.astype(dtype)})[0], (codes - 7) @ w.T)
+
+    def test_every_repaired_operator_is_valid(self):
+        for name in ("conv_integer", "qlinear_conv", "qlinear_matmul", "qgemm", "qdq_conv", "qdq_gemm_transposed", "dynamic_quantize", "branches"):
+            with self.subTest(model=name):
+                onnx.save(models.MODELS[name](), self.path / "m.onnx")
+                self.assertEqual(self.axecert("repair", "m.onnx", "-d", "x86-avx2-maddubs", "-o", "fixed.onnx").returncode, 0)
+                fixed = onnx.load(self.path / "fixed.onnx")
+                onnx.checker.check_model(fixed)
+                answers.session(fixed)
 
     def test_unsafe_inputs_on_this_machine(self):
         """The witness of the worst register, through onnxruntime with all its optimizations: wrong without VNNI, exact with it."""

@@ -14,16 +14,20 @@ namespace axe {
 LicenceDecision LicenceOffice::issue(const IntegerLayer& layer, const Topology& topology, std::int32_t base,
                                      std::int64_t tile) {
   TileForm form = tile_form(layer, topology, base, tile);
-  const std::vector<std::int64_t> shape{form.pairs.rows, form.pairs.cols};
   LicenceDecision decision;
-  decision.weights = safetensors_bytes({{form.lanes.name + ".weight", Tensor::of(shape, form.lanes.weights)},
-                                        {form.pairs.name + ".weight", Tensor::of(shape, form.pairs.weights)}},
-                                       {});
   // The box is given, not clamped by a quantizer beside the weights: the kernel itself holds every operand against it.
   Certificate certificate;
   certificate.tool = "axecert licence";
   certificate.layers.push_back(make_claims(std::move(form.lanes), form.lanes_datapath, InputSource::given));
-  certificate.layers.push_back(make_claims(std::move(form.pairs), form.pairs_datapath, InputSource::given));
+  if (form.pairs) {
+    certificate.layers.push_back(make_claims(std::move(*form.pairs), form.pairs_datapath, InputSource::given));
+  }
+  std::map<std::string, Tensor> weights;
+  for (const LayerClaims& claims : certificate.layers) {
+    weights.emplace(claims.layer.name + ".weight",
+                    Tensor::of({claims.layer.rows, claims.layer.cols}, claims.layer.weights));
+  }
+  decision.weights = safetensors_bytes(weights, {});
   decision.certificate = certificate_bytes(certificate);
   decision.vote = checker_vote(decision.certificate, decision.weights,
                                "lanes and pairs of tiles of " + std::to_string(tile) + " products");

@@ -12,7 +12,7 @@
 namespace axe {
 
 /// What was decided, and on what grounds. `certificate` and `weights` are the bytes of an .axec file and of a .safetensors file
-/// that any other voter can be shown (layers NAME.lanes and NAME.pairs, see TileForm).
+/// that any other voter can be shown (layers NAME.lanes and, for weights beyond ±64, NAME.pairs; see TileForm).
 struct LicenceDecision {
   std::optional<Licence> licence;  ///< none unless the checker's verdict is safe
   Vote vote;

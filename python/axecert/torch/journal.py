@@ -72,10 +72,15 @@ class Journal:
             content = json.loads(self._path.read_text(encoding="utf-8"))
             if content["format"] != _FORMAT:
                 raise InputError(str(self._path), f"has format {content['format']!r}, not {_FORMAT!r}", remedy)
-            binding, blocks = content["binding"], content["blocks"]
-        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+            binding, blocks = dict(content["binding"]), list(content["blocks"])
+            for block in blocks:
+                if not isinstance(block["sha256"], str) or not [layer_report(entry) for entry in block["layers"]]:
+                    raise TypeError("a block without hash or layers")
+        except InputError:
+            raise
+        except (ValueError, KeyError, TypeError) as error:  # JSON's and Unicode's errors are ValueErrors
             raise InputError(str(self._path), f"is not a journal: {error}", remedy) from error
         for what, value in self._binding.items():
             if binding.get(what) != value:
                 raise InputError(str(self._path), f"belongs to another {what}: {binding.get(what)}, not {value}", remedy)
-        return list(blocks)
+        return blocks

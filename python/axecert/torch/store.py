@@ -129,10 +129,13 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     remedy = "save the module again"
     try:
         manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        form, hashes = manifest["format"], manifest["sha256"]
+        form, hashes = manifest["format"], dict(manifest["sha256"])
+        for key, kind in (("datapath", str), ("modules", dict), ("aliases", dict), ("report", dict)):
+            if not isinstance(manifest[key], kind):
+                raise TypeError(f"{key} is {manifest[key]!r}")
     except FileNotFoundError as error:
         raise InputError(str(path), "is missing", "name a folder that axecert.torch.save wrote") from error
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
         raise InputError(str(path), f"is not a manifest: {error}", remedy) from error
     if form != FORMAT:
         raise InputError(str(path), f"has format {form!r}, not {FORMAT!r}", remedy)
@@ -155,6 +158,13 @@ def load(module: nn.Module, folder: str | Path, *, arithmetic: str | None = None
     folder = Path(folder)
     manifest = read_manifest(folder)
     verification = _core.verify(str(folder / CERTIFICATE), str(folder / WEIGHTS), z3=None, replay=0)
+    if verification.verdict == "refused":
+        problem = "does not hold for the weights beside it: " + "; ".join(vote.detail for vote in verification.votes)
+        raise InputError(str(folder / CERTIFICATE), problem, "save the module again")
+    datapath = _core.read_certificate(str(folder / CERTIFICATE)).datapath
+    if datapath.name != manifest["datapath"]:
+        problem = f"names the datapath {manifest['datapath']}, the certificate {datapath.name}"
+        raise InputError(str(folder / MANIFEST), problem, "save the module again")
     safe = verification.verdict == "safe"
     if arithmetic not in (None, "exact", "datapath"):
         raise InputError("arithmetic", f"{arithmetic!r} is not known", 'use "exact", "datapath" or None')
@@ -162,7 +172,6 @@ def load(module: nn.Module, folder: str | Path, *, arithmetic: str | None = None
         raise InputError(str(folder / CERTIFICATE), f"verdict {verification.verdict}: exact arithmetic is not proved",
                          'use arithmetic="datapath"')  # fmt: skip
     chosen = arithmetic or ("exact" if safe else "datapath")
-    datapath = Datapath(manifest["datapath"])
     layers = {layer.name: layer for layer in _core.read_weights(str(folder / WEIGHTS))}
     made = Report.from_dict(manifest["report"])
     replacements = _replacements(module, manifest, layers, datapath, chosen)

@@ -1,0 +1,194 @@
+// axecert repair: an ONNX model with the smallest change of integer weights that makes it safe on a datapath, and its certificate.
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <thread>
+
+#include "axecert/certificate/atomic_file.hpp"
+#include "axecert/model/layers.hpp"
+#include "axecert/report/report.hpp"
+#include "axecert/report/votes.hpp"
+#include "axecert/report/words.hpp"
+#include "datapath_argument.hpp"
+#include "onnx_input.hpp"
+#include "verb.hpp"
+#if AXECERT_HAS_ONNX
+#include "axecert/onnx/repair.hpp"
+#endif
+
+namespace axe::cli {
+namespace {
+
+struct Arguments {
+  std::string model, datapath, output, certificate, convolution_order = "kernel", moments;
+  int threads = 0;
+  std::shared_ptr<Common> common = std::make_shared<Common>();
+};
+
+#if AXECERT_HAS_ONNX
+
+// The repaired model beside its place while it is read back.
+class Draft {
+ public:
+  Draft(const std::filesystem::path& path, const std::vector<std::uint8_t>& bytes) : path_(path) {
+    path_.replace_filename(path.stem().string() + ".draft." + std::to_string(::getpid()) + ".onnx");
+    try {
+      write_file_atomically(path_, bytes);
+    } catch (const InputError& error) {
+      throw Failure(exit_cannot_create, "output", error.what(), "nothing was written");
+    }
+  }
+  Draft(const Draft&) = delete;
+  Draft& operator=(const Draft&) = delete;
+  ~Draft() {
+    std::error_code ignored;
+    std::filesystem::remove(path_, ignored);
+  }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+std::string percent(double part) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.3g %%", 100 * part);
+  return text;
+}
+
+int run(const Arguments& a) {
+  const Datapath datapath = datapath_argument(a.datapath);
+  require_input(a.model);
+  if (!is_onnx(a.model) || !is_onnx(a.output)) {
+    throw Failure(exit_usage, is_onnx(a.model) ? a.output : a.model, "is no .onnx file",
+                  "repair reads and writes ONNX models; `axecert quantize` makes other layers safe");
+  }
+  std::string certificate_path = a.certificate;
+  if (certificate_path.empty()) {
+    certificate_path = std::filesystem::path(a.output).replace_extension(".axec").string();
+  }
+  std::optional<TensorFile> moments;
+  if (!a.moments.empty()) {
+    moments = read_input(a.moments);
+  }
+  const int threads =
+      a.threads > 0 ? a.threads : static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 256U));
+  const OnnxRepair repair =
+      repair_onnx(a.model, datapath, onnx_options(a.convolution_order), moments ? &*moments : nullptr, threads);
+  if (repair.layers.empty()) {
+    throw InputError(a.model, "has no integer dot product that is read", "`axecert certify` lists what there is");
+  }
+  const auto folder = [](const std::string& file) {
+    return std::filesystem::weakly_canonical(std::filesystem::absolute(file)).parent_path();
+  };
+  if (repair.keeps_external_data && folder(a.model) != folder(a.output)) {
+    throw Failure(exit_usage, a.output, "the model keeps tensors in files beside it",
+                  "write the repaired one into the same folder");
+  }
+
+  // Nothing that the repair says counts: the bytes are read again, and the checker looks at what is in them.
+  OnnxInput input;
+  {
+    const Draft draft(a.output, repair.model);
+    input = read_onnx_input(draft.path(), datapath, a.convolution_order);
+  }
+  Certificate certificate;
+  certificate.tool = "axecert " AXECERT_VERSION;
+  for (StoredLayer& stored : read_integer_layers(input.layers, datapath)) {
+    certificate.layers.push_back(make_claims(std::move(stored.layer), datapath, stored.source));
+  }
+  const std::vector<std::uint8_t> bytes = certificate_bytes(certificate);
+  std::vector<Vote> votes{checker_vote(bytes, weights_for_checker(std::move(input.layers)),
+                                       "every range computed again from the repaired model's weights")};
+  if (input.missing) {
+    votes.push_back(*input.missing);
+  }
+  const Verdict verdict = combine(votes);
+  write_all_or_none({{a.output, repair.model}, {certificate_path, bytes}});
+
+  Json layers = Json::array();
+  std::string text = input.text;
+  std::int64_t weights = 0, changed = 0, unsafe = 0;
+  for (const OnnxLayerRepair& layer : repair.layers) {
+    const Repair& r = layer.repair;
+    const double relative = r.energy > 0 ? std::sqrt(r.squared_change / r.energy) : 0;
+    weights += layer.product.rows * layer.product.cols;
+    changed += r.weights_changed;
+    unsafe += r.unsafe_nodes;
+    layers.push_back(Json{{"layer", layer.product.layer},
+                          {"operator", layer.product.op},
+                          {"rows", layer.product.rows},
+                          {"cols", layer.product.cols},
+                          {"unsafe_nodes", r.unsafe_nodes},
+                          {"rows_changed", r.rows_changed},
+                          {"weights_changed", r.weights_changed},
+                          {"largest_change", r.largest_change},
+                          {"relative_change", relative},
+                          {"smallest_change_error", layer.used_moments ? Json(r.plain_error) : Json(nullptr)},
+                          {"error", layer.used_moments ? Json(r.error) : Json(nullptr)}});
+    text += layer.product.layer + "  " + in_words(layer.product.rows) + " × " + in_words(layer.product.cols) + "  ";
+    text += r.unsafe_nodes == 0
+                ? "safe as it was\n"
+                : in_words(r.unsafe_nodes) + " registers could overflow; " + in_words(r.weights_changed) +
+                      " weights in " + in_words(r.rows_changed) + " rows changed by at most " +
+                      in_words(r.largest_change) + " steps, ‖ΔW‖ / ‖W‖ = " + percent(relative) +
+                      (layer.used_moments ? ", on the moments' inputs ‖XΔW‖ / ‖XW‖ = " + percent(r.error) +
+                                                " (smallest change: " + percent(r.plain_error) + ")"
+                                          : "") +
+                      "\n";
+  }
+  if (a.common->json) {
+    Json document{{"verdict", to_text(verdict)},     {"model", a.model},       {"repaired", a.output},
+                  {"certificate", certificate_path}, {"unsafe_nodes", unsafe}, {"weights", weights},
+                  {"weights_changed", changed},      {"layers", layers},       {"votes", Json::array()}};
+    for (const Vote& vote : votes) {
+      document["votes"].push_back(parsed(vote_json(vote)));
+    }
+    document["assumptions"] = parsed(assumptions_json(certificate));
+    document["onnx"] = input.json;
+    print(document);
+    return exit_code(verdict);
+  }
+  text += "in all " + in_words(unsafe) + " registers could overflow; " + in_words(changed) + " of " +
+          in_words(weights) + " weights changed, " +
+          (moments ? "by the error on the inputs that the moments are of, where there are any"
+                   : "the least that does it without calibration data") +
+          "\n" + votes_text(votes) + "wrote " + a.output + " (" + size_in_words(repair.model.size()) + ")  " +
+          certificate_path + " (" + size_in_words(bytes.size()) + ")\n";
+  print(text + upper_case(to_text(verdict)) + "\n");
+  return exit_code(verdict);
+}
+
+#else
+
+int run(const Arguments& a) {
+  require_input(a.model);
+  throw Failure(exit_usage, a.model, "this axecert was built without ONNX", "build with -DAXECERT_ONNX=ON");
+}
+
+#endif
+
+}  // namespace
+
+Verb repair_verb(CLI::App& app) {
+  auto a = std::make_shared<Arguments>();
+  CLI::App* command = app.add_subcommand(
+      "repair",
+      "change as few integer weights of an ONNX model as little as possible until it is safe; with a certificate");
+  command->add_option("MODEL", a->model, "the .onnx model (docs/onnx.md)")->required();
+  command
+      ->add_option("-d,--datapath", a->datapath, "axe:P=16,T=64[,outer=32][,act=u8|s8|box], a preset, or a .toml file")
+      ->required();
+  command->add_option("-o,--output", a->output, "the repaired model")->required();
+  command->add_option("--certificate", a->certificate, "its certificate; absent: beside it, ending in .axec");
+  command->add_option("--moments", a->moments,
+                      "LAYER.H of calibration inputs (docs/onnx.md): rows then make up for what they lose");
+  command->add_option("--threads", a->threads, "threads with --moments; 0: one per core")->check(CLI::Range(0, 256));
+  add_convolution_order(command, a->convolution_order);
+  add_common(command, a->common, false);
+  return {command, [a] { return run(*a); }};
+}
+
+}  // namespace axe::cli
