@@ -149,12 +149,12 @@ class Verbs(Case):
         pair = ("out/certificate.axec", "out/weights.safetensors")
         files = ("--html", "r.html", "--markdown", "r.md", "--sarif", "r.sarif", "--junit", "r.xml")
         # 4·127·255 overflows int16 in row 1 alone.
-        write_npz(self.path / "two.npz", {"fc|<1>.weight": ("|i1", (2, 4), [1, 1, 1, 1, 127, 127, 127, 127])})
+        write_npz(self.path / "two|<1>.npz", {"fc.weight": ("|i1", (2, 4), [1, 1, 1, 1, 127, 127, 127, 127])})
         for words, code in (
             (("verify", *pair, "--z3", "none"), SAFE),
             (("report", *pair, "--z3", "none"), SAFE),
             (("verify", *pair, "--z3", "none", "-d", "axe:P=13,T=8"), REFUSED),
-            (("certify", "two.npz", "-d", "axe:P=16"), UNSAFE),
+            (("certify", "two|<1>.npz", "-d", "axe:P=16"), UNSAFE),
         ):
             for name in files[1::2]:
                 (self.path / name).unlink(missing_ok=True)
@@ -179,14 +179,15 @@ class Verbs(Case):
             self.assertNotIn("http", page)
             self.assertTrue((self.path / "r.md").read_text().startswith(f"# Overflow certificate: {run['properties']['verdict']}\n"))
         (result,) = [r for r in run["results"] if r["ruleId"] == "AXE001"]
-        self.assertEqual(result["locations"][0]["logicalLocations"][0]["fullyQualifiedName"], "fc|<1>/row 1")
+        self.assertEqual(result["locations"][0]["logicalLocations"][0]["fullyQualifiedName"], "fc/row 1")
+        self.assertEqual(result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"], "two%7C%3C1%3E.npz")
         self.assertEqual(result["properties"]["witnessRuns"], [[255, 4]])
         self.assertEqual(result["properties"]["registerHolds"], 4 * 127 * 255 - 65536 * 2)
-        self.assertIn("fc\\|&lt;1&gt;", (self.path / "r.md").read_text())
+        self.assertIn("two\\|&lt;1&gt;.npz", (self.path / "r.md").read_text())
         # All or none: one file that cannot be made, and nothing is written.
         for name in files[1::2]:
             (self.path / name).unlink(missing_ok=True)
-        self.run_axecert("certify", "two.npz", "-d", "axe:P=16", "-o", "c.axec", "--sarif", "r.sarif", "--junit", "no/r.xml", code=CANNOT_CREATE)
+        self.run_axecert("certify", "two|<1>.npz", "-d", "axe:P=16", "-o", "c.axec", "--sarif", "r.sarif", "--junit", "no/r.xml", code=CANNOT_CREATE)
         self.assertEqual([n for n in ("c.axec", "r.sarif") if (self.path / n).exists()], [])
 
     def test_json_of_every_verb(self):

@@ -335,7 +335,6 @@ TEST_CASE("SARIF of a safe model: a pass per layer and nothing else; of the same
 TEST_CASE("JUnit counts its cases; what was not checked is an error, never skipped") {
   Certificate certificate;
   certificate.layers.push_back(claims_of("axe:P=6,T=2", {4, 3, 0, 0}, 1, 0, 5));
-  certificate.layers.back().layer.name = "a\"<\x01";
   const auto count = [](const std::string& text, const std::string& what) {
     std::size_t found = 0;
     for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) {
@@ -345,7 +344,8 @@ TEST_CASE("JUnit counts its cases; what was not checked is an error, never skipp
   };
   for (const Verdict verdict : {Verdict::safe, Verdict::unsafe, Verdict::incomplete, Verdict::refused}) {
     CAPTURE(to_text(verdict));
-    const std::vector<Vote> votes{vote(verdict, 3)};
+    std::vector<Vote> votes{vote(verdict, 3)};
+    votes[0].voter = "a\"<\x01";
     const std::string xml = junit_report(report_contents({certificate, votes, "c", "w"}));
     CAPTURE(xml);
     const std::size_t failures = 1 + (verdict == Verdict::unsafe ? 2 : 0);  // the tile; then the voter and the verdict

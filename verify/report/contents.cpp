@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "axecert/bound/range.hpp"
 #include "axecert/replay/replay.hpp"
 #include "axecert/report/words.hpp"
 
@@ -12,12 +13,6 @@ namespace {
 
 constexpr std::size_t most_tightest = 5;
 constexpr std::size_t most_unsafe = 100;
-
-std::int64_t margin_of(IntegerRange range, IntegerRange limits) {
-  const int128 above = static_cast<int128>(limits.upper) - range.upper,
-               below = static_cast<int128>(range.lower) - limits.lower;
-  return static_cast<std::int64_t>(std::clamp<int128>(std::min(above, below), INT64_MIN, INT64_MAX));
-}
 
 /// The tightest register of every row, the first among equals.
 std::vector<ReportedNode> tightest_of_rows(const LayerClaims& claims) {
@@ -30,12 +25,12 @@ std::vector<ReportedNode> tightest_of_rows(const LayerClaims& claims) {
     for (std::size_t r = 0; r < rows.size(); ++r) {
       for (std::size_t n = 0; n < registers; ++n) {
         const IntegerRange range{ranges.lower[r * registers + n], ranges.upper[r * registers + n]};
-        const std::int64_t margin = margin_of(range, limits);
-        if (!seen[r] || margin < rows[r].margin) {
+        const std::int64_t steps = margin(range, limits);
+        if (!seen[r] || steps < rows[r].margin) {
           seen[r] = true;
           rows[r].node = {static_cast<std::int64_t>(r), s, static_cast<std::int64_t>(n)};
           rows[r].range = range;
-          rows[r].margin = margin;
+          rows[r].margin = steps;
         }
       }
     }
