@@ -62,6 +62,7 @@ TEST_CASE("numbers are written with thousands separated, extremes included") {
   const std::vector<std::int32_t> values{255, 255, 0, -3, -3, -3};
   CHECK(runs_in_words(values) == "255 × 2, 0, -3 × 3");
   CHECK(runs_in_words(values, 1) == "255 × 2, … 2 more runs");
+  CHECK(runs_in_words(values, 2) == "255 × 2, 0, … 1 more run");
   CHECK(runs(std::vector<std::int32_t>{}).empty());
 }
 

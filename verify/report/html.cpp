@@ -32,11 +32,21 @@ svg text{fill:var(--quiet);font:12px system-ui,"Liberation Sans",sans-serif}.pat
 .box{border:1px solid var(--line);border-radius:8px;padding:.35rem .7rem;background:var(--page)}.box small{display:block;color:var(--quiet)}
 .b0{fill:var(--b0)}.b1{fill:var(--b1)}.b2{fill:var(--b2)}.b3{fill:var(--b3)}.b4{fill:var(--b4)}.b5{fill:var(--b5)}.over{fill:var(--over)}.frame{fill:none;stroke:var(--line)}
 .bar{display:block;height:4px;border-radius:2px;background:var(--line);margin-top:.3rem}.bar span{display:block;height:100%;border-radius:2px;background:currentColor}
-.nodes td.n{white-space:nowrap}.nodes td:last-child{min-width:16rem}
+.nodes th{white-space:nowrap}.nodes td:last-child{min-width:16rem}
 )";
 
 std::string escaped(const std::string& text) {
   return escaped_markup(text);
+}
+
+/// Runs as code that breaks between them, not within one.
+std::string inputs_html(const std::vector<std::int32_t>& witness) {
+  std::string text = runs_in_words(witness, 16);
+  const std::string spaced = " × ", unbroken = "\u00A0×\u00A0";
+  for (std::size_t at = text.find(spaced); at != std::string::npos; at = text.find(spaced, at + unbroken.size())) {
+    text.replace(at, spaced.size(), unbroken);
+  }
+  return "<code>" + escaped(text) + "</code>";
 }
 
 std::string verdict_span(Verdict verdict) {
@@ -184,7 +194,7 @@ std::string layer_html(const ReportedLayer& layer) {
             "</td><td class=\"n\">" + in_words(node.node.node) + "</td><td class=\"n\">" + in_words(node.range) +
             "</td><td class=\"n\">" + in_words(node.limits) + "</td><td class=\"n" + tone + "\">" +
             in_words(node.margin) + "</td><td class=\"n" + tone + "\">" + (node.holds ? in_words(*node.holds) : "") +
-            "</td><td><code>" + escaped(runs_in_words(node.witness, 16)) + "</code></td></tr>";
+            "</td><td>" + inputs_html(node.witness) + "</td></tr>";
   }
   html += "</table></div>";
   html += "<h3>Budget used by every register</h3>";
@@ -233,12 +243,15 @@ std::string html_report(const ReportContents& contents) {
     }
     html += "</td></tr>";
   }
-  html += "</table></div>\n<h2>Taken on trust</h2><div class=\"scroll\"><table>";
-  for (const Assumption assumption : contents.assumptions) {
-    html += "<tr><td><code>" + escaped(name_of(assumption)) + "</code></td><td>" + escaped(sentence_of(assumption)) +
-            "</td></tr>";
-  }
   html += "</table></div>\n";
+  if (!contents.assumptions.empty()) {
+    html += "<h2>Taken on trust</h2><div class=\"scroll\"><table>";
+    for (const Assumption assumption : contents.assumptions) {
+      html += "<tr><td><code>" + escaped(name_of(assumption)) + "</code></td><td>" + escaped(sentence_of(assumption)) +
+              "</td></tr>";
+    }
+    html += "</table></div>\n";
+  }
   for (const ReportedLayer& layer : contents.layers) {
     html += layer_html(layer) + "\n";
   }

@@ -63,7 +63,7 @@ std::string markdown_report(const ReportContents& contents) {
               in_words(node.margin) + " | " + plain(runs_in_words(node.witness)) + " |\n";
     }
   }
-  text += "\n## Taken on trust\n\n";
+  text += contents.assumptions.empty() ? "" : "\n## Taken on trust\n\n";
   for (const Assumption assumption : contents.assumptions) {
     text += "- " + plain(sentence_of(assumption)) + "\n";
   }

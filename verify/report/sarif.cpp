@@ -155,7 +155,8 @@ std::string sarif_report(const ReportContents& contents) {
        {{"verdict", to_text(contents.verdict)}, {"layers", layers}, {"votes", votes}, {"assumptions", trusted}}}};
   const Json document{
       {"$schema", "https://json.schemastore.org/sarif-2.1.0.json"}, {"version", "2.1.0"}, {"runs", Json::array({run})}};
-  return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  // On one line: with line breaks inside the runs the file is several times as large.
+  return document.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace axe
