@@ -7,6 +7,7 @@
 #include "axecert/report/words.hpp"
 #include "datapath_argument.hpp"
 #include "onnx_input.hpp"
+#include "report_files.hpp"
 #include "verb.hpp"
 
 namespace axe::cli {
@@ -15,6 +16,7 @@ namespace {
 struct Arguments {
   std::string model, datapath, output, weights_output, layer, convolution_order = "kernel";
   std::vector<std::int64_t> input_range;
+  ReportFiles files;
   std::shared_ptr<Common> common = std::make_shared<Common>();
 };
 
@@ -25,6 +27,10 @@ int without_layers(const Arguments& a, const OnnxInput& onnx) {
     throw InputError(a.model, "has no integer dot product; nodes with products of floats: " + floats,
                      "quantize it first, for example with onnxruntime.quantization");
   }
+  const Certificate none;
+  const std::vector<Vote> votes{*onnx.missing};
+  const std::vector<Output> outputs = rendered(a.files, report_contents({none, votes, "", a.model}));
+  write_all_or_none(outputs);
   if (a.common->json) {
     print(Json{{"verdict", "incomplete"},
                {"model", a.model},
@@ -34,7 +40,7 @@ int without_layers(const Arguments& a, const OnnxInput& onnx) {
                {"layers", Json::array()},
                {"onnx", onnx.json}});
   } else {
-    print(onnx.text + "no layer is covered: no certificate\nINCOMPLETE\n");
+    print(onnx.text + "no layer is covered: no certificate\n" + written(outputs) + "INCOMPLETE\n");
   }
   return exit_incomplete;
 }
@@ -95,9 +101,12 @@ int run(const Arguments& a) {
   if (!a.weights_output.empty()) {
     outputs.push_back({a.weights_output, weights});
   }
-  if (!outputs.empty()) {
-    write_all_or_none(outputs);
+  if (a.files.any()) {
+    for (Output& report : rendered(a.files, report_contents({certificate, votes, a.output, a.model}))) {
+      outputs.push_back(std::move(report));
+    }
   }
+  write_all_or_none(outputs);
   if (a.common->json) {
     Json document{{"verdict", to_text(verdict)},
                   {"model", a.model},
@@ -146,13 +155,7 @@ int run(const Arguments& a) {
   }
   text += "in all " + in_words(nodes) + " registers: " + in_words(nodes - unsafe_nodes) + " safe, " +
           in_words(unsafe_nodes) + " can overflow\n" + votes_text(votes);
-  if (!a.weights_output.empty()) {
-    text += "wrote " + a.weights_output + " (" + size_in_words(weights.size()) + ")\n";
-  }
-  if (!a.output.empty()) {
-    text += "wrote " + a.output + " (" + size_in_words(bytes.size()) + ")\n";
-  }
-  print(text + upper_case(to_text(verdict)) + "\n");
+  print(text + written(outputs) + upper_case(to_text(verdict)) + "\n");
   return exit_code(verdict);
 }
 
@@ -178,6 +181,7 @@ Verb certify_verb(CLI::App& app) {
       ->expected(2)
       ->delimiter(',');
   command->add_option("--layer", a->layer, "this layer only");
+  add_report_files(command, a->files);
   add_convolution_order(command, a->convolution_order);
   add_common(command, a->common, false);
   return {command, [a] { return run(*a); }};

@@ -1,5 +1,6 @@
 // axecert verify: every voter on a certificate and its weights, and the verdict that follows.
 #include "axecert/report/report.hpp"
+#include "report_files.hpp"
 #include "voters.hpp"
 
 namespace axe::cli {
@@ -7,11 +8,18 @@ namespace {
 
 struct Arguments {
   VoterArguments voters;
+  ReportFiles files;
   std::shared_ptr<Common> common = std::make_shared<Common>();
 };
 
 int run(const Arguments& a) {
   const Election election = hold_election(a.voters, *a.common);
+  std::vector<Output> outputs;
+  if (a.files.any()) {
+    outputs = rendered(a.files,
+                       report_contents({election.certificate, election.votes, a.voters.certificate, a.voters.weights}));
+    write_all_or_none(outputs);
+  }
   if (a.common->json) {
     Json document{{"verdict", to_text(election.verdict)},
                   {"certificate", a.voters.certificate},
@@ -28,7 +36,7 @@ int run(const Arguments& a) {
   for (const Assumption assumption : assumptions(election.certificate)) {
     text += "assumes    " + sentence_of(assumption) + "\n";
   }
-  print(text + upper_case(to_text(election.verdict)) + "\n");
+  print(text + written(outputs) + upper_case(to_text(election.verdict)) + "\n");
   return exit_code(election.verdict);
 }
 
@@ -38,6 +46,7 @@ Verb verify_verb(CLI::App& app) {
   auto a = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("verify", "check a certificate against its weights: checker, Z3, replay");
   add_voters(command, a->voters);
+  add_report_files(command, a->files);
   add_common(command, a->common, true);
   return {command, [a] { return run(*a); }};
 }

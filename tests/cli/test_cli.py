@@ -5,6 +5,7 @@
 Only the Python standard library: arrays are written with struct and zipfile.
 """
 
+import html.parser
 import json
 import os
 import pathlib
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import xml.etree.ElementTree
 import zipfile
 
 AXECERT = pathlib.Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else None
@@ -53,6 +55,27 @@ def layer(name="blocks.0.up", rows=6, cols=24, tokens=64, seed=1):
         f"{name}.weight": ("<f4", (rows, cols), [random.gauss(0, 1) for _ in range(rows * cols)]),
         f"{name}.inputs": ("<f4", (tokens, cols), [random.gauss(0.5, 1) for _ in range(tokens * cols)]),
     }
+
+
+class Tags(html.parser.HTMLParser):
+    """Elements that are still open, and whatever would load something."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.outside = [], []
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in ("meta", "br", "rect"):
+            self.open.append(tag)
+        self.outside += [(tag, name) for name, _ in attrs if name in ("src", "href", "srcset", "xlink:href", "data", "action")]
+        self.outside += [(tag,) for _ in range(tag in ("script", "link", "iframe", "object", "embed", "img"))]
+
+    def handle_startendtag(self, tag, attrs):
+        pass
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            raise AssertionError(f"</{tag}> closes nothing")
 
 
 class Case(unittest.TestCase):
@@ -119,6 +142,53 @@ class Verbs(Case):
         self.assertIn("<svg", page)
         for forbidden in ("http://", "https://", "<script", "src="):
             self.assertNotIn(forbidden, page)
+
+    def test_reports_in_every_format(self):
+        """Of verify, report and certify: parsed by somebody else's parsers, and saying what the exit code says."""
+        self.quantize()
+        pair = ("out/certificate.axec", "out/weights.safetensors")
+        files = ("--html", "r.html", "--markdown", "r.md", "--sarif", "r.sarif", "--junit", "r.xml")
+        # 4·127·255 overflows int16 in row 1 alone.
+        write_npz(self.path / "two|<1>.npz", {"fc.weight": ("|i1", (2, 4), [1, 1, 1, 1, 127, 127, 127, 127])})
+        for words, code in (
+            (("verify", *pair, "--z3", "none"), SAFE),
+            (("report", *pair, "--z3", "none"), SAFE),
+            (("verify", *pair, "--z3", "none", "-d", "axe:P=13,T=8"), REFUSED),
+            (("certify", "two|<1>.npz", "-d", "axe:P=16"), UNSAFE),
+        ):
+            for name in files[1::2]:
+                (self.path / name).unlink(missing_ok=True)
+            text = self.run_axecert(*words, *files, code=code).stdout
+            self.assertIn("wrote r.sarif", text)
+            sarif = json.loads((self.path / "r.sarif").read_text())
+            run = sarif["runs"][0]
+            self.assertEqual(run["properties"]["verdict"], {SAFE: "safe", UNSAFE: "unsafe", REFUSED: "refused"}[code])
+            self.assertEqual(sum(r["level"] != "none" for r in run["results"]) == 0, code == SAFE)
+            suites = xml.etree.ElementTree.parse(self.path / "r.xml").getroot()
+            cases = suites.findall("testsuite/testcase")
+            bad = [c for c in cases if c.find("failure") is not None or c.find("error") is not None]
+            self.assertEqual(int(suites.get("tests")), len(cases))
+            self.assertEqual(int(suites.get("failures")) + int(suites.get("errors")), len(bad))
+            self.assertEqual(not bad, code == SAFE)
+            page = (self.path / "r.html").read_text()
+            tags = Tags()
+            tags.feed(page)
+            self.assertEqual(tags.open, [])
+            self.assertEqual(tags.outside, [])
+            self.assertNotIn("<1>", page)
+            self.assertNotIn("http", page)
+            self.assertTrue((self.path / "r.md").read_text().startswith(f"# Overflow certificate: {run['properties']['verdict']}\n"))
+        (result,) = [r for r in run["results"] if r["ruleId"] == "AXE001"]
+        self.assertEqual(result["locations"][0]["logicalLocations"][0]["fullyQualifiedName"], "fc/row 1")
+        self.assertEqual(result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"], "two%7C%3C1%3E.npz")
+        self.assertEqual(result["properties"]["witnessRuns"], [[255, 4]])
+        self.assertEqual(result["properties"]["registerHolds"], 4 * 127 * 255 - 65536 * 2)
+        self.assertIn("two\\|&lt;1&gt;.npz", (self.path / "r.md").read_text())
+        # All or none: one file that cannot be made, and nothing is written.
+        for name in files[1::2]:
+            (self.path / name).unlink(missing_ok=True)
+        self.run_axecert("certify", "two|<1>.npz", "-d", "axe:P=16", "-o", "c.axec", "--sarif", "r.sarif", "--junit", "no/r.xml", code=CANNOT_CREATE)
+        self.assertEqual([n for n in ("c.axec", "r.sarif") if (self.path / n).exists()], [])
 
     def test_json_of_every_verb(self):
         document = self.json_of("quantize", "layers.npz", "-d", "axe:P=14,T=8", "-o", "out", code=SAFE)

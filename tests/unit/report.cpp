@@ -7,9 +7,11 @@
 #include <cmath>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "axecert/numeric/error.hpp"
 #include "axecert/report/explanation.hpp"
+#include "axecert/report/markup.hpp"
 #include "axecert/report/summary.hpp"
 #include "axecert/report/votes.hpp"
 #include "axecert/report/words.hpp"
@@ -60,6 +62,7 @@ TEST_CASE("numbers are written with thousands separated, extremes included") {
   const std::vector<std::int32_t> values{255, 255, 0, -3, -3, -3};
   CHECK(runs_in_words(values) == "255 × 2, 0, -3 × 3");
   CHECK(runs_in_words(values, 1) == "255 × 2, … 2 more runs");
+  CHECK(runs_in_words(values, 2) == "255 × 2, 0, … 1 more run");
   CHECK(runs(std::vector<std::int32_t>{}).empty());
 }
 
@@ -178,7 +181,7 @@ TEST_CASE("text, JSON and HTML give the verdict that the votes give, and HTML ne
   certificate.layers.push_back(claims_of("axe:P=6,T=2", {3, 3, -1, 0}, 1, 0, 5));
   for (const Verdict verdict : {Verdict::safe, Verdict::unsafe, Verdict::incomplete, Verdict::refused}) {
     const std::vector<Vote> votes{vote(verdict, 3)};
-    const ReportSubject subject{certificate, votes, "c.axec", "w.safetensors"};
+    const ReportContents subject = report_contents({certificate, votes, "c.axec", "w.safetensors"});
     const std::string word = to_text(verdict);
     CHECK(nlohmann::json::parse(json_report(subject))["verdict"] == word);
     std::string upper = word;
@@ -197,8 +200,187 @@ TEST_CASE("text, JSON and HTML give the verdict that the votes give, and HTML ne
   // A certificate that was refused has no layers to show.
   const Certificate none;
   const std::vector<Vote> votes{vote(Verdict::refused, 0)};
-  CHECK(nlohmann::json::parse(json_report({none, votes, "c", "w"}))["layers"].empty());
-  CHECK(html_report({none, votes, "c", "w"}).find("refused") != std::string::npos);
+  CHECK(nlohmann::json::parse(json_report(report_contents({none, votes, "c", "w"})))["layers"].empty());
+  CHECK(html_report(report_contents({none, votes, "c", "w"})).find("refused") != std::string::npos);
+}
+
+TEST_CASE("contents: of each row its tightest register, with inputs that the machine drives there") {
+  // The layer above: row 2 reaches 35, row 0 reaches 30, row 1 reaches -30; P = 6 holds 31.
+  Certificate certificate;
+  certificate.layers.push_back(claims_of("axe:P=6,T=2", {3, 3, -1, 0, 1, -6, 0, 0, 4, 3, 0, 0}, 3, 0, 5));
+  const std::vector<Vote> votes{vote(Verdict::unsafe, 9)};
+  const ReportContents contents = report_contents({certificate, votes, "c.axec", "w.safetensors"});
+  CHECK(contents.verdict == Verdict::unsafe);
+  CHECK(contents.nodes == 9);
+  REQUIRE(contents.layers.size() == 1);
+  const ReportedLayer& layer = contents.layers[0];
+  REQUIRE(layer.tightest.size() == 3);
+  CHECK(layer.tightest[0].node == NodeId{2, 0, 0});
+  CHECK(layer.tightest[0].margin == -4);
+  CHECK(layer.tightest[0].holds == 35 - 64);
+  CHECK(layer.tightest[0].witness == std::vector<std::int32_t>{5, 5, 0, 0});
+  CHECK(layer.tightest[1].node == NodeId{0, 0, 0});
+  CHECK(layer.tightest[1].margin == 1);
+  CHECK(layer.tightest[2].node == NodeId{1, 0, 0});
+  CHECK(layer.tightest[2].side == Side::lower);
+  CHECK(layer.tightest[2].holds == -30);
+  REQUIRE(layer.unsafe.size() == 1);
+  REQUIRE(contents.problems.size() == 1);  // the voter's verdict is this overflow, not a second problem
+  CHECK(contents.problems[0].kind == Problem::Kind::overflow);
+  CHECK(contents.problems[0].node == &layer.unsafe[0]);
+  CHECK(contents.problems[0].message ==
+        "fc.1, row 2, stage tile, register 0: range [0, 35] in [-31, 31], 4 beyond the limit; on the witness it holds "
+        "-29");
+}
+
+TEST_CASE("contents: problems for whatever is not safe, none for what is") {
+  Certificate certificate;
+  certificate.layers.push_back(claims_of("axe:P=7,T=2", {3, 3, -1, 0}, 1, 0, 5));
+  const auto problems = [&](const std::vector<Vote>& votes) {
+    std::vector<Problem::Kind> kinds;
+    for (const Problem& problem : report_contents({certificate, votes, "c", "w"}).problems) {
+      kinds.push_back(problem.kind);
+    }
+    return kinds;
+  };
+  using Kinds = std::vector<Problem::Kind>;
+  CHECK(problems({vote(Verdict::safe, 3)}).empty());
+  CHECK(problems({}) == Kinds{Problem::Kind::not_checked});  // nobody voted
+  CHECK(problems({vote(Verdict::refused, 0)}) == Kinds{Problem::Kind::refused});
+  CHECK(problems({vote(Verdict::safe, 3), vote(Verdict::incomplete, 0)}) == Kinds{Problem::Kind::not_checked});
+  Vote partial = vote(Verdict::safe, 3);
+  partial.nodes_checked = 2;
+  CHECK(problems({partial}) == Kinds{Problem::Kind::not_checked});
+  // A voter that finds an overflow in registers that the claims call safe.
+  CHECK(problems({vote(Verdict::incomplete, 0), vote(Verdict::unsafe, 3)}) ==
+        Kinds{Problem::Kind::not_checked, Problem::Kind::overflow});
+}
+
+TEST_CASE("markup: entities, and U+FFFD for what neither UTF-8 nor XML 1.0 allows") {
+  CHECK(escaped_markup("a<b> & \"c\" 'd'") == "a&lt;b&gt; &amp; &quot;c&quot; &#39;d&#39;");
+  CHECK(escaped_markup("é × 😀\t\n") == "é × 😀\t\n");
+  CHECK(escaped_markup(std::string("\x01", 1)) == "\xEF\xBF\xBD");
+  CHECK(escaped_markup(std::string("a\0b", 3)) ==
+        "a\xEF\xBF\xBD"
+        "b");
+  CHECK(escaped_markup("\xC3") == "\xEF\xBF\xBD");                                  // cut short
+  CHECK(escaped_markup("\xC0\xAF") == "\xEF\xBF\xBD\xEF\xBF\xBD");                  // an overlong '/'
+  CHECK(escaped_markup("\xED\xA0\x80").find("\xED") == std::string::npos);          // a surrogate
+  CHECK(escaped_markup("\xEF\xBF\xBE").find("\xBE") == std::string::npos);          // U+FFFE
+  CHECK(escaped_markup("\xF8\x88\x80\x80\x80").find("\xF8") == std::string::npos);  // five bytes
+  CHECK(escaped_markdown("a|b\n[c](d) *e* `f` <g>") == "a\\|b \\[c\\](d) \\*e\\* \\`f\\` &lt;g&gt;");
+}
+
+TEST_CASE("SARIF has what the standard requires, layer and row as logical locations, and a witness that overflows") {
+  using Json = nlohmann::json;
+  const std::vector<std::int8_t> weights{3, 3, -1, 0, 1, -6, 0, 0, 4, 3, 0, 0};
+  Certificate certificate;
+  certificate.layers.push_back(claims_of("axe:P=6,T=2", weights, 3, 0, 5));
+  for (const Verdict verdict : {Verdict::safe, Verdict::unsafe, Verdict::incomplete, Verdict::refused}) {
+    CAPTURE(to_text(verdict));
+    const std::vector<Vote> votes{vote(verdict, 9)};
+    const Json document = Json::parse(sarif_report(report_contents({certificate, votes, "c.axec", "a dir/w:1.npz"})));
+    CHECK(document["version"] == "2.1.0");
+    REQUIRE(document["runs"].size() == 1);
+    const Json& run = document["runs"][0];
+    CHECK(run["tool"]["driver"]["name"] == "axecert");
+    CHECK(run["invocations"][0]["executionSuccessful"] == (verdict != Verdict::refused));
+    CHECK(run["properties"]["verdict"] == to_text(verdict));
+    CHECK(run["properties"]["votes"].size() == 1);
+    std::size_t passes = 0, failures = 0;
+    for (const Json& result : run["results"]) {
+      CHECK_FALSE(result["message"]["text"].get<std::string>().empty());
+      const Json& rule = run["tool"]["driver"]["rules"][result["ruleIndex"].get<std::size_t>()];
+      CHECK(rule["id"] == result["ruleId"]);
+      CHECK(result["level"] == rule["defaultConfiguration"]["level"]);
+      CHECK((result.value("kind", "fail") == "pass") == (result["level"] == "none"));
+      (result["level"] == "none" ? passes : failures) += 1;
+      CHECK(result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "a%20dir/w%3A1.npz");
+    }
+    CHECK(passes == 0);
+    CHECK(failures >= 1);  // the claims are unsafe whatever these votes say
+    const Json& overflow = run["results"][0];
+    CHECK(overflow["ruleId"] == "AXE001");
+    const Json& places = overflow["locations"][0]["logicalLocations"];
+    CHECK(places[0]["fullyQualifiedName"] == "fc.1/row 2");
+    CHECK(places[1]["fullyQualifiedName"] == "fc.1");
+    const Json& properties = overflow["properties"];
+    std::int64_t sum = 0;
+    std::size_t k = 0;
+    for (const Json& one : properties["witnessRuns"]) {
+      for (std::int64_t i = 0; i < one[1].get<std::int64_t>(); ++i, ++k) {
+        sum += k < 2 ? weights[8 + k] * one[0].get<std::int64_t>() : 0;  // the first tile of row 2
+      }
+    }
+    CHECK(k == 4);
+    CHECK(sum == properties["range"][1]);
+    CHECK(sum > properties["limits"][1]);
+    CHECK(properties["registerHolds"] == sum - 64);
+  }
+}
+
+TEST_CASE("SARIF of a safe model: a pass per layer and nothing else; of the same model without a verdict, no pass") {
+  using Json = nlohmann::json;
+  Certificate certificate;
+  certificate.layers.push_back(claims_of("axe:P=7,T=2", {3, 3, -1, 0}, 1, 0, 5));
+  for (const Verdict verdict : {Verdict::safe, Verdict::incomplete}) {
+    const std::vector<Vote> votes{vote(verdict, 3)};
+    const Json document = Json::parse(sarif_report(report_contents({certificate, votes, "c.axec", "/w.npz"})));
+    const Json& results = document["runs"][0]["results"];
+    REQUIRE(results.size() == 1);
+    CHECK(results[0]["ruleId"] == (verdict == Verdict::safe ? "AXE004" : "AXE002"));
+    CHECK(results[0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "file:///w.npz");
+  }
+}
+
+TEST_CASE("JUnit counts its cases; what was not checked is an error, never skipped") {
+  Certificate certificate;
+  certificate.layers.push_back(claims_of("axe:P=6,T=2", {4, 3, 0, 0}, 1, 0, 5));
+  const auto count = [](const std::string& text, const std::string& what) {
+    std::size_t found = 0;
+    for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) {
+      ++found;
+    }
+    return found;
+  };
+  for (const Verdict verdict : {Verdict::safe, Verdict::unsafe, Verdict::incomplete, Verdict::refused}) {
+    CAPTURE(to_text(verdict));
+    std::vector<Vote> votes{vote(verdict, 3)};
+    votes[0].voter = "a\"<\x01";
+    const std::string xml = junit_report(report_contents({certificate, votes, "c", "w"}));
+    CAPTURE(xml);
+    const std::size_t failures = 1 + (verdict == Verdict::unsafe ? 2 : 0);  // the tile; then the voter and the verdict
+    const std::size_t errors = verdict == Verdict::incomplete || verdict == Verdict::refused ? 2 : 0;
+    CHECK(count(xml, "<testcase") == 4);
+    CHECK(count(xml, "<failure ") == failures);
+    CHECK(count(xml, "<error ") == errors);
+    CHECK(count(xml, "<skipped") == 0);
+    CHECK(xml.find("<testsuites name=\"axecert\" tests=\"4\" failures=\"" + std::to_string(failures) + "\" errors=\"" +
+                   std::to_string(errors) + "\">") != std::string::npos);
+    CHECK(xml.find("name=\"a&quot;&lt;\xEF\xBF\xBD\"") != std::string::npos);
+    CHECK(xml.find("1 of 2 registers can overflow") != std::string::npos);
+    CHECK(xml.find("inputs 5 × 2, 0 × 2") != std::string::npos);
+  }
+}
+
+TEST_CASE("every format says the verdict, and names are unique") {
+  Certificate certificate;
+  certificate.layers.push_back(claims_of("axe:P=7,T=2", {3, 3, -1, 0}, 1, 0, 5));
+  std::set<std::string> names;
+  for (const ReportFormat& format : report_formats()) {
+    CAPTURE(format.name);
+    CHECK(names.insert(format.name).second);
+    for (const Verdict verdict : {Verdict::safe, Verdict::unsafe, Verdict::incomplete, Verdict::refused}) {
+      const std::vector<Vote> votes{vote(verdict, 3)};
+      const std::string text = format.render(report_contents({certificate, votes, "c", "w"}));
+      if (std::string(format.name) == "junit") {
+        CHECK((text.find("message=\"" + to_text(verdict)) != std::string::npos) == (verdict != Verdict::safe));
+      } else {
+        CHECK(text.find(to_text(verdict)) != std::string::npos);
+      }
+    }
+  }
+  CHECK(names == std::set<std::string>{"html", "markdown", "sarif", "junit"});
 }
 
 TEST_CASE("the checker's vote on bytes: safe, unsafe, refused with the place") {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "axecert/report/markup.hpp"
 #include "axecert/report/report.hpp"
 #include "axecert/report/summary.hpp"
 #include "axecert/report/words.hpp"
@@ -30,29 +31,22 @@ code{font:13px/1.5 ui-monospace,"DejaVu Sans Mono",monospace;overflow-wrap:anywh
 svg text{fill:var(--quiet);font:12px system-ui,"Liberation Sans",sans-serif}.path{margin:.8rem 0 1rem;display:flex;flex-wrap:wrap;align-items:center;gap:.5rem}
 .box{border:1px solid var(--line);border-radius:8px;padding:.35rem .7rem;background:var(--page)}.box small{display:block;color:var(--quiet)}
 .b0{fill:var(--b0)}.b1{fill:var(--b1)}.b2{fill:var(--b2)}.b3{fill:var(--b3)}.b4{fill:var(--b4)}.b5{fill:var(--b5)}.over{fill:var(--over)}.frame{fill:none;stroke:var(--line)}
+.bar{display:block;height:4px;border-radius:2px;background:var(--line);margin-top:.3rem}.bar span{display:block;height:100%;border-radius:2px;background:currentColor}
+.nodes th{white-space:nowrap}.nodes td:last-child{min-width:16rem}
 )";
 
 std::string escaped(const std::string& text) {
-  std::string result;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        result += "&amp;";
-        break;
-      case '<':
-        result += "&lt;";
-        break;
-      case '>':
-        result += "&gt;";
-        break;
-      case '"':
-        result += "&quot;";
-        break;
-      default:
-        result += c;
-    }
+  return escaped_markup(text);
+}
+
+/// Runs as code that breaks between them, not within one.
+std::string inputs_html(const std::vector<std::int32_t>& witness) {
+  std::string text = runs_in_words(witness, 16);
+  const std::string spaced = " × ", unbroken = "\u00A0×\u00A0";
+  for (std::size_t at = text.find(spaced); at != std::string::npos; at = text.find(spaced, at + unbroken.size())) {
+    text.replace(at, spaced.size(), unbroken);
   }
-  return result;
+  return "<code>" + escaped(text) + "</code>";
 }
 
 std::string verdict_span(Verdict verdict) {
@@ -131,6 +125,14 @@ std::string heat_map(const LayerClaims& claims, std::size_t s, const StageSummar
   return "<div class=\"scroll\">" + svg + "</svg></div>";
 }
 
+// How much of the certificate a voter looked at, as a line under the numbers.
+std::string coverage_bar(const Vote& vote) {
+  const double share =
+      vote.nodes_total > 0 ? static_cast<double>(vote.nodes_checked) / static_cast<double>(vote.nodes_total) : 0;
+  return "<span class=\"bar\"><span class=\"" + to_text(vote.verdict) + "\" style=\"width:" + number(100 * share) +
+         "%\"></span></span>";
+}
+
 std::string path_of(const LayerClaims& claims, const LayerSummary& summary) {
   std::string html = "<div class=\"path\"><span class=\"box\">weight × input<small>" +
                      escaped(in_words(claims.weight_range) + " × " + in_words(summary.box)) + "</small></span>";
@@ -151,8 +153,9 @@ std::string path_of(const LayerClaims& claims, const LayerSummary& summary) {
   return html + "</div>";
 }
 
-std::string layer_html(const LayerClaims& claims) {
-  const LayerSummary summary = summarize(claims);
+std::string layer_html(const ReportedLayer& layer) {
+  const LayerClaims& claims = layer.claims;
+  const LayerSummary& summary = layer.summary;
   std::string html = "<h2>" + escaped(claims.layer.name) + " " + verdict_span(claims.verdict) +
                      "</h2><p class=\"quiet\">" + in_words(claims.layer.rows) + " rows of " +
                      in_words(claims.layer.cols) + " products, " + in_words(summary.nodes) + " registers; datapath " +
@@ -179,13 +182,21 @@ std::string layer_html(const LayerClaims& claims) {
             std::to_string(s.data_type.paper) + ")</td><td class=\"n\">" + in_words(s.unsafe_nodes) + "</td></tr>";
   }
   html += "</table></div>";
-  const StageSummary& worst_stage = summary.stages[claims.worst.stage];
-  html += "<h3>Tightest register</h3><p>Row " + in_words(claims.worst.row) + ", stage " +
-          escaped(worst_stage.stage.name) + ", register " + in_words(claims.worst.node) + ": range " +
-          in_words(summary.worst_range) + " in " + in_words(worst_stage.limits) + ", margin " +
-          in_words(summary.worst_margin) + ". Inputs that reach its " +
-          (claims.worst_side == Side::upper ? "upper" : "lower") + " end: <code>" +
-          escaped(runs_in_words(claims.worst_witness, 24)) + "</code></p>";
+  html +=
+      "<h3>Tightest rows</h3><p class=\"quiet\">Of each row its tightest register, and inputs that drive it to the end "
+      "nearer to "
+      "its limit.</p><div class=\"scroll\"><table class=\"nodes\"><tr><th class=\"n\">row</th><th>stage</th><th "
+      "class=\"n\">register</th><th class=\"n\">range</th><th class=\"n\">limits</th><th class=\"n\">margin</th><th "
+      "class=\"n\">then holds</th><th>inputs</th></tr>";
+  for (const ReportedNode& node : layer.tightest) {
+    const std::string tone = node.margin < 0 ? " unsafe" : "";
+    html += "<tr><td class=\"n\">" + in_words(node.node.row) + "</td><td>" + escaped(node.stage.name) +
+            "</td><td class=\"n\">" + in_words(node.node.node) + "</td><td class=\"n\">" + in_words(node.range) +
+            "</td><td class=\"n\">" + in_words(node.limits) + "</td><td class=\"n" + tone + "\">" +
+            in_words(node.margin) + "</td><td class=\"n" + tone + "\">" + (node.holds ? in_words(*node.holds) : "") +
+            "</td><td>" + inputs_html(node.witness) + "</td></tr>";
+  }
+  html += "</table></div>";
   html += "<h3>Budget used by every register</h3>";
   for (std::size_t s = 0; s < summary.stages.size(); ++s) {
     html += "<p class=\"quiet\">" + escaped(summary.stages[s].stage.name) + ", " +
@@ -201,44 +212,30 @@ std::string layer_html(const LayerClaims& claims) {
 
 }  // namespace
 
-std::string html_report(const ReportSubject& subject) {
-  const Verdict verdict = combine(subject.votes);
-  std::int64_t registers = 0;
-  for (const LayerClaims& claims : subject.certificate.layers) {
-    for (const StageRanges& ranges : claims.ranges) {
-      registers += static_cast<std::int64_t>(ranges.lower.size());
-    }
-  }
-  const char* sentence =
-      verdict == Verdict::safe         ? "No register of these dot products can overflow, under the assumptions below."
-      : verdict == Verdict::unsafe     ? "Some register overflows on inputs that are allowed."
-      : verdict == Verdict::incomplete ? "Something was not checked, or the voters disagree: no verdict on the model."
-                                       : "The certificate does not hold for these files: no verdict on the model.";
+std::string html_report(const ReportContents& contents) {
+  const Verdict verdict = contents.verdict;
+  const ReportSubject& subject = contents.subject;
   std::string html =
       "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
       "content=\"width=device-width,initial-scale=1\"><title>axecert: " +
       to_text(verdict) + "</title><style>" + style +
       "</style></head><body>\n<h1>Overflow certificate</h1>\n<div class=\"card\"><div class=\"banner\">" +
-      verdict_span(verdict) + "<span>" + sentence + "</span></div><p class=\"quiet\">" + in_words(registers) +
-      " registers in " + in_words(static_cast<std::int64_t>(subject.certificate.layers.size())) +
-      (subject.certificate.layers.size() == 1 ? " layer" : " layers") + "; certificate <code>" +
-      escaped(subject.certificate_path) + "</code>, weights <code>" + escaped(subject.weights_path) + "</code>" +
+      verdict_span(verdict) + "<span>" + contents.sentence + "</span></div><p class=\"quiet\">" +
+      in_words(contents.nodes) + " registers in " +
+      in_words(static_cast<std::int64_t>(subject.certificate.layers.size())) +
+      (subject.certificate.layers.size() == 1 ? " layer" : " layers") +
+      (subject.certificate_path.empty() ? "" : "; certificate <code>" + escaped(subject.certificate_path) + "</code>") +
+      "; weights <code>" + escaped(subject.weights_path) + "</code>" +
       (subject.certificate.tool.empty() ? "" : "; made by " + escaped(subject.certificate.tool)) + "</p></div>\n";
   html +=
       "<h2>Voters</h2><div class=\"scroll\"><table><tr><th>voter</th><th>verdict</th><th class=\"n\">coverage</th><th "
       "class=\"n\">time</th><th>what was done</th></tr>";
   for (const Vote& vote : subject.votes) {
-    html += "<tr><td>" + escaped(vote.voter + (vote.version.empty() ? "" : " " + vote.version)) + "</td><td>" +
-            verdict_span(vote.verdict) + "</td><td class=\"n\">" + in_words(vote.nodes_checked) + " of " +
-            in_words(vote.nodes_total) + "</td><td class=\"n\">" + seconds_in_words(vote.seconds) + "</td><td>" +
-            escaped(vote.detail);
+    html += "<tr><td>" + escaped(name_of(vote)) + "</td><td>" + verdict_span(vote.verdict) + "</td><td class=\"n\">" +
+            in_words(vote.nodes_checked) + " of " + in_words(vote.nodes_total) + coverage_bar(vote) +
+            "</td><td class=\"n\">" + seconds_in_words(vote.seconds) + "</td><td>" + escaped(vote.detail);
     for (std::size_t i = 0; i < vote.findings.size() && i < most_findings; ++i) {
-      const Finding& f = vote.findings[i];
-      const std::string where = f.layer.empty() || f.node.row < 0
-                                    ? f.layer
-                                    : f.layer + ", row " + in_words(f.node.row) + ", stage " +
-                                          std::to_string(f.node.stage) + ", register " + in_words(f.node.node);
-      html += "<br><span class=\"quiet\">" + escaped(where + (where.empty() ? "" : ": ") + f.message) + "</span>";
+      html += "<br><span class=\"quiet\">" + escaped(in_words(vote.findings[i])) + "</span>";
     }
     if (vote.findings_total > static_cast<std::int64_t>(most_findings)) {
       html += "<br><span class=\"quiet\">… " +
@@ -246,14 +243,17 @@ std::string html_report(const ReportSubject& subject) {
     }
     html += "</td></tr>";
   }
-  html += "</table></div>\n<h2>Taken on trust</h2><div class=\"scroll\"><table>";
-  for (const Assumption assumption : assumptions(subject.certificate)) {
-    html += "<tr><td><code>" + escaped(name_of(assumption)) + "</code></td><td>" + escaped(sentence_of(assumption)) +
-            "</td></tr>";
-  }
   html += "</table></div>\n";
-  for (const LayerClaims& claims : subject.certificate.layers) {
-    html += layer_html(claims) + "\n";
+  if (!contents.assumptions.empty()) {
+    html += "<h2>Taken on trust</h2><div class=\"scroll\"><table>";
+    for (const Assumption assumption : contents.assumptions) {
+      html += "<tr><td><code>" + escaped(name_of(assumption)) + "</code></td><td>" + escaped(sentence_of(assumption)) +
+              "</td></tr>";
+    }
+    html += "</table></div>\n";
+  }
+  for (const ReportedLayer& layer : contents.layers) {
+    html += layer_html(layer) + "\n";
   }
   return html + "</body></html>\n";
 }

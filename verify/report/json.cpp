@@ -40,8 +40,7 @@ Json vote_object(const Vote& vote) {
           {"findings", findings}};
 }
 
-Json layer_object(const LayerClaims& claims) {
-  const LayerSummary summary = summarize(claims);
+Json layer_object(const LayerClaims& claims, const LayerSummary& summary) {
   Json stages = Json::array();
   for (const StageSummary& s : summary.stages) {
     stages.push_back({{"name", s.stage.name},
@@ -95,9 +94,9 @@ Json layer_object(const LayerClaims& claims) {
             {"witness_runs", witness}}}};
 }
 
-Json assumption_array(const Certificate& certificate) {
+Json assumption_array(const std::vector<Assumption>& all) {
   Json list = Json::array();
-  for (const Assumption assumption : assumptions(certificate)) {
+  for (const Assumption assumption : all) {
     list.push_back({{"name", name_of(assumption)}, {"sentence", sentence_of(assumption)}});
   }
   return list;
@@ -114,26 +113,26 @@ std::string vote_json(const Vote& vote) {
   return text_of(vote_object(vote));
 }
 std::string layer_json(const LayerClaims& claims) {
-  return text_of(layer_object(claims));
+  return text_of(layer_object(claims, summarize(claims)));
 }
 std::string assumptions_json(const Certificate& certificate) {
-  return text_of(assumption_array(certificate));
+  return text_of(assumption_array(assumptions(certificate)));
 }
 
-std::string json_report(const ReportSubject& subject) {
+std::string json_report(const ReportContents& contents) {
   Json votes = Json::array(), layers = Json::array();
-  for (const Vote& vote : subject.votes) {
+  for (const Vote& vote : contents.subject.votes) {
     votes.push_back(vote_object(vote));
   }
-  for (const LayerClaims& claims : subject.certificate.layers) {
-    layers.push_back(layer_object(claims));
+  for (const ReportedLayer& layer : contents.layers) {
+    layers.push_back(layer_object(layer.claims, layer.summary));
   }
-  const Json document{{"verdict", to_text(combine(subject.votes))},
-                      {"certificate", subject.certificate_path},
-                      {"weights", subject.weights_path},
-                      {"tool", subject.certificate.tool},
+  const Json document{{"verdict", to_text(contents.verdict)},
+                      {"certificate", contents.subject.certificate_path},
+                      {"weights", contents.subject.weights_path},
+                      {"tool", contents.subject.certificate.tool},
                       {"votes", votes},
-                      {"assumptions", assumption_array(subject.certificate)},
+                      {"assumptions", assumption_array(contents.assumptions)},
                       {"layers", layers}};
   return text_of(document, 2) + "\n";
 }

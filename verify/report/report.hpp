@@ -1,30 +1,40 @@
-// Certificates and votes as people and programs read them: text, JSON, and one HTML page that needs nothing else. The three
-// functions are pure; writing a file is the caller's.
+// Certificates and votes as people and programs read them: text, JSON, Markdown, SARIF, JUnit XML, and one HTML page that needs
+// nothing else. Every format is a function of one ReportContents; `report_formats` lists them. Pure; writing a file is the caller's.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
-#include "axecert/certificate/vote.hpp"
+#include "axecert/report/contents.hpp"
 
 namespace axe {
 
-/// What a report is about.
-struct ReportSubject {
-  const Certificate& certificate;
-  const std::vector<Vote>& votes;
-  std::string certificate_path;  ///< as the user named them
-  std::string weights_path;
+/// A format that is written to a file.
+struct ReportFormat {
+  const char* name;         ///< "sarif"; `--sarif FILE` on the command line
+  const char* description;  ///< of the option
+  std::string (*render)(const ReportContents&);
 };
+std::span<const ReportFormat> report_formats();
 
 /// For a terminal: per layer the datapath, its stages and the worst node; then votes, assumptions and the verdict.
-std::string text_report(const ReportSubject& subject);
+std::string text_report(const ReportContents& contents);
 
 /// One JSON document; docs/cli.md lists its keys.
-std::string json_report(const ReportSubject& subject);
+std::string json_report(const ReportContents& contents);
 
 /// One self-contained HTML page, light and dark, with a picture of the budget of every register.
-std::string html_report(const ReportSubject& subject);
+std::string html_report(const ReportContents& contents);
+
+/// Markdown with tables, for pull requests and job summaries.
+std::string markdown_report(const ReportContents& contents);
+
+/// SARIF 2.1.0: docs/reports.md says which results there are and what their properties hold.
+std::string sarif_report(const ReportContents& contents);
+
+/// JUnit XML: a suite of the voters, and one per layer with a case for each stage.
+std::string junit_report(const ReportContents& contents);
 
 /// The lines about voters that `verify` and `text_report` share: "checker    7,680 of 7,680 nodes   safe   0.4 ms   …".
 std::string votes_text(const std::vector<Vote>& votes);

@@ -32,8 +32,9 @@ std::string upper_case(std::string word) {
   return word;
 }
 
-std::string layer_text(const LayerClaims& claims) {
-  const LayerSummary summary = summarize(claims);
+std::string layer_text(const ReportedLayer& layer) {
+  const LayerClaims& claims = layer.claims;
+  const LayerSummary& summary = layer.summary;
   std::string text = claims.layer.name + "  " + in_words(claims.layer.rows) + " × " + in_words(claims.layer.cols) +
                      "  " + describe(claims.datapath) + "\n";
   text += "  operands: weights " + in_words(claims.weight_range) + " (" + std::to_string(summary.weight_bits) +
@@ -65,8 +66,7 @@ std::string layer_text(const LayerClaims& claims) {
 std::string votes_text(const std::vector<Vote>& votes) {
   std::string text;
   for (const Vote& vote : votes) {
-    const std::string voter = vote.voter + (vote.version.empty() ? "" : " " + vote.version);
-    text += padded(voter, 20) + " " +
+    text += padded(name_of(vote), 20) + " " +
             padded(in_words(vote.nodes_checked) + " of " + in_words(vote.nodes_total) + " nodes", 26) + " " +
             padded(to_text(vote.verdict), 11) + padded(seconds_in_words(vote.seconds), 9) + " " + vote.detail;
     while (!text.empty() && text.back() == ' ') {
@@ -75,16 +75,7 @@ std::string votes_text(const std::vector<Vote>& votes) {
     text += "\n";
     constexpr std::size_t most = 5;
     for (std::size_t i = 0; i < vote.findings.size() && i < most; ++i) {
-      const Finding& f = vote.findings[i];
-      text += "    " +
-              (f.layer.empty()
-                   ? ""
-                   : f.layer +
-                         (f.node.row < 0 ? ""
-                                         : ", row " + in_words(f.node.row) + ", stage " + std::to_string(f.node.stage) +
-                                               ", register " + in_words(f.node.node)) +
-                         ": ") +
-              f.message + "\n";
+      text += "    " + in_words(vote.findings[i]) + "\n";
     }
     if (vote.findings_total > static_cast<std::int64_t>(most)) {
       text += "    … " + in_words(vote.findings_total - static_cast<std::int64_t>(most)) + " more\n";
@@ -93,17 +84,17 @@ std::string votes_text(const std::vector<Vote>& votes) {
   return text;
 }
 
-std::string text_report(const ReportSubject& subject) {
-  std::string text = "certificate " + subject.certificate_path + " (" + subject.certificate.tool + ")\nweights     " +
-                     subject.weights_path + "\n\n";
-  for (const LayerClaims& claims : subject.certificate.layers) {
-    text += layer_text(claims) + "\n";
+std::string text_report(const ReportContents& contents) {
+  std::string text = "certificate " + contents.subject.certificate_path + " (" + contents.subject.certificate.tool +
+                     ")\nweights     " + contents.subject.weights_path + "\n\n";
+  for (const ReportedLayer& layer : contents.layers) {
+    text += layer_text(layer) + "\n";
   }
-  text += votes_text(subject.votes);
-  for (const Assumption assumption : assumptions(subject.certificate)) {
+  text += votes_text(contents.subject.votes);
+  for (const Assumption assumption : contents.assumptions) {
     text += "assumes " + padded(name_of(assumption), 26) + sentence_of(assumption) + "\n";
   }
-  return text + upper_case(to_text(combine(subject.votes))) + "\n";
+  return text + upper_case(to_text(contents.verdict)) + "\n";
 }
 
 }  // namespace axe

@@ -59,8 +59,11 @@ std::string runs_in_words(std::span<const std::int32_t> values, std::size_t most
     text +=
         (text.empty() ? "" : ", ") + in_words(all[i].value) + (all[i].count == 1 ? "" : " × " + in_words(all[i].count));
   }
-  return all.size() > most ? text + ", … " + in_words(static_cast<std::int64_t>(all.size() - most)) + " more runs"
-                           : text;
+  if (all.size() > most) {
+    const std::size_t more = all.size() - most;
+    text += ", … " + in_words(static_cast<std::int64_t>(more)) + (more == 1 ? " more run" : " more runs");
+  }
+  return text;
 }
 
 }  // namespace axe
