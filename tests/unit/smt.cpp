@@ -63,16 +63,18 @@ TEST_CASE("every depth covers every node of a right certificate") {
 }
 
 TEST_CASE("how often Z3's context is replaced changes nothing") {
-  for (const std::int64_t nodes : {1, 2, 5, 4096}) {
-    SmtOptions options = at(SmtDepth::box);
-    options.nodes_per_context = nodes;
-    const Vote vote = smt_vote(small(), options);
-    CHECK(vote.verdict == Verdict::safe);
-    CHECK(vote.nodes_checked == 6);
-    // The last node's claim is false: it is the one that a used context would have had to refuse, and a new one does.
-    Certificate wrong = small();
-    --wrong.layers[0].ranges.back().upper.back();
-    CHECK(smt_vote(wrong, options).verdict == Verdict::refused);
+  for (const SmtDepth depth : depths) {
+    for (const std::int64_t nodes : {1, 2, 5, 4096}) {
+      SmtOptions options = at(depth);
+      options.nodes_per_context = nodes;
+      const Vote vote = smt_vote(small(), options);
+      CHECK(vote.verdict == Verdict::safe);
+      CHECK(vote.nodes_checked == 6);
+      // The last node's claim is false: it is the one that a used context would have had to refuse, and a new one does.
+      Certificate wrong = small();
+      --wrong.layers[0].ranges.back().upper.back();
+      CHECK(smt_vote(wrong, options).verdict == Verdict::refused);
+    }
   }
 }
 

@@ -90,6 +90,10 @@ class BitPrecise {
 
   void work(Slice slice, Reporter& reporter) {
     std::int64_t checked = 0;
+    if (solver_.nodes() >= options_.nodes_per_context) {
+      solver_.renew();
+    }
+    solver_.count_nodes(slice.end - slice.begin);
     for (std::int64_t job = slice.begin; job < slice.end; ++job) {
       obey_test_hooks(options_, job);
       const LayerNodes& of = nodes_.layer(nodes_.layer_of(job));

@@ -50,15 +50,6 @@ struct Model {
 /// One query's answer, kept for equal queries.
 enum class Answer { proved, not_exact, unknown };
 
-/// A Z3 context with the variables that nodes share, used for a limited number of nodes.
-struct Session {
-  explicit Session(std::uint64_t rlimit) : solver(rlimit) {}
-
-  Solver solver;
-  std::vector<z3::expr> y, m, in;
-  std::int64_t nodes = 0;  ///< asked so far
-};
-
 /// What Z3 said of one node.
 struct Decision {
   Answer answer = Answer::proved;
@@ -69,10 +60,9 @@ struct Decision {
 
 class Box {
  public:
-  Box(const Nodes& nodes, const SmtOptions& options) : nodes_(nodes), options_(options) {
-    renew();
-    prove_range_lemma(solver(), nodes);
-    prove_grouping_lemma(solver());
+  Box(const Nodes& nodes, const SmtOptions& options) : nodes_(nodes), options_(options), solver_(options.rlimit) {
+    prove_range_lemma(solver_, nodes);
+    prove_grouping_lemma(solver_);
   }
 
   void work(Slice slice, Reporter& reporter) {
@@ -159,48 +149,52 @@ class Box {
     return key;
   }
 
-  void renew() { session_ = std::make_unique<Session>(options_.rlimit); }
-  Solver& solver() { return session_->solver; }
+  void renew() {
+    y_.clear();
+    m_.clear();
+    in_.clear();
+    solver_.renew();
+  }
 
-  z3::expr y(std::size_t i) { return known(session_->y, "y", i); }
-  z3::expr m(std::size_t i) { return known(session_->m, "m", i); }
-  z3::expr in(std::size_t i) { return known(session_->in, "i", i); }
-  z3::expr z() { return solver().context().int_const("z"); }
+  z3::expr y(std::size_t i) { return known(y_, "y", i); }
+  z3::expr m(std::size_t i) { return known(m_, "m", i); }
+  z3::expr in(std::size_t i) { return known(in_, "i", i); }
+  z3::expr z() { return solver_.context().int_const("z"); }
   z3::expr known(std::vector<z3::expr>& names, const char* prefix, std::size_t i) {
     while (names.size() <= i) {
-      names.push_back(solver().variable(prefix, names.size()));
+      names.push_back(solver_.variable(prefix, names.size()));
     }
     return names[i];
   }
 
   /// Asserts the box, and a variable that equals the node's sum; returns the variable.
   z3::expr enter(const Model& model) {
-    z3::solver& asserted = solver().solver();
+    z3::solver& asserted = solver_.solver();
     std::vector<z3::expr> terms;
     std::map<std::int64_t, std::size_t> switches;
     for (std::size_t i = 0; i < model.switched.size(); ++i) {
       switches[model.switched[i]] = i;
-      asserted.add(in(i) >= solver().number(0));
-      asserted.add(in(i) <= solver().number(1));
+      asserted.add(in(i) >= solver_.number(0));
+      asserted.add(in(i) <= solver_.number(1));
       if (model.switched_initial.at_least != 0) {
-        terms.push_back(solver().number(model.switched_initial.at_least) * in(i));
+        terms.push_back(solver_.number(model.switched_initial.at_least) * in(i));
       }
     }
     if (model.initial.slope != 0 || model.switched_initial.slope != 0) {
       // A stage that starts from the constant has one register: at most one value is switched then, and only one of both
       // slopes is not 0.
-      const z3::expr spread = solver().number(model.spread);
-      asserted.add(z() >= solver().number(0));
+      const z3::expr spread = solver_.number(model.spread);
+      asserted.add(z() >= solver_.number(0));
       asserted.add(z() <= (model.initial.slope != 0 ? spread : spread * in(0)));
-      terms.push_back(solver().number(model.initial.slope + model.switched_initial.slope) * z());
+      terms.push_back(solver_.number(model.initial.slope + model.switched_initial.slope) * z());
     }
     for (std::size_t i = 0; i < model.groups.size(); ++i) {
       const Group& group = model.groups[i];
-      const z3::expr lower = solver().number(group.lower);
-      const z3::expr upper = solver().number(group.upper);
+      const z3::expr lower = solver_.number(group.lower);
+      const z3::expr upper = solver_.number(group.upper);
       if (group.counted) {
-        asserted.add(m(i) >= solver().number(0));
-        asserted.add(m(i) <= solver().number(static_cast<std::int64_t>(group.members.size())));
+        asserted.add(m(i) >= solver_.number(0));
+        asserted.add(m(i) <= solver_.number(static_cast<std::int64_t>(group.members.size())));
         asserted.add(y(i) >= lower * m(i));
         asserted.add(y(i) <= upper * m(i));
       } else if (group.value >= 0) {
@@ -211,14 +205,14 @@ class Box {
         asserted.add(y(i) >= lower);
         asserted.add(y(i) <= upper);
       }
-      terms.push_back(solver().number(group.weight) * y(i));
+      terms.push_back(solver_.number(group.weight) * y(i));
     }
     if (model.initial.at_least != 0 || terms.empty()) {
-      terms.push_back(solver().number(model.initial.at_least));
+      terms.push_back(solver_.number(model.initial.at_least));
     }
     // One row for all queries of the node: each of them then only moves a bound of `sum`.
-    const z3::expr total = solver().context().int_const("sum");
-    asserted.add(total == solver().sum(terms));
+    const z3::expr total = solver_.context().int_const("sum");
+    asserted.add(total == solver_.sum(terms));
     return total;
   }
 
@@ -238,11 +232,11 @@ class Box {
     if (!fresh && fits && found->second == Answer::proved) {
       return true;
     }
-    if (session_->nodes >= options_.nodes_per_context) {
+    if (solver_.nodes() >= options_.nodes_per_context) {
       renew();
     }
     Decision decision = decide(of, id, node);
-    if (decision.answer == Answer::not_exact && session_->nodes > 1) {
+    if (decision.answer == Answer::not_exact && solver_.nodes() > 1) {
       // Before a certificate is called false, a context that has seen nothing else is asked. Z3 4.8.12 was seen to answer sat,
       // with an impossible sum, for every node after some hundred thousand in one context.
       renew();
@@ -250,7 +244,8 @@ class Box {
       if (decision.answer != Answer::not_exact) {
         // What the old context said of other nodes is in doubt too.
         answers_.clear();
-        reporter.finding(job, FindingKind::note, "Z3 contradicts itself: a context in use refused the claimed range, a new one did not");
+        reporter.finding(job, FindingKind::note,
+                         "Z3 contradicts itself: a context in use refused the claimed range, a new one did not");
         return false;
       }
     }
@@ -259,8 +254,9 @@ class Box {
       return false;
     }
     if (decision.answer == Answer::not_exact) {
-      reporter.finding(job, FindingKind::false_claim,
-                       "claimed range " + to_text({claimed.lower, claimed.upper}) + " is not exact: " + decision.problem);
+      reporter.finding(
+          job, FindingKind::false_claim,
+          "claimed range " + to_text({claimed.lower, claimed.upper}) + " is not exact: " + decision.problem);
     } else if (!fits) {
       if (!decision.replayed) {
         reporter.finding(job, FindingKind::note, decision.overflow);
@@ -277,15 +273,15 @@ class Box {
     const IntegerRange limits = of.limits(id.stage);
     const bool fits = limits.lower <= claimed.lower && claimed.upper <= limits.upper;
     Decision decision;
-    ++session_->nodes;
-    solver().solver().push();
+    solver_.count_nodes(1);
+    solver_.solver().push();
     const z3::expr total = enter(node);
     const auto expect = [&](const z3::expr& query, z3::check_result expected, const char* what) {
       if (decision.answer != Answer::proved) {
         return;
       }
       std::string reached;
-      const z3::check_result result = solver().check_model(query, [&](const z3::model& model_found) {
+      const z3::check_result result = solver_.check_model(query, [&](const z3::model& model_found) {
         if (expected == z3::unsat) {
           reached = ": some inputs reach " + to_string(Solver::value_of(model_found.eval(total, true)));
         }
@@ -297,27 +293,27 @@ class Box {
         decision.problem = what + reached;
       }
     };
-    const z3::expr upper = solver().number(claimed.upper);
-    const z3::expr lower = solver().number(claimed.lower);
+    const z3::expr upper = solver_.number(claimed.upper);
+    const z3::expr lower = solver_.number(claimed.lower);
     // fits: upper ≤ limit, so one query covers both; Z3 is given the smaller of the two to decide with.
-    const z3::expr ceiling = fits ? solver().number(std::min(claimed.upper, limits.upper)) : upper;
-    const z3::expr floor = fits ? solver().number(std::max(claimed.lower, limits.lower)) : lower;
+    const z3::expr ceiling = fits ? solver_.number(std::min(claimed.upper, limits.upper)) : upper;
+    const z3::expr floor = fits ? solver_.number(std::max(claimed.lower, limits.lower)) : lower;
     expect(total > ceiling, z3::unsat, "the claimed upper end is too small");
     expect(total < floor, z3::unsat, "the claimed lower end is too large");
     expect(total >= upper, z3::sat, "no inputs reach the claimed upper end");
     expect(total <= lower, z3::sat, "no inputs reach the claimed lower end");
     if (decision.answer == Answer::proved && !fits) {
       const bool above = claimed.upper > limits.upper;
-      const z3::expr outside = above ? total > solver().number(limits.upper) : total < solver().number(limits.lower);
+      const z3::expr outside = above ? total > solver_.number(limits.upper) : total < solver_.number(limits.lower);
       decision.replayed = false;
-      const z3::check_result result = solver().check_model(outside, [&](const z3::model& found_model) {
+      const z3::check_result result = solver_.check_model(outside, [&](const z3::model& found_model) {
         decision.replayed = replay(of, id, node, found_model, above, decision.overflow);
       });
       if (result == z3::unknown) {
         decision.answer = Answer::unknown;
       }
     }
-    solver().solver().pop();
+    solver_.solver().pop();
     return decision;
   }
 
@@ -399,7 +395,8 @@ class Box {
 
   const Nodes& nodes_;
   const SmtOptions& options_;
-  std::unique_ptr<Session> session_;
+  Solver solver_;
+  std::vector<z3::expr> y_, m_, in_;
   std::unordered_map<std::string, Answer> answers_;
 };
 

@@ -48,6 +48,10 @@ class Ground {
     std::vector<Asked> asked;
     std::vector<z3::expr> facts;
     std::vector<Answer*> open;
+    if (solver_.nodes() >= options_.nodes_per_context) {
+      solver_.renew();
+    }
+    solver_.count_nodes(slice.end - slice.begin);
     for (std::int64_t job = slice.begin; job < slice.end; ++job) {
       obey_test_hooks(options_, job);
       const auto [found, fresh] = answers_.try_emplace(key(job), Answer::open);

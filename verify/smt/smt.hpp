@@ -26,7 +26,7 @@ struct SmtOptions {
   int workers = 1;                    ///< processes, 1 to 256
   std::uint64_t rlimit = 10'000'000;  ///< Z3 resource units per query, 1 to 2^32 − 1; beyond it the answer is `unknown`
   double stall_seconds = 30;          ///< a worker that reports nothing for so long is killed
-  std::int64_t nodes_per_context = 4096;  ///< box: a worker's Z3 context is replaced after so many nodes, ≥ 1
+  std::int64_t nodes_per_context = 4096;  ///< a worker's Z3 context is replaced after so many nodes, ≥ 1
   std::int64_t bit_products = 6;      ///< bit_precise: nodes with more products are left unchecked
   Progress progress;
 

@@ -25,14 +25,22 @@ int128 parse(const std::string& text) {
 
 }  // namespace
 
-Solver::Solver(std::uint64_t rlimit, Theory theory)
-    : solver_(theory == Theory::integers ? z3::solver(context_, z3::solver::simple()) : z3::solver(context_, "QF_BV")) {
+Solver::State::State(std::uint64_t rlimit, Theory theory)
+    : solver(theory == Theory::integers ? z3::solver(context, z3::solver::simple()) : z3::solver(context, "QF_BV")) {
+  z3::params params(context);
+  params.set("rlimit", static_cast<unsigned>(rlimit));
+  solver.set(params);
+}
+
+Solver::Solver(std::uint64_t rlimit, Theory theory) : rlimit_(rlimit), theory_(theory) {
   if (rlimit < 1 || rlimit > UINT32_MAX) {
     throw std::invalid_argument("rlimit must be 1 to 4294967295");
   }
-  z3::params params(context_);
-  params.set("rlimit", static_cast<unsigned>(rlimit));
-  solver_.set(params);
+  renew();
+}
+
+void Solver::renew() {
+  state_ = std::make_unique<State>(rlimit_, theory_);
 }
 
 int128 Solver::value_of(const z3::expr& numeral) {
@@ -53,17 +61,17 @@ z3::expr Solver::number(int128 value) {
   constexpr int128 kept = 1 << 17;
   const bool small = -kept < value && value < kept;
   if (small) {
-    const auto found = small_.find(static_cast<std::int64_t>(value));
-    if (found != small_.end()) {
+    const auto found = state_->small.find(static_cast<std::int64_t>(value));
+    if (found != state_->small.end()) {
       return found->second;
     }
   }
-  const z3::expr numeral = context_.int_val(to_string(value).c_str());
+  const z3::expr numeral = context().int_val(to_string(value).c_str());
   if (value_of(numeral) != value) {
     throw std::logic_error("Z3 read " + to_string(value) + " as " + numeral.to_string());
   }
   if (small) {
-    small_.emplace(static_cast<std::int64_t>(value), numeral);
+    state_->small.emplace(static_cast<std::int64_t>(value), numeral);
   }
   return numeral;
 }
@@ -73,7 +81,7 @@ z3::expr Solver::bits(int128 value, unsigned width) {
     throw std::logic_error("bit vectors of more than 120 bits are not used here");
   }
   const int128 unsigned_value = value < 0 ? value + (static_cast<int128>(1) << width) : value;
-  const z3::expr numeral = context_.bv_val(to_string(unsigned_value).c_str(), width);
+  const z3::expr numeral = context().bv_val(to_string(unsigned_value).c_str(), width);
   if (value_of(numeral) != value) {
     throw std::logic_error("Z3 read " + to_string(value) + " as " + numeral.to_string() + " in " +
                            std::to_string(width) + " bits");
@@ -82,14 +90,14 @@ z3::expr Solver::bits(int128 value, unsigned width) {
 }
 
 z3::expr Solver::variable(const char* prefix, std::size_t i) {
-  return context_.int_const((prefix + std::to_string(i)).c_str());
+  return context().int_const((prefix + std::to_string(i)).c_str());
 }
 
 z3::expr Solver::sum(const std::vector<z3::expr>& terms) {
   if (terms.empty()) {
     return number(0);
   }
-  z3::expr_vector vector(context_);
+  z3::expr_vector vector(context());
   for (const z3::expr& term : terms) {
     vector.push_back(term);
   }

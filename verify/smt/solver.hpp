@@ -7,6 +7,7 @@
 #include <z3++.h>
 
 #include <cstdint>
+#include <memory>
 #include <unordered_map>
 #include <vector>
 
@@ -21,8 +22,15 @@ class Solver {
   Solver(const Solver&) = delete;
   Solver& operator=(const Solver&) = delete;
 
-  z3::context& context() { return context_; }
-  z3::solver& solver() { return solver_; }
+  z3::context& context() { return state_->context; }
+  z3::solver& solver() { return state_->solver; }
+
+  /// A context grows with everything that it was ever asked, and one of Z3 4.8.12 was seen to answer sat to impossible queries after
+  /// some hundred thousand nodes. So its owner says how many nodes it asks about (`count_nodes`), and takes a new one in time
+  /// (`renew`), when no expression of the old one is left anywhere.
+  void renew();
+  void count_nodes(std::int64_t nodes) { state_->nodes += nodes; }
+  std::int64_t nodes() const { return state_->nodes; }
 
   /// The integer numeral `value`: decimal text, parsed by Z3, read back and compared. Throws std::logic_error if they differ.
   z3::expr number(int128 value);
@@ -41,20 +49,28 @@ class Solver {
   /// As `check`, and hands the model to `use` when the answer is sat.
   template <class Use>
   z3::check_result check_model(const z3::expr& query, const Use& use) {
-    solver_.push();
-    solver_.add(query);
-    const z3::check_result answer = solver_.check();
+    solver().push();
+    solver().add(query);
+    const z3::check_result answer = solver().check();
     if (answer == z3::sat) {
-      use(solver_.get_model());
+      use(solver().get_model());
     }
-    solver_.pop();
+    solver().pop();
     return answer;
   }
 
  private:
-  z3::context context_;
-  z3::solver solver_;
-  std::unordered_map<std::int64_t, z3::expr> small_;  ///< numerals that occur again and again
+  struct State {
+    State(std::uint64_t rlimit, Theory theory);
+    z3::context context;
+    z3::solver solver;
+    std::unordered_map<std::int64_t, z3::expr> small;  ///< numerals that occur again and again
+    std::int64_t nodes = 0;
+  };
+
+  std::uint64_t rlimit_;
+  Theory theory_;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace axe::smt
