@@ -15,6 +15,7 @@ namespace axe {
 /// What layers, datapaths and certificates may be: with these no sum of a dot product reaches 2^63 (bound/integer_layer.hpp).
 constexpr std::int64_t largest_length = std::int64_t{1} << 24;   ///< terms of a dot product, K
 constexpr std::int64_t largest_operand = std::int64_t{1} << 24;  ///< |activation operand|, |box|, |offset|
+constexpr std::int64_t largest_input_limit = std::int64_t{1} << 48;  ///< of Σ|x| in one register
 constexpr std::int64_t largest_bias = std::int64_t{1} << 62;     ///< |bias|, |constant|
 
 /// What a register does with a sum that does not fit.
