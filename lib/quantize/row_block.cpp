@@ -110,7 +110,7 @@ LayerSetting::LayerSetting(const LayerProblem& problem, const Datapath& datapath
       group_of_column_.push_back(topology_.node_of_product(0, k));
     }
   }
-  if (options.constraint != Constraint::none) {
+  if (limits_weights(options.constraint)) {
     // Half of the register that takes the bias is set aside for it when the budget has no account there.
     for (std::size_t s = 0; s < topology_.stages(); ++s) {
       if (topology_.stage(s).initial == Initial::constant) {
@@ -318,7 +318,7 @@ RowBlock::Candidate RowBlock::sweep_candidate(const std::vector<double>& factors
   candidate.usable.assign(n, 1);
   for (std::size_t r = 0; takes_bias_ && r < n; ++r) {
     candidate.bias[r] = integer_bias(static_cast<std::int64_t>(r), candidate.scales[r]);
-    if (options_.constraint != Constraint::none && std::abs(candidate.bias[r]) > setting_.bias_limit()) {
+    if (limits_weights(options_.constraint) && std::abs(candidate.bias[r]) > setting_.bias_limit()) {
       candidate.usable[r] = 0;
       candidate.bias[r] = 0;
     }

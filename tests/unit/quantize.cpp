@@ -250,6 +250,26 @@ TEST_CASE("registers of one bit hold only zeros") {
   run(small(), "axe:P=64,outer=64");
 }
 
+TEST_CASE("limited inputs: any weights fit, and a limit that is too large or missing is refused") {
+  QuantizeOptions options;
+  options.constraint = Constraint::input;
+  LayerProblem problem = small(true);
+  problem.input = {1, 0, 8, true, ActivationScaling::token, 100};
+  const QuantizedLayer result = run(problem, "axe:P=12,act=s8", options);
+  CHECK(result.layer.input_limit == 100);
+  QuantizeOptions free = options;
+  free.constraint = Constraint::none;
+  CHECK(quantize(problem, parse_datapath("axe:P=12,act=s8"), free).layer.weights == result.layer.weights);
+  problem.input.limit = 2047 / 8;
+  run(problem, "axe:P=12,act=s8", options);
+  ++problem.input.limit;
+  CHECK(says(refusal(problem, "axe:P=12,act=s8", options), "1 to 255"));
+  problem.input.limit = 0;
+  CHECK(says(refusal(problem, "axe:P=12,act=s8", options), "1 to 255"));
+  problem.input.limit = -1;
+  CHECK(says(refusal(problem, "axe:P=12,act=s8", free), "input limit"));
+}
+
 TEST_CASE("a bias that no scale makes small enough is refused; one that a coarser scale carries is not") {
   LayerProblem problem = small(true);
   problem.bias[1] = 1e20F;
