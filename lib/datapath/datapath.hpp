@@ -137,6 +137,9 @@ class Topology {
   std::size_t stages() const { return counts_.size(); }
   const Stage& stage(std::size_t s) const { return stages_[s]; }
 
+  /// Whether some stage starts from the row's constant.
+  bool starts_from_constant() const;
+
   /// Registers per dot product in stage s.
   std::int64_t nodes(std::size_t s) const { return counts_[s]; }
   /// Values of the level below that stage s adds up in all: the length for s = 0, else nodes(s − 1).

@@ -57,15 +57,6 @@ AXECERT_CLONES void scale_sums(const std::int64_t* sums, const double* scales, c
   }
 }
 
-bool starts_from_constant(const Topology& topology) {
-  for (std::size_t s = 0; s < topology.stages(); ++s) {
-    if (topology.stage(s).initial == Initial::constant) {
-      return true;
-    }
-  }
-  return false;
-}
-
 }  // namespace
 
 std::string to_text(Arithmetic arithmetic) {
@@ -106,7 +97,7 @@ IntegerLinear::IntegerLinear(const QuantizedLayer& layer, const Datapath& datapa
           static_cast<double>(layer.scales[static_cast<std::size_t>(layer.groups == 1 ? r : r * outputs_ + o)]);
     }
   }
-  if (starts_from_constant(topology)) {
+  if (topology.starts_from_constant()) {
     return;  // the products add everything
   }
   constants_.assign(entries, 0);

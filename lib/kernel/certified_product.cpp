@@ -29,15 +29,6 @@ AXECERT_CLONES bool inside(const std::uint8_t* u, const std::uint8_t* lower, con
   return outside == 0;
 }
 
-bool any_stage_starts_from_constant(const Topology& topology) {
-  for (std::size_t s = 0; s < topology.stages(); ++s) {
-    if (topology.stage(s).initial == Initial::constant) {
-      return true;
-    }
-  }
-  return false;
-}
-
 }  // namespace
 
 std::string to_text(WeightPacking packing) {
@@ -61,7 +52,7 @@ CertifiedProduct::CertifiedProduct(const Licence& licence, const IntegerLayer& l
       base_(licence.base()),
       packing_(packing),
       target_(target),
-      starts_from_constant_(any_stage_starts_from_constant(topology)),
+      starts_from_constant_(topology.starts_from_constant()),
       order_(topology, topology.stages() - 1, tile_step),
       input_limit_(layer.input_limit),
       initial_(starts_from_constant_ ? row_constants(layer)

@@ -112,9 +112,11 @@ LayerSetting::LayerSetting(const LayerProblem& problem, const Datapath& datapath
   }
   if (limits_weights(options.constraint)) {
     // Half of the register that takes the bias is set aside for it when the budget has no account there.
-    for (std::size_t s = 0; s < topology_.stages(); ++s) {
+    for (std::size_t s = topology_.stages(); s-- > 0 && topology_.starts_from_constant();) {
+      const std::int64_t half = register_limits(topology_.stage(s)).upper / 2;
+      bias_limit_ = s + 1 == topology_.stages() ? half : std::min(bias_limit_, half);
       if (topology_.stage(s).initial == Initial::constant) {
-        bias_limit_ = register_limits(topology_.stage(s)).upper / 2;
+        break;  // those below do not hold it
       }
     }
     const IntegerRange bias = problem.bias.empty() ? IntegerRange{0, 0} : IntegerRange{-bias_limit_, bias_limit_};
@@ -138,8 +140,9 @@ LayerSetting::LayerSetting(const LayerProblem& problem, const Datapath& datapath
       plan_ = plan_for(weight_bits_);
       for (const BudgetStage& stage : plan_.stages()) {
         if (stage.from_constant) {
+          const auto least = static_cast<std::int64_t>(std::min(stage.upper, stage.lower));
+          bias_limit_ = bias_in_plan_ ? std::min(bias_limit_, least) : least;
           bias_in_plan_ = true;
-          bias_limit_ = static_cast<std::int64_t>(std::min(stage.upper, stage.lower));
         }
       }
     }

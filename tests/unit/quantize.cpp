@@ -270,6 +270,19 @@ TEST_CASE("limited inputs: any weights fit, and a limit that is too large or mis
   CHECK(says(refusal(problem, "axe:P=12,act=s8", free), "input limit"));
 }
 
+TEST_CASE("a register above the one that starts from the bias pays for it too") {
+  Datapath datapath = parse_datapath("axe:P=20,outer=11");
+  datapath.stages[0].initial = Initial::constant;
+  datapath.stages[1].initial = Initial::zero;
+  LayerProblem problem = small(true);
+  for (float& b : problem.bias) {
+    b *= 4;
+  }
+  const QuantizedLayer result = quantize(problem, datapath, {});  // which checks every register itself
+  CHECK(std::any_of(result.layer.bias.begin(), result.layer.bias.end(), [](std::int64_t b) { return std::abs(b) > 30; }));
+  CHECK(std::any_of(result.layer.weights.begin(), result.layer.weights.end(), [](int w) { return w != 0; }));
+}
+
 TEST_CASE("a bias that no scale makes small enough is refused; one that a coarser scale carries is not") {
   LayerProblem problem = small(true);
   problem.bias[1] = 1e20F;
