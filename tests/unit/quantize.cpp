@@ -235,6 +235,7 @@ TEST_CASE(
   CHECK(says(overflow, "single precision"));
 }
 
+// TOR-501
 TEST_CASE("registers of one bit hold only zeros") {
   for (const Constraint constraint : {Constraint::axe, Constraint::ep_init}) {
     QuantizeOptions options;
@@ -250,6 +251,7 @@ TEST_CASE("registers of one bit hold only zeros") {
   run(small(), "axe:P=64,outer=64");
 }
 
+// TOR-501
 TEST_CASE("a bias that no scale makes small enough is refused; one that a coarser scale carries is not") {
   LayerProblem problem = small(true);
   problem.bias[1] = 1e20F;
@@ -271,6 +273,7 @@ TEST_CASE("a bias that no scale makes small enough is refused; one that a coarse
   CHECK(static_cast<double>(result.scales[0]) > scale * 0.99);
 }
 
+// TOR-501
 TEST_CASE("a scale that is fitted to the integers does not push the bias out of its register") {
   // G = 0.2 H: fitted scales are far below the max-based ones, and a bias of half the register would leave it.
   SyntheticLayer s = synthetic_layer({.rows = 1, .cols = 8, .tokens = 60, .seed = 4});
@@ -292,6 +295,7 @@ TEST_CASE("a scale that is fitted to the integers does not push the bias out of 
   }
 }
 
+// TOR-501
 TEST_CASE("H that is not positive semidefinite: dampening is raised, said so, and the constraint is kept") {
   for (const Corrector corrector : {Corrector::optq, Corrector::qronos}) {
     LayerProblem problem = small();
@@ -458,6 +462,7 @@ TEST_CASE("options out of range are refused") {
   CHECK(says(refusal(problem, "axe:P=12"), "do not fit the datapath's activations"));
 }
 
+// TOR-501
 TEST_CASE("no weight leaves the multiplier's operand format") {
   for (const int bits : {4, 8}) {
     Datapath datapath = parse_datapath("axe:P=32");
