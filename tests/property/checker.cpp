@@ -109,6 +109,7 @@ IntegerLayer random_layer(Random& random) {
 
 }  // namespace
 
+// TOR-101, TOR-104
 TEST_CASE("the checker proves what lib/bound claims, safe or unsafe, on random and extreme layers and datapaths") {
   Random random(20260711);
   int safe = 0, unsafe = 0;
@@ -135,6 +136,7 @@ TEST_CASE("the checker proves what lib/bound claims, safe or unsafe, on random a
   CHECK(unsafe > 200);
 }
 
+// TOR-206
 TEST_CASE("a claim that is off by one, at any node and either end, is refused and located") {
   Random random(7);
   for (int round = 0; round < 1000; ++round) {
@@ -159,6 +161,7 @@ TEST_CASE("a claim that is off by one, at any node and either end, is refused an
 }
 
 // All weights in {−2, …, 2}³, all boxes in {−1, 0, 1, 2}: the register's extremes over all inputs and all subsets of products.
+// TOR-101
 TEST_CASE("safe is said of a tiny dot product exactly when no inputs and no order leave the register") {
   Datapath datapath;
   datapath.name = "tiny";

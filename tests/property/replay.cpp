@@ -1,4 +1,5 @@
 // Tiny layers under every kind of stage: the replay agrees with make_claims' verdict, and with no certificate that is off by one.
+// Requirements: TOR-305, TOR-206.
 #include "axecert/replay/replay.hpp"
 
 #include <doctest/doctest.h>

@@ -1,4 +1,5 @@
 // Tiny layers, every input: what execution finds, all three depths of Z3 say.
+// Requirements: TOR-302.
 #include "axecert/smt/smt.hpp"
 
 #include <doctest/doctest.h>

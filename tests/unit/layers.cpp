@@ -1,5 +1,6 @@
 // Claims about layer files: the keys mean what docs/layers.md says, what is written is read back, and every file that is not a
 // layer is refused with the key and the remedy.
+// Requirements: TOR-504.
 #include "axecert/model/layers.hpp"
 
 #include <doctest/doctest.h>
@@ -373,6 +374,7 @@ TEST_CASE("bare integer weights take the datapath's operand range, which is then
   refused("H", Tensor::of({2, 2}, Floats{1, 0, 0, 1}), "'H' is no key of a layer");
 }
 
+// TOR-204
 TEST_CASE("weights attach to a certificate only when name, shape and hash agree") {
   TensorFile file;
   file.path = "weights.safetensors";

@@ -1,6 +1,7 @@
 // The 16-bit products and the licences that they need: against plain 64-bit sums on every target, tile, packing, operand form and
 // ragged shape; on witnesses that land exactly on the register's limit; and one step beyond it, where no licence is issued and the
 // loops, called without one, are wrong.
+// Requirements: TOR-502.
 #include <doctest/doctest.h>
 
 #include <algorithm>

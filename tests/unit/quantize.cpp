@@ -235,6 +235,7 @@ TEST_CASE(
   CHECK(says(overflow, "single precision"));
 }
 
+// TOR-501
 TEST_CASE("registers of one bit hold only zeros") {
   for (const Constraint constraint : {Constraint::axe, Constraint::ep_init}) {
     QuantizeOptions options;
@@ -283,6 +284,7 @@ TEST_CASE("a register above the one that starts from the bias pays for it too") 
   CHECK(std::any_of(result.layer.weights.begin(), result.layer.weights.end(), [](int w) { return w != 0; }));
 }
 
+// TOR-501
 TEST_CASE("a bias that no scale makes small enough is refused; one that a coarser scale carries is not") {
   LayerProblem problem = small(true);
   problem.bias[1] = 1e20F;
@@ -304,6 +306,7 @@ TEST_CASE("a bias that no scale makes small enough is refused; one that a coarse
   CHECK(static_cast<double>(result.scales[0]) > scale * 0.99);
 }
 
+// TOR-501
 TEST_CASE("a scale that is fitted to the integers does not push the bias out of its register") {
   // G = 0.2 H: fitted scales are far below the max-based ones, and a bias of half the register would leave it.
   SyntheticLayer s = synthetic_layer({.rows = 1, .cols = 8, .tokens = 60, .seed = 4});
@@ -325,6 +328,7 @@ TEST_CASE("a scale that is fitted to the integers does not push the bias out of 
   }
 }
 
+// TOR-501
 TEST_CASE("H that is not positive semidefinite: dampening is raised, said so, and the constraint is kept") {
   for (const Corrector corrector : {Corrector::optq, Corrector::qronos}) {
     LayerProblem problem = small();
@@ -491,6 +495,7 @@ TEST_CASE("options out of range are refused") {
   CHECK(says(refusal(problem, "axe:P=12"), "do not fit the datapath's activations"));
 }
 
+// TOR-501
 TEST_CASE("no weight leaves the multiplier's operand format") {
   for (const int bits : {4, 8}) {
     Datapath datapath = parse_datapath("axe:P=32");
