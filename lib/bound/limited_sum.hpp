@@ -5,6 +5,8 @@
 #include <array>
 #include <cstdint>
 
+#include "axecert/datapath/datapath.hpp"
+
 namespace axe {
 
 /// max Σ w_k x_k over 0 ≤ s_k x_k ≤ c_k (s_k the sign of w_k) and Σ |x_k| ≤ L: what L is spent on first are the largest
@@ -15,6 +17,19 @@ class LimitedSum {
   /// A product whose input may reach magnitude `cap` ≥ 0 in the direction that helps.
   void add(std::int64_t weight, std::int64_t cap) {
     caps_[static_cast<std::size_t>(weight < 0 ? -weight : weight)] += cap;
+  }
+  /// The largest limit whose maximum is at most `sum` ≥ 0, largest_input_limit when all products together are; keeps them.
+  std::int64_t limit_for(std::int64_t sum) const {
+    std::int64_t limit = 0;
+    for (std::size_t magnitude = caps_.size() - 1; magnitude > 0; --magnitude) {
+      const auto weight = static_cast<std::int64_t>(magnitude);
+      if (caps_[magnitude] > sum / weight) {
+        return limit + sum / weight;
+      }
+      limit += caps_[magnitude];
+      sum -= weight * caps_[magnitude];
+    }
+    return largest_input_limit;
   }
   /// The maximum under `limit`; forgets all products.
   std::int64_t take(std::int64_t limit) {

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "axecert/datapath/datapath.hpp"
+#include "axecert/bound/integer_layer.hpp"
 
 namespace axe {
 
@@ -12,5 +12,10 @@ namespace axe {
 /// stage within its limits, whatever the weights with |w| ≤ `largest_weight` ≥ 1: |Σ w x| ≤ largest_weight · L · n over n such
 /// registers (Hölder). Initial values are taken to be 0. At most largest_input_limit. Throws InputError when not even 1 does.
 std::int64_t input_limit(const Topology& topology, std::int64_t largest_weight);
+
+/// The largest L with which every register of `layer`, with the weights that it has, stays within its limits: what is left of the
+/// room that input_limit keeps for the worst weights of their width. At least layer.input_limit ≥ 1 if that is small enough, else
+/// InputError. At most largest_input_limit.
+std::int64_t widest_input_limit(const IntegerLayer& layer, const Topology& topology);
 
 }  // namespace axe

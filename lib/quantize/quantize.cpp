@@ -291,6 +291,10 @@ QuantizedLayer quantize(const LayerProblem& problem, const Datapath& datapath, c
   if (failure) {
     std::rethrow_exception(failure);
   }
+  if (options.constraint == Constraint::input) {  // the weights are known now: most are smaller than the worst of their width
+    result.layer.input_limit = widest_input_limit(result.layer, Topology(datapath, K));
+    result.input.limit = result.layer.input_limit;
+  }
   if (options.constraint != Constraint::none) {
     require_safe(result, datapath);
   }

@@ -118,7 +118,8 @@ void validate_outliers(const QuantizedLayer& layer);
 /// is checked exactly before returning. Throws InputError on bad input (sizes, NaN, scales, a budget that not even zero
 /// weights meet), never drops the constraint. `progress` gets (rows done, rows).
 ///
-/// Constraint::input leaves the weights free; the grid of the problem has a limit then, at most input_limit(…) of the datapath.
+/// Constraint::input leaves the weights free; the grid of the problem has a limit then, at most input_limit(…) of the datapath, and
+/// that of the result is the largest with which its own weights fit.
 QuantizedLayer quantize(const LayerProblem& problem, const Datapath& datapath, const QuantizeOptions& options,
                         const std::function<void(std::int64_t, std::int64_t)>& progress = {});
 

@@ -232,7 +232,8 @@ def test_limited_inputs_make_unconstrained_weights_safe(tmp_path: Path) -> None:
     report = axecert.torch.quantize(limited, data, recipe(options={"constraint": "input"}, **settings))
     assert report.verdict == "safe"
     layers = axecert.torch.integer_layers(limited)
-    assert {layer.layer.input.limit for layer in layers.values()} == {(2**11 - 1) // 8}
+    assert min(layer.layer.input.limit for layer in layers.values()) >= (2**11 - 1) // 8
+    assert max(layer.layer.input.limit for layer in layers.values()) < 16 * 127  # else it limits nothing
     dense = torch.sign(torch.randn(64, 32))  # every code of a token as large as the largest: no token is harder
     for x in (data[0], dense, 1e4 * dense):
         axecert.torch.set_arithmetic(limited, "exact")

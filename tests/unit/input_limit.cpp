@@ -77,6 +77,49 @@ TEST_CASE("the limit of a datapath is the largest with which no weights overflow
   CHECK_THROWS_AS(input_limit(Topology(parse_datapath("axe:P=16,act=s8"), 4), 0), InputError);
 }
 
+TEST_CASE("the widest limit of a layer is the largest with which its own weights fit, in every stage") {
+  std::mt19937_64 generator(5);
+  int widened = 0;
+  for (int trial = 0; trial < 200; ++trial) {
+    const char* texts[] = {"axe:P=14,T=32,act=s8", "axe:P=12,act=s8", "axe:P=13,T=8,outer=14,act=s8", "axe:P=11,T=9,outer=float,act=s8"};
+    const Datapath datapath = parse_datapath(texts[trial % 4]);
+    IntegerLayer layer;
+    layer.name = "any";
+    layer.rows = 3;
+    layer.cols = 70;
+    for (int i = 0; i < 210; ++i) {
+      layer.weights.push_back(static_cast<std::int8_t>(static_cast<int>(generator() % 16) - 8));
+    }
+    layer.box_lower = {-128};
+    layer.box_upper = {trial % 3 == 0 ? 60 : 127};
+    const Topology topology(datapath, layer.cols);
+    const std::int64_t least = input_limit(topology, 8);
+    layer.input_limit = least;
+    const std::int64_t widest = widest_input_limit(layer, topology);
+    CAPTURE(trial);
+    CHECK(widest >= least);
+    widened += widest > least ? 1 : 0;
+    layer.input_limit = widest;
+    CHECK(fits(layer, datapath));
+    if (widest < largest_input_limit) {
+      ++layer.input_limit;
+      CHECK_FALSE(fits(layer, datapath));
+    }
+  }
+  CHECK(widened > 80);  // not where so little of the limit is left that only the largest weights share it
+  IntegerLayer layer;
+  layer.name = "too-much";
+  layer.rows = 1;
+  layer.cols = 4;
+  layer.weights.assign(4, 100);
+  layer.box_lower = {-128};
+  layer.box_upper = {127};
+  for (const std::int64_t limit : {0, 6000}) {
+    layer.input_limit = limit;
+    CHECK_THROWS_AS(widest_input_limit(layer, Topology(parse_datapath("axe:P=12,act=s8"), 4)), InputError);
+  }
+}
+
 TEST_CASE("a limited quantizer keeps its limit on every input, and enlarges no scale that it need not") {
   std::mt19937_64 generator(3);
   std::normal_distribution<double> gaussian(0, 1);

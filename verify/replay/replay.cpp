@@ -170,21 +170,20 @@ class Replayer {
     return {.lower = ranges.lower[i], .upper = ranges.upper[i]};
   }
 
-  /// Halves all inputs, towards 0, of every register of the lowest stage until the limit is kept.
+  /// Scales the inputs of every register of the lowest stage that exceeds the limit by limit / Σ|x|, towards 0.
   void keep_limit(std::vector<std::int32_t>& inputs) const {
     const std::int64_t limit = claims_.layer.input_limit;
     for (std::int64_t j = 0; limit != 0 && j < topology_.nodes(0); ++j) {
-      const auto magnitude = [&] {
-        std::int64_t sum = 0;
-        for (const std::int64_t k : values(0, j)) {
-          sum += std::abs(std::int64_t{inputs[static_cast<std::size_t>(k)]});
-        }
-        return sum;
-      };
-      while (magnitude() > limit) {
-        for (const std::int64_t k : values(0, j)) {
-          inputs[static_cast<std::size_t>(k)] /= 2;
-        }
+      std::int64_t sum = 0;
+      for (const std::int64_t k : values(0, j)) {
+        sum += std::abs(std::int64_t{inputs[static_cast<std::size_t>(k)]});
+      }
+      if (sum <= limit) {
+        continue;
+      }
+      for (const std::int64_t k : values(0, j)) {
+        std::int32_t& x = inputs[static_cast<std::size_t>(k)];
+        x = static_cast<std::int32_t>(x * limit / sum);  // 2^24 · 2^24 at most: the limit is below the sum
       }
     }
   }
