@@ -2,6 +2,7 @@
 // addition. The set
 // of partial sums that is seen must be exactly the range that is claimed, and a datapath whose ranges fit must compute
 // the integers, whatever its registers do on overflow.
+// Requirements: TOR-102.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -10,10 +11,14 @@
 #include <string>
 #include <vector>
 
+#include "../brute_force/exhaustive.hpp"
 #include "axecert/bound/range.hpp"
 #include "axecert/datapath/machine.hpp"
 
 using namespace axe;
+using exhaustive::constant_at;
+using exhaustive::for_all_inputs;
+using exhaustive::Seen;
 
 namespace {
 
@@ -43,35 +48,13 @@ struct Box {
   std::int32_t upper;
 };
 
-/// Calls `visit` with every input vector in the boxes.
-template <class Visit>
-void for_all_inputs(const IntegerLayer& layer, Visit visit) {
-  std::vector<std::int32_t> x(static_cast<std::size_t>(layer.cols));
-  for (std::int64_t k = 0; k < layer.cols; ++k) {
-    x[static_cast<std::size_t>(k)] = layer.lower(k);
-  }
-  for (;;) {
-    visit(x);
-    std::size_t k = 0;
-    while (k < x.size() && x[k] == layer.upper(static_cast<std::int64_t>(k))) {
-      x[k] = layer.lower(static_cast<std::int64_t>(k));
-      ++k;
-    }
-    if (k == x.size()) {
-      return;
-    }
-    ++x[k];
-  }
-}
-
 /// Σ|x| of every register of the lowest stage is within the layer's limit.
 bool keeps_limit(const IntegerLayer& layer, const Topology& topology, const std::vector<std::int32_t>& x) {
-  std::vector<std::int64_t> sums(static_cast<std::size_t>(topology.nodes(0)));
-  for (std::size_t k = 0; k < x.size(); ++k) {
-    sums[static_cast<std::size_t>(topology.node_of_product(0, static_cast<std::int64_t>(k)))] += std::abs(x[k]);
+  std::vector<std::vector<std::int64_t>> lowest;
+  for (std::int64_t node = 0; node < topology.nodes(0); ++node) {
+    lowest.push_back(topology.values_of(0, node));
   }
-  return layer.input_limit == 0 ||
-         std::all_of(sums.begin(), sums.end(), [&](std::int64_t sum) { return sum <= layer.input_limit; });
+  return exhaustive::keeps_limit(layer, lowest, x);
 }
 
 IntegerLayer one_row(const std::vector<std::int8_t>& weights, const std::vector<Box>& boxes, std::int64_t bias) {
@@ -108,39 +91,6 @@ Datapath make_datapath(std::vector<Stage> stages) {
   }
   datapath.stages = std::move(stages);
   return datapath;
-}
-
-/// One register's additions, played through in every order: the smallest and largest partial and final sums ever seen.
-struct Seen {
-  IntegerRange partial{INT64_MAX, INT64_MIN};
-  IntegerRange final{INT64_MAX, INT64_MIN};
-
-  static void widen(IntegerRange& range, std::int64_t value) {
-    range.lower = std::min(range.lower, value);
-    range.upper = std::max(range.upper, value);
-  }
-
-  void play(std::int64_t initial, std::vector<std::int64_t> values) {
-    std::sort(values.begin(), values.end());
-    do {
-      std::int64_t sum = initial;
-      widen(partial, sum);
-      for (const std::int64_t value : values) {
-        sum += value;
-        widen(partial, sum);
-      }
-      widen(final, sum);
-    } while (std::next_permutation(values.begin(), values.end()));
-  }
-};
-
-/// bias + Σ w (offset − z) of a one-row layer; offset none or one for all.
-std::int64_t constant_at(const IntegerLayer& layer, std::int64_t z) {
-  std::int64_t constant = layer.bias[0];
-  for (const std::int8_t w : layer.weights) {
-    constant += w * ((layer.offset.empty() ? 0 : layer.offset[0]) - z);
-  }
-  return constant;
 }
 
 /// Exact values of every register for one input and one constant, [stage][node], and what each of them adds.
@@ -288,7 +238,9 @@ TEST_CASE("a box per channel: what is claimed is what is seen, for all weights, 
   CHECK(counts.nodes > 30000);
 }
 
-TEST_CASE("a zero point that varies: what is claimed is what is seen, for all weights, inputs, zero points and orders") {
+// TOR-109
+TEST_CASE(
+    "a zero point that varies: what is claimed is what is seen, for all weights, inputs, zero points and orders") {
   Counts counts;
   for (std::size_t length = 1; length <= 3; ++length) {
     for_all<std::int8_t>(length, std::vector<std::int8_t>{-2, -1, 0, 2}, [&](const std::vector<std::int8_t>& weights) {
@@ -433,6 +385,7 @@ void hold_against_machine(const IntegerLayer& layer, const Datapath& datapath, V
 
 }  // namespace
 
+// TOR-101, TOR-103
 TEST_CASE("ranges that fit make every machine exact; a range that does not fit is seen to overflow") {
   struct Behaviour {
     Overflow overflow;
