@@ -228,9 +228,8 @@ class LayerReplay {
         }
       }
     }
-    const Account account =
-        replayer_.account(id, claims_.worst_side, claims_.worst_witness,
-                          replayer_.constant(id.row).towards(claims_.worst_side));
+    const Account account = replayer_.account(id, claims_.worst_side, claims_.worst_witness,
+                                              replayer_.constant(id.row).towards(claims_.worst_side));
     const int128 reached = replayer_.reached(id, claims_.worst_side, account);
     const IntegerRange claimed = replayer_.claimed(id);
     const std::int64_t end = claims_.worst_side == Side::upper ? claimed.upper : claimed.lower;
@@ -390,6 +389,11 @@ class LayerReplay {
 
 }  // namespace
 
+std::string replay_detail(std::int64_t nodes_checked, const ReplayOptions& options) {
+  return std::to_string(2 * nodes_checked) + " witnesses, " + std::to_string(4 + 2 * options.random_inputs_per_row) +
+         " inputs per row in kernel order, seed " + std::to_string(options.seed);
+}
+
 Vote replay_vote(const Certificate& certificate, const ReplayOptions& options) {
   if (options.random_inputs_per_row < 0) {
     throw InputError("replay options", "random_inputs_per_row = " + std::to_string(options.random_inputs_per_row),
@@ -427,9 +431,7 @@ Vote replay_vote(const Certificate& certificate, const ReplayOptions& options) {
   if (options.progress) {
     options.progress(vote.nodes_checked, vote.nodes_total);
   }
-  vote.detail = std::to_string(2 * vote.nodes_checked) + " witnesses, " +
-                std::to_string(4 + 2 * options.random_inputs_per_row) + " inputs per row in kernel order, seed " +
-                std::to_string(options.seed);
+  vote.detail = replay_detail(vote.nodes_checked, options);
   vote.verdict = contradicted ? Verdict::refused : overflowed ? Verdict::unsafe : Verdict::safe;
   return finish();
 }
