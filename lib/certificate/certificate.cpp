@@ -144,15 +144,24 @@ LayerClaims make_claims(IntegerLayer layer, const Datapath& datapath, InputSourc
   LayerClaims claims;
   claims.datapath = datapath;
   claims.input_source = source;
-  claims.weight_hash = sha256(layer.weights.data(), layer.weights.size());
-  if (!layer.bias.empty()) claims.bias_hash = hash_of(layer.bias);
   const auto [least, greatest] = std::minmax_element(layer.weights.begin(), layer.weights.end());
   claims.weight_range = {*least, *greatest};
   claims.layer = std::move(layer);
   claims.ranges = layer_ranges(claims.layer, topology);
-  judge(claims);
-  claims.worst_witness = witness(claims.layer, topology, claims.worst, claims.worst_side);
+  finish_claims(claims);
   return claims;
+}
+
+void finish_claims(LayerClaims& claims) {
+  const IntegerLayer& layer = claims.layer;
+  claims.weight_hash = sha256(layer.weights.data(), layer.weights.size());
+  claims.bias_hash = hash_of_bias(layer.bias);
+  judge(claims);
+  claims.worst_witness = witness(layer, Topology(claims.datapath, layer.cols), claims.worst, claims.worst_side);
+}
+
+Sha256 hash_of_bias(const std::vector<std::int64_t>& bias) {
+  return bias.empty() ? Sha256{} : hash_of(bias);
 }
 
 std::vector<Assumption> assumptions(const Certificate& certificate) {
@@ -203,7 +212,7 @@ void attach_weights(LayerClaims& claims, std::vector<std::int8_t> weights, std::
         "the bias has " + std::to_string(bias.size()) + " entries for " + std::to_string(claims.layer.rows) + " rows",
         remedy);
   }
-  if ((bias.empty() ? Sha256{} : hash_of(bias)) != claims.bias_hash) {
+  if (hash_of_bias(bias) != claims.bias_hash) {
     throw InputError(place,
                      bias.empty() ? "the certificate speaks of a bias, the file holds none"
                                   : "the bias' SHA-256 is not the certificate's",

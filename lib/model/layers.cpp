@@ -431,6 +431,10 @@ void write_quantized(const std::filesystem::path& path, const std::vector<Quanti
   write_file_atomically(path, quantized_bytes(layers));
 }
 
+void demand_weight_keys(const TensorFile& file) {
+  refuse_unknown_keys(file, layer_names(file), stored_keys);
+}
+
 std::vector<StoredLayer> read_integer_layers(const TensorFile& file, const Datapath& datapath) {
   const std::vector<std::string> names = layer_names(file);
   refuse_unknown_keys(file, names, stored_keys);

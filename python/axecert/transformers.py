@@ -28,7 +28,7 @@ from ._core import Datapath, InputError
 from .recipe import Recipe
 from .torch.capture import InputGroup, Product, input_groups
 from .torch.engine import Setting, first_tensor, place_layers, quantize_block
-from .torch.files import make_folder
+from ._files import make_folder
 from .torch.journal import Journal
 from .torch.matrices import matrix_view
 from .torch.modules import integer_layers

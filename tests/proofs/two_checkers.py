@@ -5,7 +5,8 @@
 The files are: every pair below GOLDEN/{accept,reject,malformed}, whose folder also says which verdicts are right; certificates
 of one accepted pair with the weights of another; random layers, whose verdict this program knows because it computes their
 ranges itself, from docs/certificate.md; and mutants of the accepted and the random ones, most of them with digest and hashes made
-right again, so that the claims are reached. Some random layers have one flaw that must be noticed. A disagreement prints both answers and both files, in hex, and leaves them in FOLDER.
+right again, so that the claims are reached. Some random layers have one flaw that must be noticed. Some weights are dealt out to several
+files, which changes nothing, unless an array lies in two of them or in none. A disagreement prints both answers and both files, in hex, and leaves them in FOLDER.
 Exit code 0: no disagreement. Writes to FOLDER, or to a temporary one. Only the Python standard library.
 
 Requirements: TOR-301.
@@ -27,7 +28,8 @@ VERDICTS = ["safe", "unsafe", "incomplete", "refused"]
 ACCEPTED_VERDICTS = {"accept": {"safe"}, "reject": {"unsafe", "incomplete", "refused"}, "malformed": {"refused"}}
 DIGEST = re.compile(rb'("digest":")([0-9a-f]{64})"')
 
-Case = collections.namedtuple("Case", "what certificate weights right")  # right: the verdicts that are, or None
+# weights: the bytes of a file, or a list of those of several; right: the verdicts that are, or None
+Case = collections.namedtuple("Case", "what certificate weights right")
 
 
 # ---- files ----
@@ -348,6 +350,31 @@ def mutant(r, number, seeds):
     return Case(f"mutant {number} of {seed.what}", certificate, weights, None)
 
 
+def sharded(r, number, seeds):
+    """The arrays of a weights file dealt out to two to four files; of some cases one array twice, or one file short."""
+    seed = r.choice(seeds)
+    header, data = split(seed.weights)
+    arrays = json.loads(header)
+    metadata = arrays.pop("__metadata__", None)
+    shards = [[{}, b""] for _ in range(r.choice([2, 3, 4]))]
+    kind = r.choice(["whole", "whole", "twice", "missing"])
+    names = list(arrays)
+    doubled = r.choice([name for name in names if name.endswith(".weight")]) if kind == "twice" else None
+    for name in names:
+        begin, end = arrays[name]["data_offsets"]
+        for shard in r.sample(shards, 2 if name == doubled else 1):
+            shard[0][name] = {**arrays[name], "data_offsets": [len(shard[1]), len(shard[1]) + end - begin]}
+            shard[1] += data[begin:end]
+    if kind == "missing":
+        shards.remove(next(shard for shard in shards if any(name.endswith(".weight") for name in shard[0])))
+    if metadata is not None:
+        shards[0][0]["__metadata__"] = metadata
+    files = [joined(json.dumps(entries).encode(), content) for entries, content in shards]
+    twice = kind == "twice" and seed.right == {"safe"} and arrays[doubled]["dtype"] == "I8"  # then it is a layer's
+    right = seed.right if kind == "whole" else {"refused"} if twice else None
+    return Case(f"sharded {number} ({kind}, {len(files)} files) of {seed.what}", seed.certificate, files, right)
+
+
 # ---- the comparison ----
 
 def golden_cases(folder):
@@ -361,7 +388,7 @@ def golden_cases(folder):
 
 def verdicts_in_c(program, pairs):
     for certificate, weights in pairs:
-        run = subprocess.run([program, certificate, weights], capture_output=True, text=True, check=False)
+        run = subprocess.run([program, certificate, *weights], capture_output=True, text=True, check=False)
         name = run.stdout.split(":")[0]
         if name not in VERDICTS or VERDICTS.index(name) != run.returncode:
             name = f"exit code {run.returncode}: {run.stdout}{run.stderr}"
@@ -370,7 +397,7 @@ def verdicts_in_c(program, pairs):
 
 def verdicts_in_coq(program, pairs):
     """All pairs by one process; one that dies of a pair has no verdict for it and for those behind it."""
-    listed = "".join(f"{certificate}\t{weights}\n" for certificate, weights in pairs)
+    listed = "".join("\t".join(map(str, [certificate, *weights])) + "\n" for certificate, weights in pairs)
     run = subprocess.run([program, "--list"], input=listed, capture_output=True, text=True, check=False)
     names = run.stdout.splitlines()
     return names + [f"exit code {run.returncode}: {run.stderr}"] * (len(pairs) - len(names))
@@ -384,6 +411,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--random", type=int, default=600)
     parser.add_argument("--mutants", type=int, default=3000)
+    parser.add_argument("--sharded", type=int, default=400)
     parser.add_argument("--keep", type=pathlib.Path)
     options = parser.parse_args()
     r = random.Random(options.seed)
@@ -394,16 +422,19 @@ def main():
                for a in accepted for b in accepted if a is not b and r.random() < 0.3]
     layers = [random_case(r, i) for i in range(options.random)]
     mutants = [mutant(r, i, accepted + layers) for i in range(options.mutants)]
-    cases = golden + crossed + layers + mutants
+    cases = golden + crossed + layers + mutants + [sharded(r, i, accepted + layers) for i in range(options.sharded)]
 
     wrong, seen = 0, collections.Counter()
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.keep or pathlib.Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        pairs = [(folder / f"{i}.axec", folder / f"{i}.safetensors") for i in range(len(cases))]
-        for case, (certificate, weights) in zip(cases, pairs):
-            certificate.write_bytes(case.certificate)
-            weights.write_bytes(case.weights)
+        pairs = []
+        for i, case in enumerate(cases):
+            files = case.weights if isinstance(case.weights, list) else [case.weights]
+            pairs.append((folder / f"{i}.axec", [folder / f"{i}-{shard}.safetensors" for shard in range(len(files))]))
+            pairs[-1][0].write_bytes(case.certificate)
+            for path, content in zip(pairs[-1][1], files):
+                path.write_bytes(content)
         in_c = list(verdicts_in_c(options.axecert_check, pairs))
         in_coq = verdicts_in_coq(options.proved_check, pairs)
         for case, c, coq in zip(cases, in_c, in_coq):
@@ -411,13 +442,15 @@ def main():
             if c != coq or c not in VERDICTS or (case.right and c not in case.right):
                 wrong += 1
                 print(f"{case.what}: {c} in C, {coq} in Coq" + (f", right is {' or '.join(sorted(case.right))}" if case.right else ""))
-                print(f"  certificate {case.certificate.hex()}\n  weights {case.weights.hex()}")
+                print(f"  certificate {case.certificate.hex()}")
+                for content in case.weights if isinstance(case.weights, list) else [case.weights]:
+                    print(f"  weights {content.hex()}")
     for (kind, verdict), count in sorted(seen.items()):
         print(f"{kind:10} {verdict:11} {count}")
     print(f"{len(cases)} pairs of files, seed {options.seed}: {wrong} disagreements")
     # a comparison in which one verdict never came up shows nothing about it
     for kind, verdict in [("random", "safe"), ("random", "unsafe"), ("random", "incomplete"), ("random", "refused"), ("mutant", "safe"), ("mutant", "unsafe"),
-                          ("mutant", "refused")]:
+                          ("mutant", "refused"), ("sharded", "safe"), ("sharded", "unsafe"), ("sharded", "refused")]:
         if seen[kind, verdict] == 0:
             print(f"no {kind} pair came out {verdict}")
             wrong += 1

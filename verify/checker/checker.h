@@ -1,5 +1,5 @@
 /* The trusted checker: decides whether a certificate (.axec) proves that no register of a model overflows, by computing
- * every register's range again from the integer weights. Main function: axc_check. It reads memory, writes its report,
+ * every register's range again from the integer weights. Main function: axc_check_files. It reads memory, writes its report,
  * and has no other effect; it uses nothing but the C standard library, no floating point and no file.
  * What is decided is the acceptance predicate of docs/certificate.md. */
 #ifndef AXECERT_CHECKER_H
@@ -78,7 +78,7 @@ enum { AXC_NAME_SIZE = 256 }; /* a longer name is cut in the report */
 typedef struct {
   axc_verdict verdict;
   axc_reason reason;
-  int in_weights;            /* 1: `position` counts bytes of the weights file; 0: of the certificate */
+  int in_weights;            /* `position` counts bytes of the n-th weights file, n from 1; 0: of the certificate */
   size_t position;           /* where the reason applies */
   char layer[AXC_NAME_SIZE]; /* the layer, or the uncovered array; empty when it is the file as a whole */
   int64_t row;               /* the register: row, stage, node; −1 when the reason is not one register's */
@@ -100,7 +100,22 @@ typedef struct {
 axc_verdict axc_check(const unsigned char* certificate, size_t certificate_size, const unsigned char* weights,
                       size_t weights_size, axc_report* report);
 
-/* The same with the caller's scratch memory, aligned for int64_t; no allocation anywhere. Needed: 32 bytes for each register of
+/* Weights in any number of files: every array is whole in one of them, and in no other. */
+typedef struct {
+  const unsigned char* bytes;
+  size_t size;
+} axc_file;
+
+/* Called from time to time, at the latest after each layer, when the checker holds on to nothing that it read: a caller whose files
+ * are mapped can let go of the memory behind them. What it reads later it reads again. */
+typedef void (*axc_between)(void* context);
+
+/* axc_check on several weights files, 1 to 2^20. `between` may be NULL. What is read between two calls of it is at most one layer's
+ * arrays in both files, the headers, and 1 MiB of the certificate. */
+axc_verdict axc_check_files(const unsigned char* certificate, size_t certificate_size, const axc_file* weights,
+                            size_t files, axc_between between, void* context, axc_report* report);
+
+/* axc_check with the caller's scratch memory, aligned for int64_t; no allocation anywhere. Needed: 32 bytes for each register of
  * the lowest stage of one dot product, for the layer that has most; this is never more than 4 · certificate_size. */
 axc_verdict axc_check_with(const unsigned char* certificate, size_t certificate_size, const unsigned char* weights,
                            size_t weights_size, void* scratch, size_t scratch_size, axc_report* report);

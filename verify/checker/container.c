@@ -385,7 +385,8 @@ int axc_next_name(axc_certificate* f, axc_span* name) {
 /* ---- the whole ---- */
 
 /* SHA-256 of the file with the digest's 64 characters at `at` read as '0'. */
-static void check_digest(axc_cursor* c, size_t size) {
+static void check_digest(axc_cursor* c, size_t size, const axc_pause* pause) {
+  const size_t piece = (size_t)1 << 20;
   static const unsigned char zeros[65] = "0000000000000000000000000000000000000000000000000000000000000000";
   const size_t at = c->at;
   unsigned char claimed[32] = {0};
@@ -396,7 +397,10 @@ static void check_digest(axc_cursor* c, size_t size) {
   axc_sha256_start(&state);
   axc_sha256_add(&state, c->bytes, at);
   axc_sha256_add(&state, zeros, 64);
-  axc_sha256_add(&state, c->bytes + at + 64, size - at - 64);
+  for (size_t from = at + 64; from < size; from += piece) {
+    axc_sha256_add(&state, c->bytes + from, size - from < piece ? size - from : piece);
+    if (pause->call != NULL) pause->call(pause->context);
+  }
   axc_sha256_finish(&state, computed);
   for (int i = 0; i < 32; ++i) {
     if (claimed[i] != computed[i]) axc_fail(c, AXC_DIGEST, at);
@@ -459,7 +463,7 @@ static void read_all_metadata(axc_certificate* f) {
 }
 
 /* Second pass: every layer with its arrays, then the header's end and the file's. Returns what the layers rest on. */
-static int read_all_layers(axc_certificate* f, size_t size) {
+static int read_all_layers(axc_certificate* f, size_t size, const axc_pause* pause) {
   int rests_on = 0;
   axc_layer layer;
   axc_cursor* c = &f->arrays;
@@ -468,6 +472,7 @@ static int read_all_layers(axc_certificate* f, size_t size) {
     rests_on |= layer_rests_on(&layer);
     for (int s = 0; s < layer.stages; ++s) nodes += layer.stage[s].nodes;
     if (layer.stage[0].nodes > f->most_nodes) f->most_nodes = layer.stage[0].nodes;
+    if (pause->call != NULL) pause->call(pause->context);
     f->nodes_total += layer.rows * nodes; /* every register takes bytes of the file: their number is below its size */
   }
   expect(c, "}");
@@ -477,7 +482,8 @@ static int read_all_layers(axc_certificate* f, size_t size) {
   return rests_on;
 }
 
-axc_reason axc_open(const unsigned char* bytes, size_t size, axc_certificate* f, size_t* position) {
+axc_reason axc_open(const unsigned char* bytes, size_t size, const axc_pause* pause, axc_certificate* f,
+                    size_t* position) {
   uint64_t header = 0;
   *position = 0;
   if (size < 8) return *position = size, AXC_TRUNCATED;
@@ -491,7 +497,7 @@ axc_reason axc_open(const unsigned char* bytes, size_t size, axc_certificate* f,
   f->next = f->nodes_total = f->most_nodes = f->layers = 0;
   axc_cursor* c = &f->claims;
   expect(c, "{\"__metadata__\":{\"format\":\"axec 1\",\"digest\":\"");
-  check_digest(c, size);
+  check_digest(c, size, pause);
   expect(c, "\",\"tool\":\"");
   (void)plain_text(c);
   expect(c, "\",\"assumptions\":\"");
@@ -504,7 +510,7 @@ axc_reason axc_open(const unsigned char* bytes, size_t size, axc_certificate* f,
   read_all_metadata(f);
   if (f->arrays.failure != AXC_PROVED) return *position = f->arrays.failure_at, f->arrays.failure;
   const axc_certificate first = *f;
-  const int rests_on = read_all_layers(f, size);
+  const int rests_on = read_all_layers(f, size, pause);
   if (f->arrays.failure != AXC_PROVED) return *position = f->arrays.failure_at, f->arrays.failure;
   check_assumptions(&assumptions, rests_on);
   if (assumptions.failure != AXC_PROVED) return *position = assumptions.failure_at, assumptions.failure;

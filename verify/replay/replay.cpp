@@ -441,6 +441,11 @@ class LayerReplay {
 
 }  // namespace
 
+std::string replay_detail(std::int64_t nodes_checked, const ReplayOptions& options) {
+  return std::to_string(2 * nodes_checked) + " witnesses, " + std::to_string(4 + 2 * options.random_inputs_per_row) +
+         " inputs per row in kernel order, seed " + std::to_string(options.seed);
+}
+
 Vote replay_vote(const Certificate& certificate, const ReplayOptions& options) {
   if (options.random_inputs_per_row < 0) {
     throw InputError("replay options", "random_inputs_per_row = " + std::to_string(options.random_inputs_per_row),
@@ -478,9 +483,7 @@ Vote replay_vote(const Certificate& certificate, const ReplayOptions& options) {
   if (options.progress) {
     options.progress(vote.nodes_checked, vote.nodes_total);
   }
-  vote.detail = std::to_string(2 * vote.nodes_checked) + " witnesses, " +
-                std::to_string(4 + 2 * options.random_inputs_per_row) + " inputs per row in kernel order, seed " +
-                std::to_string(options.seed);
+  vote.detail = replay_detail(vote.nodes_checked, options);
   vote.verdict = contradicted ? Verdict::refused : overflowed ? Verdict::unsafe : Verdict::safe;
   return finish();
 }

@@ -109,6 +109,8 @@ class Nodes {
   std::int64_t count() const { return first_.back(); }
   std::size_t layers() const { return layers_.size(); }
   std::size_t layer_of(std::int64_t job) const;
+  /// The number of layer i's first node.
+  std::int64_t first(std::size_t i) const { return first_[i]; }
   const LayerNodes& layer(std::size_t i) const { return layers_[i]; }
   NodeId place(std::int64_t job) const;
 
