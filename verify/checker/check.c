@@ -113,14 +113,15 @@ static int64_t entry(const unsigned char* bytes, int64_t entries, int64_t k) {
   return axc_load32(bytes + 4 * (entries == 1 ? 0 : k));
 }
 
-/* The quantizer that clamps also keeps the claimed limit of Σ|x|, and no other. */
-static int agree_with_limit(const job* j, const axc_layer* layer, const axc_array* limit) {
+/* The quantizer that clamps also keeps the claimed limit of Σ|x|, and no other; without a claim it has none. */
+static int agree_with_limit(const job* j, const axc_layer* layer, const axc_array found[ROLES]) {
+  const axc_array* limit = &found[INPUT_LIMIT];
   if (layer->source != AXC_CLAMPED || (layer->limit == 0 && limit->end == 0)) return 1;
-  if (limit->end == 0) return refuse_weights(j, AXC_QUANTIZER_MISSING, 0);
-  if (limit->type != AXC_I64 || limit->rank != 1 || limit->shape[0] != 1) {
-    return refuse_weights(j, AXC_SHAPE, (size_t)(limit->name.text - j->weights));
+  if (limit->end == 0) return refuse_weights(j, AXC_QUANTIZER_MISSING, found[WEIGHT].file, 0);
+  if (limit->type != AXC_I64 || limit->rank != 1 || limit->shape[0] != 1) return refuse_name(j, AXC_SHAPE, limit);
+  if (layer->limit == 0 || axc_load64(limit->file->bytes + limit->begin) != layer->limit) {
+    return refuse_weights(j, AXC_QUANTIZER_BOX, limit->file, limit->begin);
   }
-  if (axc_load64(j->weights + limit->begin) != layer->limit) return refuse_weights(j, AXC_QUANTIZER_BOX, limit->begin);
   return 1;
 }
 
@@ -129,7 +130,7 @@ static int agree_with_limit(const job* j, const axc_layer* layer, const axc_arra
  * input_upper] when the box is clamped. */
 static int agree_with_quantizer(const job* j, const axc_layer* layer, const axc_array found[ROLES]) {
   const int clamped = layer->source == AXC_CLAMPED;
-  if (!agree_with_limit(j, layer, &found[INPUT_LIMIT])) return 0;
+  if (!agree_with_limit(j, layer, found)) return 0;
   const int shifted = clamped || found[INPUT_SHIFT].end != 0 || found[INPUT_ZERO_POINT].end != 0;
   const unsigned char* at[ROLES]; /* only what was found is read */
   for (int role = 0; role < ROLES; ++role) at[role] = found[role].file->bytes + found[role].begin;
