@@ -1,7 +1,7 @@
 (** Every main theorem of this folder, with what it rests on: nothing. The build prints this file's output and demands
     that each theorem be "Closed under the global context", that is, proved without an axiom and without an admitted
     step. No definitions, no proofs. *)
-From Axecert Require Import GroupingProof RangeProof SafetyProof CheckerProof Rewritings StrictConstraintProof MultistageProof
+From Axecert Require Import GroupingProof RangeProof SafetyProof LimitedProof CheckerProof Rewritings StrictConstraintProof MultistageProof
   SoftThreshold PresetsProof.
 
 Print Assumptions registers_permutation.
@@ -16,6 +16,8 @@ Print Assumptions exact_is_dot_product.
 Print Assumptions wrapping_register_with_fitting_final_value.
 Print Assumptions wrapping_tower.
 Print Assumptions unsafe_overflows.
+Print Assumptions limited_range_holds.
+Print Assumptions safe_limited_datapath.
 Print Assumptions check_layer_decides.
 Print Assumptions proved_layer_is_safe.
 Print Assumptions proved_layer_computes.
