@@ -56,6 +56,7 @@ __all__ = [
     "__version__",
     "certify",
     "data_type_bound",
+    "input_limit",
     "largest_hadamard",
     "node_witness",
     "preset_names",

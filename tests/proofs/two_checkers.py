@@ -7,6 +7,8 @@ of one accepted pair with the weights of another; random layers, whose verdict t
 ranges itself, from docs/certificate.md; and mutants of the accepted and the random ones, most of them with digest and hashes made
 right again, so that the claims are reached. Some random layers have one flaw that must be noticed. A disagreement prints both answers and both files, in hex, and leaves them in FOLDER.
 Exit code 0: no disagreement. Writes to FOLDER, or to a temporary one. Only the Python standard library.
+
+Requirements: TOR-301.
 """
 
 import argparse

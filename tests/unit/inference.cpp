@@ -1,5 +1,6 @@
 // Claims about a quantized layer at work. "exact" equals 64-bit sums of its operands, "datapath" the machine's own run of every row, for
 // every operand form, scaling and overflow; the two agree when the registers are wide, differ when they are not, and bad input is refused.
+// Requirements: TOR-103, TOR-406.
 #include <doctest/doctest.h>
 
 #include <cmath>

@@ -1,5 +1,6 @@
 // Claims about lib/model's containers: what is read back is what was written, bit for bit; what is damaged is refused with the
 // file and the place; nothing is read beyond the file.
+// Requirements: TOR-504.
 #include "axecert/model/tensors.hpp"
 
 #include <doctest/doctest.h>
@@ -134,6 +135,7 @@ TEST_CASE(
   CHECK(static_cast<unsigned char>(content(file("one.safetensors"))[0]) % 8 == 0);  // the arrays begin aligned
 }
 
+// TOR-211
 TEST_CASE("an unwritable place is an error and leaves nothing behind") {
   const std::filesystem::path missing = file("no-such-folder") / "x.safetensors";
   CHECK(refusal([&] { write_safetensors(missing, {}, {}); }).find(missing.string()) != std::string::npos);
@@ -198,6 +200,7 @@ TEST_CASE("a conversion that would change a value is refused with the element") 
   CHECK(Tensor::of({2}, std::vector<std::int32_t>{-128, 127}).as_i8("w") == std::vector<std::int8_t>{-128, 127});
 }
 
+// TOR-202
 TEST_CASE("a file cut at any length is refused, whatever its container") {
   write_safetensors(file("whole.safetensors"), {{"l.weight", Tensor::of({1, 2}, std::vector<std::int8_t>{1, 2})}},
                     {{"k", "v"}});
@@ -218,6 +221,7 @@ TEST_CASE("a file cut at any length is refused, whatever its container") {
   }
 }
 
+// TOR-202
 TEST_CASE("no single changed byte makes a reader crash, and in npz none changes an array unnoticed") {
   const std::vector<float> floats{1, 2};
   for (const int method : {ZIP_CM_STORE, ZIP_CM_DEFLATE}) {
