@@ -98,7 +98,10 @@ static int agree_with_limit(const job* j, const axc_layer* layer, const axc_arra
   if (limit->type != AXC_I64 || limit->rank != 1 || limit->shape[0] != 1) {
     return refuse_weights(j, AXC_SHAPE, (size_t)(limit->name.text - j->weights));
   }
-  if (axc_load64(j->weights + limit->begin) != layer->limit) return refuse_weights(j, AXC_QUANTIZER_BOX, limit->begin);
+  /* An array without a claim is refused whatever it holds: a limit of 0 is none. */
+  if (layer->limit == 0 || axc_load64(j->weights + limit->begin) != layer->limit) {
+    return refuse_weights(j, AXC_QUANTIZER_BOX, limit->begin);
+  }
   return 1;
 }
 
