@@ -69,8 +69,9 @@ TEST_CASE("of weights in shards every file is bound, and the certificate still i
   const Certificate certificate = small();
   AttestedFiles sharded = files;
   sharded.weights = {{"a.safetensors", std::string(64, '1')}, {"b.safetensors", std::string(64, '2')}};
-  const ReportContents contents =
-      report_contents({certificate, {vote_of("checker", Verdict::safe)}, "c.axec", "model.safetensors.index.json"});
+  const std::vector<Vote> votes{vote_of("checker", Verdict::safe)};  // contents refer to their subject
+  const std::string certificate_path = "c.axec", weights_path = "model.safetensors.index.json";
+  const ReportContents contents = report_contents({certificate, votes, certificate_path, weights_path});
   const Json in_toto = Json::parse(in_toto_statement(contents, sharded));
   const Json cyclonedx = Json::parse(cyclonedx_declaration(contents, sharded));
   REQUIRE(in_toto["subject"].size() == 3);
