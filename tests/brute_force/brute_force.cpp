@@ -407,7 +407,7 @@ int main(int argc, char** argv) {
                                   "starts from the constant",
                                   "claims a final value",
                                   "zero point that varies",
-                                  "zero point that varies, in a register"};
+                                  "zero point that varies, in a register", "limited inputs"};
   bool all_met = true;
   std::printf("%-40s %10s %10s\n", "", "safe", "unsafe");
   for (const char* kind : expected) {
