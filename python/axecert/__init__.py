@@ -24,6 +24,7 @@ from ._core import (
     __version__,
     certify,
     data_type_bound,
+    input_limit,
     largest_hadamard,
     node_witness,
     preset_names,
