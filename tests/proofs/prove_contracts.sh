@@ -3,6 +3,7 @@
 # termination. A goal is proved when Qed, Z3 or CVC4 proves it. Prints the goal count. Fails when a goal is unproved, when a function
 # named has none, or when there are none. Usage: prove_contracts.sh [range.c [functions]]
 # Side effect: a temporary folder, removed at the end, that holds the provers' configuration.
+# Requirements: TOR-101, TOR-108.
 set -eu
 checker=$(cd "$(dirname "$0")/../../verify/checker" && pwd)
 file=${1:-$checker/range.c}
@@ -16,6 +17,17 @@ export HOME="$folder" WHY3CONFIG="$folder/why3.conf"
 why3 config detect >"$folder/why3.log" 2>&1 || true
 frama-c -cpp-extra-args="-I$checker" -wp -wp-rte -wp-cache none -wp-prover z3,cvc4 -wp-timeout 120 -wp-par 2 \
   -wp-fct "$functions" "$file" >"$folder/log" 2>&1 || { cat "$folder/log"; exit 1; }
+# Every function that range.c defines is proved or listed as not proved.
+awk -v functions="$functions" '
+  BEGIN { count = split(functions, list, ","); for (i = 1; i <= count; ++i) named[list[i]] = 1 }
+  /^(static|AXC_INLINE|int64_t|void)[^=;]*\(/ {
+    name = $0
+    sub(/\(.*/, "", name)
+    sub(/.*[ *]/, "", name)
+    ++all
+    if (!(name in named)) { ++left; open = open " " name }
+  }
+  END { print all - left " of " all " functions of range.c under contract" (left ? "; not proved:" open : "") }' "$file"
 # The summary of Frama-C 25 miscounts goals that its second prover proves, so the goals are counted here, one by one.
 awk -v functions="$functions" '
   / goals? scheduled/ { scheduled = $2 }
