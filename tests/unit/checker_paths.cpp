@@ -346,6 +346,7 @@ TEST_CASE("JSON that other writers of weights files produce, and JSON that is no
   CHECK(after_weights("\"shape\":[2]", "\"shape\":[02]") == AXC_WEIGHTS_FILE);
   CHECK(after_weights("\"shape\":[2]", "\"shape\":[-2]") == AXC_WEIGHTS_FILE);
   CHECK(after_weights("\"shape\":[2]", "\"shape\":2") == AXC_WEIGHTS_FILE);
+  CHECK(reason({good().certificate, tiny::with_header("{\"__metadata__\":{\"a\":\"\\", {})}) == AXC_WEIGHTS_FILE);
   tiny::Pair pair = good();
   const std::string header = tiny::header_of(pair.weights);
   for (std::size_t size = 0; size < header.size(); ++size) {
