@@ -1,6 +1,9 @@
 // Hashes the two files and renders the statements about them. See attestation_files.hpp. Side effects: reads the files.
 #include "attestation_files.hpp"
 
+#include <filesystem>
+
+#include "axecert/model/weight_files.hpp"
 #include "axecert/report/attestation.hpp"
 #include "axecert/report/votes.hpp"
 #include "environment.hpp"
@@ -18,9 +21,20 @@ HashedPair hashed(const AttestationFiles& files, const VoterArguments& arguments
   if (!files.any()) {
     return {};
   }
+  const auto file = [](const std::filesystem::path& path) {
+    return AttestedFiles::File{path.filename().string(), sha256_of_file(path.string())};
+  };
   require_input(arguments.certificate);
   require_input(arguments.weights);
-  return {sha256_of_file(arguments.certificate), sha256_of_file(arguments.weights)};
+  HashedPair pair{file(arguments.certificate), {}};
+  if (!is_sharded(arguments.weights)) {
+    pair.weights.push_back(file(arguments.weights));
+    return pair;
+  }
+  for (const MappedFile& shard : WeightFiles(arguments.weights).shards()) {
+    pair.weights.push_back(file(shard.path()));
+  }
+  return pair;
 }
 
 std::vector<Output> attested(const AttestationFiles& files, const HashedPair& before, const VoterArguments& arguments,

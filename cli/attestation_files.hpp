@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "axecert/report/attestation.hpp"
 #include "axecert/report/contents.hpp"
 #include "voters.hpp"
 
@@ -16,9 +17,10 @@ struct AttestationFiles {
 };
 void add_attestation_files(CLI::App* command, AttestationFiles& files);
 
-/// SHA-256 of certificate and weights; both empty when no statement is asked for. Failure 66 when one cannot be read.
+/// SHA-256 of the certificate and of every file of weights; empty when no statement is asked for. Failure 66 when one cannot be read.
 struct HashedPair {
-  std::string certificate, weights;
+  AttestedFiles::File certificate;
+  std::vector<AttestedFiles::File> weights;
   friend bool operator==(const HashedPair&, const HashedPair&) = default;
 };
 HashedPair hashed(const AttestationFiles& files, const VoterArguments& arguments);

@@ -16,7 +16,9 @@ struct Arguments {
 
 int run(const Arguments& a) {
   const HashedPair hashes = hashed(a.attestations, a.voters);
-  const Election election = hold_election(a.voters, *a.common);
+  VoterArguments voters = a.voters;
+  voters.keep_certificate = a.files.any() || a.attestations.any();  // only reports look at it again
+  const Election election = hold_election(voters, *a.common);
   std::vector<Output> outputs;
   if (a.files.any() || a.attestations.any()) {
     const ReportContents contents =

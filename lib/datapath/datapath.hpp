@@ -15,6 +15,7 @@ namespace axe {
 /// What layers, datapaths and certificates may be: with these no sum of a dot product reaches 2^63 (bound/integer_layer.hpp).
 constexpr std::int64_t largest_length = std::int64_t{1} << 24;   ///< terms of a dot product, K
 constexpr std::int64_t largest_operand = std::int64_t{1} << 24;  ///< |activation operand|, |box|, |offset|
+constexpr std::int64_t largest_input_limit = std::int64_t{1} << 48;  ///< of Σ|x| in one register
 constexpr std::int64_t largest_bias = std::int64_t{1} << 62;     ///< |bias|, |constant|
 
 /// What a register does with a sum that does not fit.
@@ -135,6 +136,9 @@ class Topology {
   std::int64_t length() const { return length_; }
   std::size_t stages() const { return counts_.size(); }
   const Stage& stage(std::size_t s) const { return stages_[s]; }
+
+  /// Whether some stage starts from the row's constant.
+  bool starts_from_constant() const;
 
   /// Registers per dot product in stage s.
   std::int64_t nodes(std::size_t s) const { return counts_[s]; }

@@ -44,6 +44,11 @@ Topology::Topology(const Datapath& datapath, std::int64_t length) : stages_(data
   }
 }
 
+bool Topology::starts_from_constant() const {
+  return std::any_of(stages_.begin(), stages_.end(),
+                     [](const Stage& stage) { return stage.initial == Initial::constant; });
+}
+
 std::int64_t Topology::block(std::size_t s) const {
   return block_length(stages_[s], values(s));
 }

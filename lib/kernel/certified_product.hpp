@@ -42,13 +42,15 @@ class CertifiedProduct {
   Target target() const { return target_; }
 
   /// Writes sums [tokens, rows, outputs], see ExactProduct. Throws InputError when operands.base is not the licence's or an
-  /// operand is outside its channel's box; nothing is written then.
+  /// operand is outside its channel's box, or the operands of a register of the lowest stage exceed the layer's input limit;
+  /// nothing is written then.
   void multiply(const Operands& operands, std::span<std::int64_t> sums, int threads = 1) const;
 
  private:
   struct Scratch;
   void pack_weights(const TileForm& form);
   void check_box(const Operands& operands) const;
+  void check_limit(const Operands& operands) const;
   void multiply_block(const Operands& operands, std::int64_t* sums, std::size_t first_token, std::size_t end_token,
                       std::size_t first_panel, std::size_t end_panel, Scratch& scratch) const;
   void multiply_piece(const Operands& operands, std::int64_t* sums, std::size_t panel, std::size_t j,
@@ -71,6 +73,8 @@ class CertifiedProduct {
   kernel::Aligned<std::int8_t> weights_;      // as TileWork says, panel after panel
   kernel::Aligned<std::int16_t> row_starts_;  // base Σ w modulo 2^16, [panel][segment][32][2]; empty when base is 0
   std::vector<std::uint8_t> lower_, upper_;   // box of the bytes, [cols]
+  std::int64_t input_limit_;                  // Σ|x| of each of `registers_`; 0: none
+  std::vector<std::size_t> registers_;        // which register of the lowest stage a channel enters, [cols]
   std::vector<std::int64_t> initial_;         // the constant, where some stage starts from it; [rows]
   std::vector<std::int64_t> weight_sums_;     // Σ w, [outputs, rows]
 };

@@ -1,8 +1,8 @@
 (** Every main theorem of this folder, with what it rests on: nothing. The build prints this file's output and demands
     that each theorem be "Closed under the global context", that is, proved without an axiom and without an admitted
     step. No definitions, no proofs. *)
-From Axecert Require Import GroupingProof RangeProof SafetyProof CheckerProof Rewritings StrictConstraintProof MultistageProof
-  SoftThreshold PresetsProof.
+From Axecert Require Import GroupingProof RangeProof SafetyProof LimitedProof CheckerProof Rewritings StrictConstraintProof
+  MultistageProof SoftThreshold PresetsProof.
 
 (* TOR-401 *)
 Print Assumptions registers_permutation.
@@ -22,6 +22,10 @@ Print Assumptions wrapping_register_with_fitting_final_value.
 Print Assumptions wrapping_tower.
 (* TOR-104 *)
 Print Assumptions unsafe_overflows.
+(* TOR-101, TOR-102 *)
+Print Assumptions limited_range_holds.
+(* TOR-101, TOR-103 *)
+Print Assumptions safe_limited_datapath.
 (* TOR-101, TOR-301 *)
 Print Assumptions check_layer_decides.
 (* TOR-101, TOR-103 *)

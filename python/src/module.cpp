@@ -12,4 +12,5 @@ NB_MODULE(_core, module) {
   axe::python::bind_inputs(module);
   axe::python::bind_inference(module);
   axe::python::bind_certificates(module);
+  axe::python::bind_parts(module);
 }

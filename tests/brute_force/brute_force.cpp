@@ -175,6 +175,13 @@ IntegerLayer random_layer(Random& random) {
     }
   }
   layer.zero_point_spread = random.one_in(3) ? random.in(1, 4) : 0;
+  bool holds_zero = true;
+  for (std::size_t k = 0; k < layer.box_lower.size(); ++k) {
+    holds_zero = holds_zero && layer.box_lower[k] <= 0 && layer.box_upper[k] >= 0;
+  }
+  if (holds_zero && random.one_in(2)) {
+    layer.input_limit = random.in(1, 8);
+  }
   return layer;
 }
 
@@ -253,6 +260,7 @@ void count_kinds(const Instance& instance, const std::vector<std::vector<Values>
   if (strided) count("lanes");
   if (constant) count("starts from the constant");
   if (final_value) count("claims a final value");
+  if (instance.layer.input_limit != 0) count("limited inputs");
   if (instance.layer.zero_point_spread != 0) count("zero point that varies");
   if (instance.layer.zero_point_spread != 0 && constant) count("zero point that varies, in a register");
 }
@@ -270,8 +278,11 @@ std::string mistake_in(const Instance& instance) {
   }
   for (std::int64_t z = 0; z <= layer.zero_point_spread; ++z) {
     const std::int64_t constant = exhaustive::constant_at(layer, z);
-    exhaustive::for_all_inputs(
-        layer, [&](const std::vector<std::int32_t>& x) { execute(layer, datapath, topology, x, constant, seen); });
+    exhaustive::for_all_inputs(layer, [&](const std::vector<std::int32_t>& x) {
+      if (exhaustive::keeps_limit(layer, topology[0], x)) {
+        execute(layer, datapath, topology, x, constant, seen);
+      }
+    });
   }
   const LayerClaims claims = make_claims(layer, datapath, instance.source);
 
@@ -396,7 +407,7 @@ int main(int argc, char** argv) {
                                   "starts from the constant",
                                   "claims a final value",
                                   "zero point that varies",
-                                  "zero point that varies, in a register"};
+                                  "zero point that varies, in a register", "limited inputs"};
   bool all_met = true;
   std::printf("%-40s %10s %10s\n", "", "safe", "unsafe");
   for (const char* kind : expected) {

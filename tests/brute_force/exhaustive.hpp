@@ -1,9 +1,10 @@
 // What a dot product can do, by executing all of it: every input of the box, and every order in which one register may add its values.
-// Main functions: for_all_inputs, Seen::play. Used by property/brute_force_bound.cpp and by the tool of this folder. No side effects.
+// Main functions: for_all_inputs, keeps_limit, Seen::play. Used by property/brute_force_bound.cpp and by the tool of this folder. No side effects.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <vector>
 
 #include "axecert/bound/range.hpp"
@@ -29,6 +30,18 @@ void for_all_inputs(const IntegerLayer& layer, Visit visit) {
     }
     ++x[k];
   }
+}
+
+/// Σ|x| of every register of the lowest stage, given by its products, is within the layer's limit.
+inline bool keeps_limit(const IntegerLayer& layer, const std::vector<std::vector<std::int64_t>>& lowest,
+                        const std::vector<std::int32_t>& x) {
+  return layer.input_limit == 0 || std::all_of(lowest.begin(), lowest.end(), [&](const auto& products) {
+           std::int64_t sum = 0;
+           for (const std::int64_t k : products) {
+             sum += std::abs(std::int64_t{x[static_cast<std::size_t>(k)]});
+           }
+           return sum <= layer.input_limit;
+         });
 }
 
 /// One register's additions, played through in every order: the smallest and largest partial and final sums ever seen.

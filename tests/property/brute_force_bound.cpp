@@ -48,6 +48,15 @@ struct Box {
   std::int32_t upper;
 };
 
+/// Σ|x| of every register of the lowest stage is within the layer's limit.
+bool keeps_limit(const IntegerLayer& layer, const Topology& topology, const std::vector<std::int32_t>& x) {
+  std::vector<std::vector<std::int64_t>> lowest;
+  for (std::int64_t node = 0; node < topology.nodes(0); ++node) {
+    lowest.push_back(topology.values_of(0, node));
+  }
+  return exhaustive::keeps_limit(layer, lowest, x);
+}
+
 IntegerLayer one_row(const std::vector<std::int8_t>& weights, const std::vector<Box>& boxes, std::int64_t bias) {
   IntegerLayer layer;
   layer.name = "row";
@@ -126,7 +135,11 @@ void compare(const IntegerLayer& layer, const Datapath& datapath, Counts& counts
     const std::int64_t constant = constant_at(layer, z);
     least_constant = std::min(least_constant, constant);
     greatest_constant = std::max(greatest_constant, constant);
-    for_all_inputs(layer, [&](const std::vector<std::int32_t>& x) { play_all(layer, topology, x, constant, seen); });
+    for_all_inputs(layer, [&](const std::vector<std::int32_t>& x) {
+      if (keeps_limit(layer, topology, x)) {
+        play_all(layer, topology, x, constant, seen);
+      }
+    });
   }
   const std::vector<StageRanges> claimed = layer_ranges(layer, topology);
   ++counts.layers;
@@ -146,6 +159,7 @@ void compare(const IntegerLayer& layer, const Datapath& datapath, Counts& counts
             right = right && value == std::clamp(0, layer.lower(k), layer.upper(k));
           }
         }
+        right = right && keeps_limit(layer, topology, x) && !first_beyond_limit(layer, topology, x);
         const Order order = side == Side::upper ? Order::positive_first : Order::negative_first;
         const std::int64_t constant = side == Side::upper ? greatest_constant : least_constant;
         const RegisterTrace trace = run(topology, layer.weights, x, constant, order)[s][n];
@@ -247,6 +261,38 @@ TEST_CASE(
   MESSAGE(counts.layers, " layers, ", counts.nodes, " nodes");
   CHECK(counts.mistakes == 0);
   CHECK(counts.nodes > 20000);
+}
+
+TEST_CASE("limited inputs: what is claimed is what is seen, for all weights, limits, inputs and orders") {
+  Counts counts;
+  for (std::size_t length = 1; length <= 4; ++length) {
+    const std::vector<std::int8_t> choices =
+        length < 4 ? std::vector<std::int8_t>{-2, -1, 0, 1, 3} : std::vector<std::int8_t>{-2, 1, 3};
+    for_all<std::int8_t>(length, choices, [&](const std::vector<std::int8_t>& weights) {
+      for (const Box& box : {Box{0, 2}, Box{-1, 1}, Box{-2, 1}, Box{0, 0}}) {
+        for (const Datapath& datapath : topologies()) {
+          for (const std::int64_t limit : {1, 2, 3, 9}) {
+            IntegerLayer layer = one_row(weights, {box}, -3);
+            layer.input_limit = limit;
+            layer.zero_point_spread = limit == 3 ? 2 : 0;
+            compare(layer, datapath, counts);
+          }
+        }
+      }
+    });
+  }
+  for_all<std::int8_t>(3, {-2, 0, 1}, [&](const std::vector<std::int8_t>& weights) {
+    for_all<Box>(3, {{0, 2}, {-1, 1}, {-3, 0}}, [&](const std::vector<Box>& chosen) {
+      for (const Datapath& datapath : topologies()) {
+        IntegerLayer layer = one_row(weights, chosen, 2);
+        layer.input_limit = 3;
+        compare(layer, datapath, counts);
+      }
+    });
+  });
+  MESSAGE(counts.layers, " layers, ", counts.nodes, " nodes");
+  CHECK(counts.mistakes == 0);
+  CHECK(counts.nodes > 30000);
 }
 
 TEST_CASE("a whole layer is its rows one by one") {

@@ -95,6 +95,11 @@ IntegerLayer random_layer(Random& random) {
   const std::int64_t offset = random.of<std::int64_t>({1, 255, (1 << 24) - 8});
   layer.offset = random_channels(random, random.of<std::int64_t>({0, 1, layer.cols}), -offset, offset);
   if (random.one_in(2)) layer.zero_point_spread = random.of<std::int64_t>({1, 15, 255, 1 << 24});
+  if (random.one_in(3)) {
+    for (std::int32_t& end : layer.box_lower) end = std::min(end, 0);
+    for (std::int32_t& end : layer.box_upper) end = std::max(end, 0);
+    layer.input_limit = random.of<std::int64_t>({1, 127, 4095, std::int64_t{1} << 30, std::int64_t{1} << 48});
+  }
   if (random.one_in(2)) {
     for (std::int64_t r = 0; r < layer.rows; ++r)
       layer.bias.push_back(random.edgy(-(std::int64_t{1} << 62), std::int64_t{1} << 62));

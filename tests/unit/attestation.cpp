@@ -37,7 +37,8 @@ Vote vote_of(const std::string& voter, Verdict verdict, std::int64_t checked = 2
   return vote;
 }
 
-const AttestedFiles files{std::string(64, 'a'), std::string(64, 'b'), "axecert 1", "2026-11-26T00:00:00Z"};
+const AttestedFiles files{
+    {"c.axec", std::string(64, 'a')}, {{"w\xff.safetensors", std::string(64, 'b')}}, "axecert 1", "2026-11-26T00:00:00Z"};
 
 struct Statements {
   Json in_toto, cyclonedx;
@@ -57,11 +58,30 @@ SelftestCheck check_of(std::int64_t done, std::int64_t failed) {
 TEST_CASE("both files are bound by their hashes, under their names without folders") {
   const Statements s = statements({vote_of("checker", Verdict::safe)});
   CHECK(s.in_toto["subject"][1]["name"] == "c.axec");
-  CHECK(s.in_toto["subject"][1]["digest"]["sha256"] == files.certificate_sha256);
-  CHECK(s.in_toto["subject"][0]["digest"]["sha256"] == files.weights_sha256);
+  CHECK(s.in_toto["subject"][1]["digest"]["sha256"] == files.certificate.sha256);
+  CHECK(s.in_toto["subject"][0]["digest"]["sha256"] == files.weights[0].sha256);
   CHECK(s.in_toto["subject"][0]["name"] == "w\xEF\xBF\xBD.safetensors");
-  CHECK(s.cyclonedx["metadata"]["component"]["hashes"][0]["content"] == files.weights_sha256);
-  CHECK(s.cyclonedx["components"][0]["hashes"][0]["content"] == files.certificate_sha256);
+  CHECK(s.cyclonedx["metadata"]["component"]["hashes"][0]["content"] == files.weights[0].sha256);
+  CHECK(s.cyclonedx["components"][0]["hashes"][0]["content"] == files.certificate.sha256);
+}
+
+TEST_CASE("of weights in shards every file is bound, and the certificate still is") {
+  const Certificate certificate = small();
+  AttestedFiles sharded = files;
+  sharded.weights = {{"a.safetensors", std::string(64, '1')}, {"b.safetensors", std::string(64, '2')}};
+  const std::vector<Vote> votes{vote_of("checker", Verdict::safe)};  // contents refer to their subject
+  const std::string certificate_path = "c.axec", weights_path = "model.safetensors.index.json";
+  const ReportContents contents = report_contents({certificate, votes, certificate_path, weights_path});
+  const Json in_toto = Json::parse(in_toto_statement(contents, sharded));
+  const Json cyclonedx = Json::parse(cyclonedx_declaration(contents, sharded));
+  REQUIRE(in_toto["subject"].size() == 3);
+  for (std::size_t i = 0; i < 2; ++i) {
+    CHECK(in_toto["subject"][i]["name"] == sharded.weights[i].name);
+    CHECK(in_toto["subject"][i]["digest"]["sha256"] == sharded.weights[i].sha256);
+    CHECK(cyclonedx["metadata"]["component"]["components"][i]["hashes"][0]["content"] == sharded.weights[i].sha256);
+  }
+  CHECK(in_toto["subject"][2]["digest"]["sha256"] == sharded.certificate.sha256);
+  CHECK_FALSE(cyclonedx["metadata"]["component"].contains("hashes"));
 }
 
 TEST_CASE("passed is said of safe alone, and of voters that looked at every register") {

@@ -322,6 +322,16 @@ TEST_CASE("the zero point of tokens is read as a range, the scale that is comput
     CAPTURE(told);
     CHECK(told.find(words) != std::string::npos);
   };
+  const auto limit = [](Tensor tensor) { return [tensor](TensorFile& bad) { bad.tensors["l.input_limit"] = tensor; }; };
+  using Wide = std::vector<std::int64_t>;
+  refused(limit(Tensor::of({1}, Wide{0})), "1 to 2^48");
+  refused(limit(Tensor::of({1}, Wide{-1})), "1 to 2^48");
+  refused(limit(Tensor::of({2}, Wide{5, 5})), "must be [1]");
+  refused([](TensorFile& bad) {
+    bad.tensors["l.input_limit"] = Tensor::of({1}, Wide{5});
+    bad.tensors.erase("l.input_lower");
+    bad.tensors.erase("l.input_upper");
+  }, "input_limit");
   const auto zero_point = [](Tensor tensor) {
     return [tensor](TensorFile& bad) { bad.tensors["l.input_zero_point"] = tensor; };
   };

@@ -10,6 +10,7 @@
 
 #include "../synthetic_layer.hpp"
 #include "axecert/bound/range.hpp"
+#include "axecert/constraint/input_limit.hpp"
 #include "axecert/numeric/error.hpp"
 #include "axecert/quantize/quantize.hpp"
 
@@ -249,6 +250,42 @@ TEST_CASE("registers of one bit hold only zeros") {
   options.constraint = Constraint::datatype;
   CHECK(says(refusal(small(), "axe:P=1", options), "data types alone"));
   run(small(), "axe:P=64,outer=64");
+}
+
+TEST_CASE("limited inputs: any weights fit, and a limit that is too large or missing is refused") {
+  QuantizeOptions options;
+  options.constraint = Constraint::input;
+  LayerProblem problem = small(true);
+  problem.input = {1, 0, 8, true, ActivationScaling::token, 100};
+  const QuantizedLayer result = run(problem, "axe:P=12,act=s8", options);
+  CHECK(result.layer.input_limit >= 2047 / 8);  // widened: these weights leave room
+  const Topology topology(parse_datapath("axe:P=12,act=s8"), 12);
+  CHECK(result.layer.input_limit == widest_input_limit(result.layer, topology));
+  CHECK(result.input.limit == result.layer.input_limit);
+  QuantizeOptions free = options;
+  free.constraint = Constraint::none;
+  CHECK(quantize(problem, parse_datapath("axe:P=12,act=s8"), free).layer.weights == result.layer.weights);
+  problem.input.limit = 2047 / 8;
+  run(problem, "axe:P=12,act=s8", options);
+  ++problem.input.limit;
+  CHECK(says(refusal(problem, "axe:P=12,act=s8", options), "1 to 255"));
+  problem.input.limit = 0;
+  CHECK(says(refusal(problem, "axe:P=12,act=s8", options), "1 to 255"));
+  problem.input.limit = -1;
+  CHECK(says(refusal(problem, "axe:P=12,act=s8", free), "input limit"));
+}
+
+TEST_CASE("a register above the one that starts from the bias pays for it too") {
+  Datapath datapath = parse_datapath("axe:P=20,outer=11");
+  datapath.stages[0].initial = Initial::constant;
+  datapath.stages[1].initial = Initial::zero;
+  LayerProblem problem = small(true);
+  for (float& b : problem.bias) {
+    b *= 4;
+  }
+  const QuantizedLayer result = quantize(problem, datapath, {});  // which checks every register itself
+  CHECK(std::any_of(result.layer.bias.begin(), result.layer.bias.end(), [](std::int64_t b) { return std::abs(b) > 30; }));
+  CHECK(std::any_of(result.layer.weights.begin(), result.layer.weights.end(), [](int w) { return w != 0; }));
 }
 
 // TOR-501

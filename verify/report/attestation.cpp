@@ -11,9 +11,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string file_name(const std::string& path) {
-  const std::string name = std::filesystem::path(path).filename().string();
-  return name.empty() ? "unnamed" : name;
+Json subject_of(const AttestedFiles::File& file) {
+  return {{"name", file.name}, {"digest", {{"sha256", file.sha256}}}};
 }
 
 // Names come from elsewhere: bytes that are not UTF-8 become U+FFFD.
@@ -34,7 +33,7 @@ Json votes_of(const ReportContents& contents) {
 }
 
 const char* const claim_text =
-    "For every input in the box that the certificate states, every zero point in its range and every order in which a "
+    "For every input in the box and within the limit that the certificate states, every zero point in its range and every order in which a "
     "register may "
     "add its values, every register of every dot product that claims every partial sum stays within its limits at "
     "every step, and "
@@ -43,11 +42,12 @@ const char* const claim_text =
 }  // namespace
 
 std::string in_toto_statement(const ReportContents& contents, const AttestedFiles& files) {
-  const Json certificate{{"name", file_name(contents.subject.certificate_path)},
-                         {"digest", {{"sha256", files.certificate_sha256}}}};
-  const Json weights{{"name", file_name(contents.subject.weights_path)},
-                     {"digest", {{"sha256", files.weights_sha256}}}};
-  Json configuration = certificate;
+  Json subjects = Json::array();
+  for (const AttestedFiles::File& file : files.weights) {
+    subjects.push_back(subject_of(file));
+  }
+  subjects.push_back(subject_of(files.certificate));
+  Json configuration = subject_of(files.certificate);
   configuration["annotations"] = {{"tool", files.tool},
                                   {"finished", files.finished},
                                   {"verdict", to_text(contents.verdict)},
@@ -58,7 +58,7 @@ std::string in_toto_statement(const ReportContents& contents, const AttestedFile
     (passed(vote) ? passed_tests : failed_tests).push_back(name_of(vote));
   }
   return dumped({{"_type", "https://in-toto.io/Statement/v1"},
-                 {"subject", Json::array({weights, certificate})},
+                 {"subject", subjects},
                  {"predicateType", "https://in-toto.io/attestation/test-result/v0.1"},
                  {"predicate",
                   {{"result", contents.verdict == Verdict::safe ? "PASSED" : "FAILED"},
@@ -71,6 +71,19 @@ std::string in_toto_statement(const ReportContents& contents, const AttestedFile
 std::string cyclonedx_declaration(const ReportContents& contents, const AttestedFiles& files) {
   const bool safe = contents.verdict == Verdict::safe;
   const auto hashes = [](const std::string& hash) { return Json::array({{{"alg", "SHA-256"}, {"content", hash}}}); };
+  Json model{{"type", "machine-learning-model"}, {"bom-ref", "weights"}};
+  if (files.weights.size() == 1) {
+    model["name"] = files.weights[0].name;
+    model["hashes"] = hashes(files.weights[0].sha256);
+  } else {
+    model["name"] = contents.subject.weights_path.empty()
+                        ? "weights"
+                        : std::filesystem::path(contents.subject.weights_path).filename().string();
+    model["components"] = Json::array();
+    for (const AttestedFiles::File& shard : files.weights) {
+      model["components"].push_back({{"type", "file"}, {"name", shard.name}, {"hashes", hashes(shard.sha256)}});
+    }
+  }
   Json evidence = Json::array(), references = Json::array();
   for (std::size_t i = 0; i < contents.subject.votes.size(); ++i) {
     const Vote& vote = contents.subject.votes[i];
@@ -100,17 +113,13 @@ std::string cyclonedx_declaration(const ReportContents& contents, const Attested
        {"metadata",
         {{"timestamp", files.finished},
          {"tools", {{"components", Json::array({{{"type", "application"}, {"name", files.tool}}})}}},
-         {"component",
-          {{"type", "machine-learning-model"},
-           {"bom-ref", "weights"},
-           {"name", file_name(contents.subject.weights_path)},
-           {"hashes", hashes(files.weights_sha256)}}},
+         {"component", model},
          {"properties", assumed}}},
        {"components", Json::array({{{"type", "file"},
                                     {"bom-ref", "certificate"},
-                                    {"name", file_name(contents.subject.certificate_path)},
+                                    {"name", files.certificate.name},
                                     {"description", "axecert certificate (docs/certificate.md)"},
-                                    {"hashes", hashes(files.certificate_sha256)}}})},
+                                    {"hashes", hashes(files.certificate.sha256)}}})},
        {"declarations",
         {{"assessors",
           Json::array({{{"bom-ref", "assessor"}, {"thirdParty", false}, {"organization", {{"name", files.tool}}}}})},
