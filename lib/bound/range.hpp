@@ -36,6 +36,9 @@ std::vector<StageRanges> layer_ranges(const IntegerLayer& layer, const Topology&
 /// The range of one node alone (recomputed; for explanations and tests).
 IntegerRange node_range(const IntegerLayer& layer, const Topology& topology, NodeId id);
 
+/// The first node, by stage and then by row and node, whose range leaves its register's limits; `ranges` as layer_ranges gives them.
+std::optional<NodeId> first_overflow(const std::vector<StageRanges>& ranges, const Topology& topology);
+
 enum class Side { lower, upper };
 
 /// Inputs [cols] inside the box and the input limit that drive `id` to that end of its claimed range, when every register adds in the order

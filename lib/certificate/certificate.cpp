@@ -103,16 +103,14 @@ std::string sentence_of(Assumption assumption) {
   switch (assumption) {
     case Assumption::input_clamped:
       return "The activation quantizer clamps every operand into the box, and its zero point into its range, as the "
-             "file "
-             "beside the weights says.";
+             "file beside the weights says.";
     case Assumption::input_given:
       return "Every operand lies in the box that the user stated.";
     case Assumption::input_calibrated:
       return "Every operand lies in the box that was observed on calibration data; nothing enforces it.";
     case Assumption::input_limited:
       return "The magnitudes of the operands of each register of the lowest stage add up to the stated limit at most; "
-             "the "
-             "activation quantizer sees to it for every input.";
+             "the activation quantizer sees to it for every input.";
     case Assumption::sha256_collision_free:
       return "No two different arrays that occur have the same SHA-256.";
     case Assumption::product_order_as_stated:

@@ -15,22 +15,13 @@ namespace {
 /// Whether every register of every stage fits under `limit`.
 bool fits(IntegerLayer& layer, const Topology& topology, std::int64_t limit) {
   layer.input_limit = limit;
-  const std::vector<StageRanges> ranges = layer_ranges(layer, topology);
-  for (std::size_t s = 0; s < ranges.size(); ++s) {
-    const IntegerRange limits = register_limits(topology.stage(s));
-    for (std::size_t i = 0; i < ranges[s].lower.size(); ++i) {
-      if (margin({ranges[s].lower[i], ranges[s].upper[i]}, limits) < 0) {
-        return false;
-      }
-    }
-  }
-  return true;
+  return !first_overflow(layer_ranges(layer, topology), topology);
 }
 
 /// The largest limit that no register of the lowest stage forbids, its initial value taken to be 0.
 std::int64_t limit_of_lowest(const IntegerLayer& layer, const Topology& topology) {
   const IntegerRange range = register_limits(topology.stage(0));
-  const std::int64_t below = range.lower < -range.upper ? range.upper : -range.lower;  // −2^63 has no opposite
+  const std::int64_t below = -std::max(range.lower, -INT64_MAX);  // −2^63 has no opposite
   std::int64_t limit = largest_input_limit;
   LimitedSum up, down;
   for (std::int64_t j = 0; j < topology.nodes(0); ++j) {
@@ -68,9 +59,8 @@ std::int64_t input_limit(const Topology& topology, std::int64_t largest_weight) 
       here.push_back(count);
     }
     const std::int64_t most = *std::max_element(here.begin(), here.end());
-    const IntegerRange range = register_limits(topology.stage(s));
-    const std::int64_t least_end = range.lower < -range.upper ? range.upper : -range.lower;
-    const std::int64_t most_here = least_end / largest_weight / most;
+    // The upper limit is the nearer one, or as near as the lower.
+    const std::int64_t most_here = register_limits(topology.stage(s)).upper / largest_weight / most;
     if (most_here < 1) {
       throw InputError("input limit",
                        "stage '" + topology.stage(s).name + "' of " + std::to_string(topology.stage(s).width) +
@@ -87,8 +77,7 @@ std::int64_t widest_input_limit(const IntegerLayer& given, const Topology& topol
   IntegerLayer layer = given;
   std::int64_t good = given.input_limit;
   if (good < 1 || !fits(layer, topology, good)) {
-    throw InputError("layer '" + given.name + "'",
-                     "registers overflow under an input limit of " + std::to_string(good),
+    throw InputError("layer '" + given.name + "'", "registers overflow under an input limit of " + std::to_string(good),
                      "start from input_limit() of the datapath and the largest weight");
   }
   std::int64_t bad = limit_of_lowest(given, topology);

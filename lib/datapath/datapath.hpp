@@ -82,6 +82,9 @@ struct Datapath {
   std::vector<std::string> bugs;            ///< known ones: where they were reported, and what went wrong
 };
 
+/// Whether two datapaths have the same operands and stages, whatever their names and what is written about them.
+bool same_arithmetic(const Datapath& a, const Datapath& b);
+
 /// A group of the catalogue of presets.
 struct Family {
   std::string name;   ///< one word
@@ -150,6 +153,8 @@ class Topology {
   std::int64_t node_of_value(std::size_t s, std::int64_t v) const;
   /// The register of stage s that product k ends up in.
   std::int64_t node_of_product(std::size_t s, std::int64_t k) const;
+  /// The same of every product, [length].
+  std::vector<std::int64_t> nodes_of_products(std::size_t s) const;
   /// The values of the level below that register `node` of stage s adds, in the machine's order. Never empty.
   std::vector<std::int64_t> values_of(std::size_t s, std::int64_t node) const;
   /// The products below register `node` of stage s, ascending.

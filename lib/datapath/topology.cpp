@@ -67,6 +67,14 @@ std::int64_t Topology::node_of_product(std::size_t s, std::int64_t k) const {
   return node;
 }
 
+std::vector<std::int64_t> Topology::nodes_of_products(std::size_t s) const {
+  std::vector<std::int64_t> nodes(static_cast<std::size_t>(length_));
+  for (std::int64_t k = 0; k < length_; ++k) {
+    nodes[static_cast<std::size_t>(k)] = node_of_product(s, k);
+  }
+  return nodes;
+}
+
 std::vector<std::int64_t> Topology::values_of(std::size_t s, std::int64_t node) const {
   const std::int64_t stride = stages_[s].stride;
   const std::int64_t length = block(s);

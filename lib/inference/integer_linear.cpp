@@ -73,12 +73,18 @@ IntegerLinear::IntegerLinear(const QuantizedLayer& layer, const Datapath& datapa
       zero_point_per_token_(layer.layer.zero_point_spread > 0),
       quantizer_(layer.layer.cols, layer.transform, layer.input, layer.layer.box_lower, layer.layer.box_upper,
                  layer.shift.empty() ? std::vector<std::int32_t>{0} : layer.shift, place_,
-                 lowest_registers(Topology(datapath, layer.layer.cols))),
+                 &datapath),
       product_(product_of(layer.layer, Topology(datapath, layer.layer.cols), arithmetic, licence)),
       float_bias_(layer.float_bias),
       outlier_columns_(layer.outlier_columns),
       outlier_weight_(layer.outlier_weight) {
   validate(layer.layer, datapath);
+  if (layer.input.limit != layer.layer.input_limit) {
+    throw InputError(place_,
+                     "its activation quantizer keeps a limit of " + std::to_string(layer.input.limit) +
+                         ", its claims rest on " + std::to_string(layer.layer.input_limit),
+                     "use a layer as the quantizer or its file gives it");
+  }
   validate_outliers(layer);
   const Topology topology(datapath, cols_);
   const std::size_t last = topology.stages() - 1;

@@ -3,7 +3,6 @@
 #include "axecert/kernel/certified_product.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "axecert/kernel/add_sums.hpp"
 #include "axecert/kernel/parallel.hpp"
@@ -68,7 +67,9 @@ CertifiedProduct::CertifiedProduct(const Licence& licence, const IntegerLayer& l
   for (std::int64_t k = 0; k < cols_; ++k) {
     lower_.push_back(static_cast<std::uint8_t>(layer.lower(k) - base_));
     upper_.push_back(static_cast<std::uint8_t>(layer.upper(k) - base_));
-    registers_.push_back(static_cast<std::size_t>(topology.node_of_product(0, k)));
+  }
+  if (input_limit_ != 0) {
+    magnitudes_.emplace(topology);
   }
   pack_weights(form);
 
@@ -89,22 +90,15 @@ std::size_t CertifiedProduct::segment_end(std::size_t position, std::size_t end)
 }
 
 void CertifiedProduct::check_limit(const Operands& operands) const {
-  if (input_limit_ == 0) {
-    return;
-  }
-  std::vector<std::int64_t> sums(*std::max_element(registers_.begin(), registers_.end()) + 1);
-  for (std::size_t i = 0; i < static_cast<std::size_t>(operands.tokens); ++i) {
-    const std::uint8_t* u = operands.biased.data() + i * registers_.size();
-    std::fill(sums.begin(), sums.end(), 0);
-    for (std::size_t k = 0; k < registers_.size(); ++k) {
-      sums[registers_[k]] += std::abs(std::int32_t{u[k]} + base_);
-    }
-    const auto worst = std::max_element(sums.begin(), sums.end());
-    if (*worst > input_limit_) {
+  std::vector<std::int64_t> scratch;
+  for (std::size_t i = 0; magnitudes_ && i < static_cast<std::size_t>(operands.tokens); ++i) {
+    const OperandMagnitudes::Worst worst =
+        magnitudes_->worst(operands.biased.data() + i * magnitudes_->inputs(), base_, scratch);
+    if (worst.sum > input_limit_) {
       throw InputError("product of layer '" + name_ + "'",
-                       "the operands of token " + std::to_string(i) + " in register " +
-                           std::to_string(worst - sums.begin()) + " have magnitudes of " + std::to_string(*worst) +
-                           " in all, beyond " + std::to_string(input_limit_),
+                       "the operands of token " + std::to_string(i) + " in register " + std::to_string(worst.node) +
+                           " have magnitudes of " + std::to_string(worst.sum) + " in all, beyond " +
+                           std::to_string(input_limit_),
                        "the licence is for operands within the certified input limit");
     }
   }

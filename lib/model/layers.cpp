@@ -349,6 +349,20 @@ std::vector<std::string> layer_names(const TensorFile& file) {
   return names;
 }
 
+bool is_array_of(const std::string& array, const std::string& layer) {
+  return array.rfind('.') == layer.size() && array.starts_with(layer);
+}
+
+TensorFile arrays_of(const TensorFile& file, const std::string& layer) {
+  TensorFile found{file.path, {}, file.metadata};
+  for (const auto& [key, tensor] : file.tensors) {
+    if (is_array_of(key, layer)) {
+      found.tensors.emplace(key, tensor);
+    }
+  }
+  return found;
+}
+
 std::vector<LayerProblem> read_problems(const TensorFile& file) {
   const std::vector<std::string> names = layer_names(file);
   refuse_unknown_keys(file, names, problem_keys);

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <cstdlib>
 #include <exception>
 #include <mutex>
 #include <thread>
@@ -109,23 +108,11 @@ std::vector<std::int32_t> per_channel(std::vector<std::int32_t> values, std::int
 
 }  // namespace
 
-std::vector<std::int32_t> lowest_registers(const Topology& topology) {
-  std::vector<std::int32_t> registers(static_cast<std::size_t>(topology.length()));
-  for (std::int64_t k = 0; k < topology.length(); ++k) {
-    registers[static_cast<std::size_t>(k)] = static_cast<std::int32_t>(topology.node_of_product(0, k));
-  }
-  return registers;
-}
-
 InputQuantizer::InputQuantizer(std::int64_t cols, InputTransform transform, const ActivationGrid& grid,
                                std::vector<std::int32_t> lower, std::vector<std::int32_t> upper,
                                std::vector<std::int32_t> shift, std::string place,
-                               std::vector<std::int32_t> registers)
-    : cols_(cols),
-      transform_(std::move(transform)),
-      grid_(grid),
-      registers_(std::move(registers)),
-      place_(std::move(place)) {
+                               const Datapath* datapath)
+    : cols_(cols), transform_(std::move(transform)), grid_(grid), place_(std::move(place)) {
   if (cols < 1) {
     throw InputError(place_, "no input channels", "give at least one");
   }
@@ -151,7 +138,6 @@ InputQuantizer::InputQuantizer(std::int64_t cols, InputTransform transform, cons
     }
   }
   if (grid.limit == 0) {
-    registers_.clear();
     return;
   }
   const bool shifted = std::any_of(shift_.begin(), shift_.end(), [](std::int32_t c) { return c != 0; });
@@ -160,18 +146,10 @@ InputQuantizer::InputQuantizer(std::int64_t cols, InputTransform transform, cons
     throw InputError(place_, "an input limit of " + std::to_string(grid.limit) + " on this activation grid",
                      "limits of 1 to 2^48 are for signed codes per token that reach the multiplier as they are");
   }
-  if (registers_.size() != static_cast<std::size_t>(cols)) {
-    throw InputError(place_, "an input limit without the registers that it speaks of", "give one register per channel");
+  if (datapath == nullptr) {
+    throw InputError(place_, "an input limit without the registers that it speaks of", "give the datapath");
   }
-  register_count_ = static_cast<std::size_t>(*std::max_element(registers_.begin(), registers_.end())) + 1;
-}
-
-std::int64_t InputQuantizer::worst_register(const std::uint8_t* biased, std::vector<std::int64_t>& sums) const {
-  sums.assign(register_count_, 0);
-  for (std::size_t k = 0; k < registers_.size(); ++k) {
-    sums[static_cast<std::size_t>(registers_[k])] += std::abs(static_cast<std::int32_t>(biased[k]) + base_);
-  }
-  return *std::max_element(sums.begin(), sums.end());
+  magnitudes_.emplace(Topology(*datapath, cols));
 }
 
 void InputQuantizer::quantize_row(const float* x, std::uint8_t* biased, double& scale, std::int32_t& zero_point,
@@ -200,12 +178,13 @@ void InputQuantizer::quantize_row(const float* x, std::uint8_t* biased, double& 
     zero_point = grid_.is_signed ? 0 : static_cast<std::int32_t>(std::nearbyint(-low / scale));
   }
   operands_of(x, scale, zero_point, lower_.data(), upper_.data(), shift_.data(), base_, biased, cols_);
-  if (registers_.empty()) {
+  if (!magnitudes_) {
     return;
   }
-  std::vector<std::int64_t> sums;
-  for (std::int64_t worst = worst_register(biased, sums); worst > grid_.limit; worst = worst_register(biased, sums)) {
-    scale *= std::max(1.002, static_cast<double>(worst) / static_cast<double>(grid_.limit));  // in the end all operands are 0
+  std::vector<std::int64_t> scratch;
+  const auto worst = [&] { return magnitudes_->worst(biased, base_, scratch).sum; };
+  for (std::int64_t sum = worst(); sum > grid_.limit; sum = worst()) {
+    scale *= std::max(1.002, static_cast<double>(sum) / static_cast<double>(grid_.limit));  // in the end all operands are 0
     operands_of(x, scale, zero_point, lower_.data(), upper_.data(), shift_.data(), base_, biased, cols_);
   }
 }

@@ -4,10 +4,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "axecert/datapath/datapath.hpp"
+#include "axecert/bound/operand_magnitudes.hpp"
 #include "axecert/quantize/activation_grid.hpp"
 #include "axecert/quantize/input_transform.hpp"
 
@@ -24,21 +25,18 @@ struct OperandRows {
   std::vector<std::int32_t> zero_point;  ///< [n]
 };
 
-/// Which register of the lowest stage each of the inputs [K] enters: what a limited grid must know of a datapath.
-std::vector<std::int32_t> lowest_registers(const Topology& topology);
-
 /// operand_k = clamp(round(x'_k / scale) + zero_point − shift_k, lower_k, upper_k), x' = transform(x), halves to even, the
 /// division in double precision; scale and zero point those of the grid, or of the row (activation_grid.hpp). Under a limit the
 /// scale of a row is then multiplied by Σ|operand| / limit of its worst register, at least by 1.002, until all registers keep it:
 /// whatever the input, no register of what leaves exceeds the limit.
 class InputQuantizer {
  public:
-  /// lower, upper, shift: [1] or [cols]; every operand fits 8 bits above the least of them. `registers` [cols], of
-  /// lowest_registers, when the grid has a limit. Throws InputError that names `place` otherwise, or when the grid is not valid;
-  /// a limit takes signed codes per token without a shift.
+  /// lower, upper, shift: [1] or [cols]; every operand fits 8 bits above the least of them. `datapath` says whose lowest registers a
+  /// grid's limit speaks of; it may be null without one. Throws InputError that names `place` otherwise, or when the grid is not
+  /// valid; a limit takes signed codes per token without a shift.
   InputQuantizer(std::int64_t cols, InputTransform transform, const ActivationGrid& grid, std::vector<std::int32_t> lower,
                  std::vector<std::int32_t> upper, std::vector<std::int32_t> shift, std::string place,
-                 std::vector<std::int32_t> registers = {});
+                 const Datapath* datapath = nullptr);
 
   /// Operands of x [n, cols]. Throws InputError when a value is not finite. `threads` ≥ 1 share the rows; the result does
   /// not depend on them. `first_row` is what errors call the first row of x.
@@ -55,15 +53,12 @@ class InputQuantizer {
   void quantize_row(const float* x, std::uint8_t* biased, double& scale, std::int32_t& zero_point,
                     std::vector<float>& row, std::int64_t index) const;
 
-  std::int64_t worst_register(const std::uint8_t* biased, std::vector<std::int64_t>& sums) const;
-
   std::int64_t cols_;
   InputTransform transform_;
   ActivationGrid grid_;
   std::int32_t base_ = 0;
   std::vector<std::int32_t> lower_, upper_, shift_;  // [cols]
-  std::vector<std::int32_t> registers_;              // [cols], or empty without a limit
-  std::size_t register_count_ = 0;
+  std::optional<OperandMagnitudes> magnitudes_;      // when the grid has a limit
   std::string place_;
 };
 

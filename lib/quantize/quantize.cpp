@@ -39,12 +39,6 @@ void require_finite(const std::vector<float>& values, const LayerProblem& proble
   }
 }
 
-/// The largest magnitude that weights of these options may have.
-std::int64_t largest_weight(const QuantizeOptions& options) {
-  const std::int64_t half = std::int64_t{1} << (options.weight_bits - 1);
-  return options.asymmetric_weights ? 2 * half - 1 : half;
-}
-
 /// Whether the bias has the unit of a register: the step of weights and inputs is one number per row, known beforehand.
 bool bias_is_integer(const LayerProblem& problem, const Datapath& datapath, const QuantizeOptions& options) {
   return (options.granularity == ScaleGranularity::row || Topology(datapath, problem.cols).nodes(0) == 1) &&
@@ -85,7 +79,7 @@ void validate(const LayerProblem& problem, const Datapath& datapath, const Quant
   require(problem.input.limit >= 0 && problem.input.limit <= largest_input_limit, problem,
           "an input limit of " + std::to_string(problem.input.limit), "1 to 2^48, or 0 for no limit");
   if (options.constraint == Constraint::input) {
-    const std::int64_t most = input_limit(Topology(datapath, K), largest_weight(options));
+    const std::int64_t most = input_limit(Topology(datapath, K), options.largest_weight());
     require(problem.input.limit >= 1 && problem.input.limit <= most, problem,
             "constraint input beside an input limit of " + std::to_string(problem.input.limit),
             "give the activation grid a limit of 1 to " + std::to_string(most));
@@ -143,20 +137,19 @@ LayerProblem with_ridge(LayerProblem problem, double ridge, bool with_bias) {
 /// The exact check before anything is returned: no register's claimed range leaves its limits.
 void require_safe(const QuantizedLayer& result, const Datapath& datapath) {
   const Topology topology(datapath, result.layer.cols);
-  const std::vector<StageRanges> ranges = layer_ranges(result.layer, topology);
-  for (std::size_t s = 0; s < ranges.size(); ++s) {
-    const IntegerRange limits = register_limits(topology.stage(s));
-    for (std::size_t i = 0; i < ranges[s].lower.size(); ++i) {
-      if (ranges[s].lower[i] < limits.lower || ranges[s].upper[i] > limits.upper) {
-        throw std::logic_error(
-            "layer " + result.layer.name + ": stage " + topology.stage(s).name + ", entry " + std::to_string(i) +
-            " leaves its register after quantization under a constraint; this is a defect of axecert");
-      }
-    }
+  if (const auto node = first_overflow(layer_ranges(result.layer, topology), topology)) {
+    throw std::logic_error("layer " + result.layer.name + ": row " + std::to_string(node->row) + ", stage " +
+                           topology.stage(node->stage).name + ", register " + std::to_string(node->node) +
+                           " leaves its register after quantization under a constraint; this is a defect of axecert");
   }
 }
 
 }  // namespace
+
+std::int64_t QuantizeOptions::largest_weight() const {
+  const std::int64_t half = std::int64_t{1} << (weight_bits - 1);
+  return asymmetric_weights ? 2 * half - 1 : half;
+}
 
 QuantizeOptions QuantizeOptions::published() {
   QuantizeOptions options;

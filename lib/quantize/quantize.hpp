@@ -71,6 +71,10 @@ struct QuantizeOptions {
   std::vector<float> scales;   ///< [rows] fixed scales that replace that choice, or empty
   int threads = 1;
 
+  /// The largest magnitude that a weight may have, as the multiplier sees it: 2^(weight_bits − 1), or one less than 2^weight_bits
+  /// where a zero point is taken off.
+  std::int64_t largest_weight() const;
+
   /// AXE as the paper and its reference have it: max-based scales, original target, published limits, rounding error
   /// diffused, no search, no refinement.
   static QuantizeOptions published();

@@ -106,9 +106,7 @@ LayerSetting::LayerSetting(const LayerProblem& problem, const Datapath& datapath
   uniform_box_ = box.lower.size() == 1;
   if (options.granularity == ScaleGranularity::tile) {
     groups_ = topology_.nodes(0);
-    for (std::int64_t k = 0; k < problem.cols; ++k) {
-      group_of_column_.push_back(topology_.node_of_product(0, k));
-    }
+    group_of_column_ = topology_.nodes_of_products(0);
   }
   if (limits_weights(options.constraint)) {
     // Half of the register that takes the bias is set aside for it when the budget has no account there.

@@ -7,6 +7,7 @@ From Axecert Require Import GroupingProof RangeProof SafetyProof LimitedProof Ch
 (* TOR-401 *)
 Print Assumptions registers_permutation.
 Print Assumptions registers_map.
+Print Assumptions dealt_onto.
 (* TOR-101, TOR-102 *)
 Print Assumptions range_holds_everything.
 Print Assumptions upper_ends_reached.
@@ -24,6 +25,9 @@ Print Assumptions wrapping_tower.
 Print Assumptions unsafe_overflows.
 (* TOR-101, TOR-102 *)
 Print Assumptions limited_range_holds.
+Print Assumptions limited_upper_ends_reached.
+Print Assumptions limited_lower_ends_reached.
+Print Assumptions limit_suffices.
 (* TOR-101, TOR-103 *)
 Print Assumptions safe_limited_datapath.
 (* TOR-101, TOR-301 *)

@@ -208,3 +208,274 @@ Proof.
   - apply limited_finals_hold. exact Hranges.
   - simpl. split; [congruence|]. constructor; assumption.
 Qed.
+
+(** ** The ends are reached *)
+
+(** Inputs that spend as the greedy sum does, each in the direction of its weight. *)
+Lemma greedy_spent : forall ps left, 0 <= left -> Forall (fun p => inside 0 (snd p)) ps ->
+  exists qs, map fst qs = ps /\ Forall kept qs /\ sum (map magnitude qs) <= left /\
+    Forall (fun q => 0 <= product q) qs /\ sum (map product qs) = greedy left ps.
+Proof.
+  induction ps as [|p ps IH]; intros left Hl H0; [exists []; repeat split; try constructor; exact Hl|].
+  inversion H0 as [|? ? Hp Hps]; subst. set (taken := Z.min (cap p) left).
+  assert (Hcap : 0 <= cap p) by (unfold cap; unfold inside in Hp; destruct (0 <? fst p); lia).
+  destruct (IH (left - taken) ltac:(lia) Hps) as (qs & E & Hk & Hm & Hpos & Hsum).
+  exists ((p, if 0 <? fst p then taken else - taken) :: qs).
+  assert (Ht : 0 <= taken <= cap p) by lia.
+  assert (Hx : kept (p, if 0 <? fst p then taken else - taken)).
+  { unfold kept. cbn [fst snd]. split; [|exact Hp]. clearbody taken. clear - Ht Hp. unfold cap, inside in *.
+    destruct (0 <? fst p); lia. }
+  assert (Hw : product (p, if 0 <? fst p then taken else - taken) = Z.abs (fst p) * taken).
+  { unfold product. cbn [fst snd].
+    destruct (Z.ltb_spec 0 (fst p)); [rewrite Z.abs_eq by lia | rewrite Z.abs_neq by lia]; ring. }
+  assert (Ha : magnitude (p, if 0 <? fst p then taken else - taken) = taken).
+  { unfold magnitude. cbn [snd]. clearbody taken. destruct (0 <? fst p); lia. }
+  cbn [map]. split; [simpl; congruence|]. split; [constructor; assumption|].
+  split; [simpl; rewrite Ha; lia|]. split; [constructor; [rewrite Hw; nia|assumption]|].
+  simpl. fold taken. rewrite Hw, Hsum. reflexivity.
+Qed.
+
+Lemma greatest_spent limit ps : 0 <= limit -> Forall (fun p => inside 0 (snd p)) ps ->
+  exists qs, map fst qs = ps /\ Forall kept qs /\ sum (map magnitude qs) <= limit /\
+    Forall (fun q => 0 <= product q) qs /\ sum (map product qs) = greatest limit ps.
+Proof.
+  intros Hl H0. pose proof (Falling.Permuted_sort ps) as Hsort.
+  destruct (greedy_spent (Falling.sort ps) limit Hl (Permutation_Forall Hsort H0)) as (qs & E & Hk & Hm & Hpos & Hsum).
+  rewrite <- E in Hsort. destruct (Permutation_map_inv fst qs Hsort) as (qs' & -> & P). exists qs'.
+  split; [reflexivity|]. split; [exact (Permutation_Forall P Hk)|].
+  split; [rewrite <- (sum_permutation _ _ (Permutation_map magnitude P)); exact Hm|].
+  split; [exact (Permutation_Forall P Hpos)|].
+  rewrite <- (sum_permutation _ _ (Permutation_map product P)). exact Hsum.
+Qed.
+
+Lemma least_spent limit ps : 0 <= limit -> Forall (fun p => inside 0 (snd p)) ps ->
+  exists qs, map fst qs = ps /\ Forall kept qs /\ sum (map magnitude qs) <= limit /\
+    Forall (fun q => product q <= 0) qs /\ sum (map product qs) = - greatest limit (map negated ps).
+Proof.
+  intros Hl H0. destruct (greatest_spent limit (map negated ps) Hl) as (qs & E & Hk & Hm & Hpos & Hsum).
+  { apply Forall_map. exact H0. }
+  exists (map mirrored qs). rewrite mirrored_fst, E. split; [|split; [|split; [|split]]].
+  - rewrite map_map. rewrite <- (map_id ps) at 2. apply map_ext. intros (w & b). unfold negated. cbn [fst snd].
+    rewrite Z.opp_involutive. reflexivity.
+  - apply Forall_map. exact Hk.
+  - rewrite map_map. exact Hm.
+  - apply Forall_map. eapply Forall_impl; [|exact Hpos]. intros q Hq. cbv beta in *. rewrite mirrored_product. lia.
+  - rewrite <- Hsum. clear. induction qs as [|q qs IH]; [reflexivity|]. simpl. rewrite IH, mirrored_product. lia.
+Qed.
+
+(** What is dealt out can be chosen register by register. *)
+Lemma values_by_key {B} (d : B) : forall (keys : list nat) (values : list B), NoDup keys -> length keys = length values ->
+  exists g, map g keys = values.
+Proof.
+  induction keys as [|k keys IH]; intros [|v values] Hk Hl; simpl in *; try discriminate; [exists (fun _ => d); reflexivity|].
+  inversion Hk as [|? ? Hnot Hkeys]; subst. injection Hl as Hl. destruct (IH values Hkeys Hl) as (g & <-).
+  exists (fun i => if Nat.eqb i k then v else g i). rewrite PeanoNat.Nat.eqb_refl. f_equal.
+  apply map_ext_in. intros i Hi. destruct (PeanoNat.Nat.eqb_spec i k); [subst; contradiction|reflexivity].
+Qed.
+
+Lemma app_parts {A} : forall (a c b d : list A), length a = length c -> a ++ b = c ++ d -> a = c /\ b = d.
+Proof.
+  induction a as [|x a IH]; intros [|y c] b d L E; simpl in *; try discriminate; [auto|].
+  injection L as L. injection E as -> E. destruct (IH c b d L E) as (-> & ->). auto.
+Qed.
+
+Lemma concat_shaped {A B} (g : A -> B) is ls : Forall2 (fun (i : list A) (l : list B) => length i = length l) is ls ->
+  map g (concat is) = concat ls -> map (map g) is = ls.
+Proof.
+  induction 1 as [|i l is ls Hl _ IH]; simpl; [reflexivity|]. rewrite map_app. intro E.
+  apply app_parts in E; [|rewrite map_length; exact Hl]. destruct E as (-> & E). f_equal. auto.
+Qed.
+
+Lemma concat_length {A B} (is : list (list A)) (ls : list (list B)) :
+  Forall2 (fun i l => length i = length l) is ls -> length (concat is) = length (concat ls).
+Proof. induction 1; simpl; [reflexivity|]. rewrite !app_length. congruence. Qed.
+
+Lemma shape_of_map {A B} (f : A -> B) ls : Forall2 (fun i l => length i = length l) (map (map f) ls) ls.
+Proof. induction ls; simpl; constructor; [apply map_length|assumption]. Qed.
+
+Theorem dealt_onto {A B} (f : B -> A) s l (groups : list (list B)) : valid_stage s -> map (map f) groups = dealt s l ->
+  exists m, map f m = l /\ dealt s m = groups.
+Proof.
+  intros Hs Hg. destruct l as [|a l].
+  { exists []. split; [reflexivity|]. unfold dealt, registers in Hg. simpl in Hg. destruct groups; [reflexivity|discriminate]. }
+  set (n := length (a :: l)). set (number := seq 0 n). set (nth_of := fun i => nth i (a :: l) a).
+  assert (El : a :: l = map nth_of number).
+  { unfold number, nth_of, n. clear. generalize (a :: l) as m. intro m. induction m as [|b m IH]; [reflexivity|].
+    simpl. f_equal. rewrite <- seq_shift, map_map. exact IH. }
+  set (keys := dealt s number). assert (Hkeys : map (map nth_of) keys = map (map f) groups).
+  { unfold keys. rewrite <- dealt_map, <- El, Hg. reflexivity. }
+  assert (Hperm : Permutation (concat keys) number) by apply dealt_permutation, Hs.
+  assert (Hshape : Forall2 (fun i l => length i = length l) keys groups).
+  { clear - Hkeys. revert groups Hkeys. induction keys as [|k ks IH]; intros [|g gs] E; simpl in *; try discriminate; constructor.
+    - injection E as E _. rewrite <- (map_length nth_of k), E, map_length. reflexivity.
+    - injection E as _ E. auto. }
+  pose proof (concat_length _ _ Hshape) as Hlength.
+  destruct (concat groups) as [|d values] eqn:Egroups.
+  { exfalso. rewrite (Permutation_length Hperm) in Hlength. unfold number, n in Hlength. rewrite seq_length in Hlength. discriminate. }
+  destruct (values_by_key d (concat keys) (d :: values)) as (g & Eg).
+  { eapply Permutation_NoDup; [symmetry; exact Hperm|]. apply seq_NoDup. }
+  { exact Hlength. }
+  exists (map g number). split.
+  - rewrite El at 1. rewrite map_map. apply map_ext_in. intros i Hi.
+    apply (Permutation_in _ (Permutation_sym Hperm)) in Hi.
+    assert (E : map (fun i => f (g i)) (concat keys) = map nth_of (concat keys)).
+    { rewrite <- (map_map g f), Eg, <- Egroups, !concat_map, Hkeys. reflexivity. }
+    clear - E Hi. induction (concat keys) as [|k ks IH]; simpl in *; [contradiction|].
+    injection E as E1 E2. destruct Hi as [->|Hi]; auto.
+  - rewrite dealt_map. fold keys. apply concat_shaped; [exact Hshape|]. rewrite Eg, Egroups. reflexivity.
+Qed.
+
+(** One choice of operands for every register of the lowest stage, and so of inputs for the row. *)
+Lemma inputs_chosen (good : list operand -> Prop) s weights box :
+  valid_stage s -> length weights = length box -> Forall (inside 0) box ->
+  (forall ps, Forall (fun p => inside 0 (snd p)) ps -> exists qs, map fst qs = ps /\ good qs) ->
+  exists qs, let inputs := map snd qs in
+    length inputs = length box /\ map fst qs = combine weights box /\ qs = combine (combine weights box) inputs /\
+    Forall good (dealt s qs).
+Proof.
+  intros Hs Hw H0 Hgood.
+  assert (Hboxes : Forall (fun p : Z * interval => inside 0 (snd p)) (combine weights box)).
+  { clear - H0. revert weights. induction H0 as [|b box Hb _ IH]; intros [|w weights]; simpl; constructor; auto. }
+  assert (Hgroups : exists groups, map (map fst) groups = dealt s (combine weights box) /\ Forall good groups).
+  { apply (dealt_all _ s) in Hboxes. induction Hboxes as [|ps pss Hps _ (groups & E & Hg)].
+    - exists []. split; [reflexivity|constructor].
+    - destruct (Hgood ps Hps) as (qs & Eq & Hq). exists (qs :: groups). simpl. split; [congruence|constructor; assumption]. }
+  destruct Hgroups as (groups & E & Hg). destruct (dealt_onto fst s (combine weights box) groups Hs E) as (qs & Eq & Ed).
+  exists qs. cbn zeta. split; [|split; [exact Eq|split]].
+  - rewrite map_length, <- (map_length fst qs), Eq, combine_length, Hw. apply PeanoNat.Nat.min_id.
+  - rewrite <- Eq. clear. induction qs as [|(p & x) qs IH]; simpl; congruence.
+  - rewrite Ed. exact Hg.
+Qed.
+
+Lemma kept_inside : forall box weights inputs, length weights = length box -> length inputs = length box ->
+  Forall kept (combine (combine weights box) inputs) -> Forall2 inside inputs box.
+Proof.
+  induction box as [|b box IH]; intros [|w weights] [|x inputs] H1 H2 H; simpl in *; try discriminate; constructor.
+  - inversion H as [|? ? (Hx & _)]; subst. exact Hx.
+  - inversion H; subst. eapply IH; [|injection H2 as H2; exact H2|eassumption]. injection H1 as H1. exact H1.
+Qed.
+
+Lemma all_of_dealt {A} (P : A -> Prop) s l : valid_stage s -> Forall (Forall P) (dealt s l) -> Forall P l.
+Proof.
+  intros Hs H. apply (Permutation_Forall (dealt_permutation s l Hs)).
+  induction H as [|g gs Hg _ IH]; simpl; [constructor|]. apply Forall_app. auto.
+Qed.
+
+(** A register's operands keep their boxes and the limit. *)
+Definition spent (limit : Z) (qs : list operand) : Prop := Forall kept qs /\ sum (map magnitude qs) <= limit.
+
+Lemma chosen_keep limit s above weights box qs : valid_stage s -> length weights = length box ->
+  length (map snd qs) = length box -> qs = combine (combine weights box) (map snd qs) -> Forall (spent limit) (dealt s qs) ->
+  Forall2 inside (map snd qs) box /\ keeps_limit (Some limit) (s :: above) (map snd qs).
+Proof.
+  intros Hs Hw Hi E H. split.
+  - apply (kept_inside box weights); [assumption..|]. rewrite <- E. apply (all_of_dealt kept s); [exact Hs|].
+    eapply Forall_impl; [|exact H]. intros g (Hk & _). exact Hk.
+  - simpl. rewrite dealt_map, Forall_map. eapply Forall_impl; [|exact H]. intros g (_ & Hm). rewrite map_map. exact Hm.
+Qed.
+
+Lemma products_of weights box qs : length weights = length box -> length (map snd qs) = length box ->
+  qs = combine (combine weights box) (map snd qs) -> products weights (map snd qs) = map product qs.
+Proof.
+  intros Hw Hi E. destruct (row_operands weights box (map snd qs) Hw Hi) as (_ & _ & Ep). rewrite <- E in Ep. symmetry. exact Ep.
+Qed.
+
+(** One choice of inputs that keep box and limit, with the constant's upper end, reaches the upper end of every register of
+    the row, of every stage. *)
+Theorem limited_upper_ends_reached limit s above weights box constant :
+  valid_stage s -> length weights = length box -> 0 <= limit -> Forall (inside 0) box ->
+  exists inputs, Forall2 inside inputs box /\ keeps_limit (Some limit) (s :: above) inputs /\
+    forall below t rest, s :: above = below ++ t :: rest -> exists ranges,
+      nth_error (input_ranges (Some limit) (s :: above) constant weights box) (length below) = Some ranges /\
+      Forall2 (fun values range => reaches t (upper constant) values (upper range))
+        (dealt t (values_after below (upper constant) (products weights inputs))) ranges.
+Proof.
+  intros Hs Hw Hlimit H0.
+  destruct (inputs_chosen (fun qs => spent limit qs /\ Forall (fun q => 0 <= product q) qs /\
+      sum (map product qs) = greatest limit (map fst qs)) s weights box Hs Hw H0) as (qs & Hi & Ef & E & Hgood).
+  { intros ps Hps. destruct (greatest_spent limit ps Hlimit Hps) as (qs & <- & ? & ? & ? & ?).
+    exists qs. unfold spent. auto. }
+  exists (map snd qs).
+  destruct (chosen_keep limit s above weights box qs Hs Hw Hi E) as (Hx & Hl).
+  { eapply Forall_impl; [|exact Hgood]. simpl. tauto. }
+  split; [exact Hx|]. split; [exact Hl|]. intros below t rest Esplit.
+  rewrite (products_of weights box qs Hw Hi E).
+  assert (Hexact : stage_exact s (upper constant) (map product qs) = map upper (limited_stage limit s constant (combine weights box))).
+  { unfold stage_exact, limited_stage. rewrite <- Ef, !dealt_map, !map_map. apply map_ext_in. intros g Hg.
+    rewrite Forall_forall in Hgood. destruct (Hgood g Hg) as (_ & _ & Hsum). rewrite Hsum, start_upper. reflexivity. }
+  destruct below as [|s' below]; injection Esplit as -> Eabove; simpl.
+  - eexists. split; [reflexivity|]. unfold limited_stage. rewrite <- Ef, !dealt_map, map_map. clear - Hgood.
+    induction Hgood as [|g gs (_ & Hpos & Hsum) _ IH]; simpl; constructor; [|exact IH].
+    unfold limited_range; simpl. rewrite <- start_upper, <- Hsum. unfold reaches. destruct (claim t); [|reflexivity].
+    eexists. split; [apply whole_sum|reflexivity].
+  - subst above. rewrite claimed_ranges_split. eexists. split; [reflexivity|].
+    rewrite Hexact, values_after_upper, dealt_map. unfold stage_ranges.
+    induction (dealt t (ranges_after below constant (limited_stage limit s' constant (combine weights box)))); simpl;
+      constructor; [apply register_upper_reached|assumption].
+Qed.
+
+Theorem limited_lower_ends_reached limit s above weights box constant :
+  valid_stage s -> length weights = length box -> 0 <= limit -> Forall (inside 0) box ->
+  exists inputs, Forall2 inside inputs box /\ keeps_limit (Some limit) (s :: above) inputs /\
+    forall below t rest, s :: above = below ++ t :: rest -> exists ranges,
+      nth_error (input_ranges (Some limit) (s :: above) constant weights box) (length below) = Some ranges /\
+      Forall2 (fun values range => reaches t (lower constant) values (lower range))
+        (dealt t (values_after below (lower constant) (products weights inputs))) ranges.
+Proof.
+  intros Hs Hw Hlimit H0.
+  destruct (inputs_chosen (fun qs => spent limit qs /\ Forall (fun q => product q <= 0) qs /\
+      sum (map product qs) = - greatest limit (map negated (map fst qs))) s weights box Hs Hw H0) as (qs & Hi & Ef & E & Hgood).
+  { intros ps Hps. destruct (least_spent limit ps Hlimit Hps) as (qs & <- & ? & ? & ? & ?).
+    exists qs. unfold spent. auto. }
+  exists (map snd qs).
+  destruct (chosen_keep limit s above weights box qs Hs Hw Hi E) as (Hx & Hl).
+  { eapply Forall_impl; [|exact Hgood]. simpl. tauto. }
+  split; [exact Hx|]. split; [exact Hl|]. intros below t rest Esplit.
+  rewrite (products_of weights box qs Hw Hi E).
+  assert (Hexact : stage_exact s (lower constant) (map product qs) = map lower (limited_stage limit s constant (combine weights box))).
+  { unfold stage_exact, limited_stage. rewrite <- Ef, !dealt_map, !map_map. apply map_ext_in. intros g Hg.
+    rewrite Forall_forall in Hgood. destruct (Hgood g Hg) as (_ & _ & Hsum). rewrite Hsum, start_lower. reflexivity. }
+  destruct below as [|s' below]; injection Esplit as -> Eabove; simpl.
+  - eexists. split; [reflexivity|]. unfold limited_stage. rewrite <- Ef, !dealt_map, map_map. clear - Hgood.
+    induction Hgood as [|g gs (_ & Hpos & Hsum) _ IH]; simpl; constructor; [|exact IH].
+    unfold limited_range; simpl. unfold Z.sub. rewrite <- start_lower, <- Hsum. unfold reaches. destruct (claim t); [|reflexivity].
+    eexists. split; [apply whole_sum|reflexivity].
+  - subst above. rewrite claimed_ranges_split. eexists. split; [reflexivity|].
+    rewrite Hexact, values_after_lower, dealt_map. unfold stage_ranges.
+    induction (dealt t (ranges_after below constant (limited_stage limit s' constant (combine weights box)))); simpl;
+      constructor; [apply register_lower_reached|assumption].
+Qed.
+
+(** ** Weights without a constraint *)
+
+(** The limit times the largest weight bounds what a register adds, whatever its weights and boxes are. *)
+Lemma greedy_at_most a : 0 <= a -> forall ps left, 0 <= left -> Forall (fun p => Z.abs (fst p) <= a) ps ->
+  Forall (fun p => inside 0 (snd p)) ps -> 0 <= greedy left ps <= a * left.
+Proof.
+  intro Ha. induction ps as [|p ps IH]; intros left Hl Hw H0; simpl; [nia|].
+  inversion Hw as [|? ? Hp Hps]; inversion H0 as [|? ? H0p H0ps]; subst. set (taken := Z.min (cap p) left).
+  assert (0 <= cap p) by (unfold cap; unfold inside in H0p; destruct (0 <? fst p); lia).
+  specialize (IH (left - taken) ltac:(lia) Hps H0ps). nia.
+Qed.
+
+(** So L = ⌊(2^(P-1) - 1) / max abs(w)⌋ needs no constraint on the weights: every register of a lowest stage of P bits that
+    starts from 0 fits. *)
+Theorem limit_suffices limit heaviest s constant weights box :
+  0 <= limit -> 0 <= heaviest -> Forall (fun w => Z.abs w <= heaviest) weights -> Forall (inside 0) box ->
+  initial s = InitialZero -> heaviest * limit <= half (width s) - 1 ->
+  ranges_fit s (limited_stage limit s constant (combine weights box)).
+Proof.
+  intros Hl Hh Hw H0 Hs Hfit. unfold ranges_fit, limited_stage, start_range. rewrite Hs, Forall_map.
+  assert (Hps : Forall (fun p : Z * interval => Z.abs (fst p) <= heaviest /\ inside 0 (snd p)) (combine weights box)).
+  { clear - Hw H0. revert box H0. induction Hw as [|w weights Hw _ IH]; intros box H0; simpl; [constructor|].
+    destruct H0; constructor; auto. }
+  apply (dealt_all _ s) in Hps. eapply Forall_impl; [|exact Hps]. intros ps H. apply Forall_and_inv in H. destruct H as (Ha & Hb).
+  assert (Hsort : forall qs, Forall (fun p => Z.abs (fst p) <= heaviest) qs -> Forall (fun p => inside 0 (snd p)) qs ->
+    0 <= greatest limit qs <= heaviest * limit).
+  { intros qs H1 H2. apply greedy_at_most; try assumption;
+      (eapply Permutation_Forall; [apply Falling.Permuted_sort|assumption]). }
+  pose proof (Hsort ps Ha Hb) as H1. pose proof (Hsort (map negated ps)) as H2. unfold within, limited_range, limits, point.
+  cbn [lower upper]. assert (0 <= greatest limit (map negated ps) <= heaviest * limit).
+  { apply H2; apply Forall_map; [|exact Hb]. eapply Forall_impl; [|exact Ha]. intros p Hp. unfold negated. cbn [fst]. rewrite Z.abs_opp. exact Hp. }
+  destruct (limit_kind s); lia.
+Qed.

@@ -90,8 +90,7 @@ class Recipe:
         weights of this width overflow a dot product of `cols` terms."""
         limit = 0
         if self.limits_inputs:
-            steps = 2**self.weight_bits - 1 if self.options.get("asymmetric_weights") else 2 ** (self.weight_bits - 1)
-            limit = input_limit(datapath, cols, steps)
+            limit = input_limit(datapath, cols, self.quantize_options().largest_weight)
         return ActivationGrid(1.0, 0, self.activation_bits, self.signed_codes, scaling="token", limit=limit)
 
     def with_(self, **changes: Any) -> Recipe:

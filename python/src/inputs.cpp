@@ -36,12 +36,8 @@ datapath   whose lowest registers a grid with a limit speaks of; None without on
       .def("__init__", [](InputQuantizer* self, std::int64_t cols, const InputTransform& transform, const ActivationGrid& grid,
                           const In<std::int32_t, 1>& lower, const In<std::int32_t, 1>& upper, const In<std::int32_t, 1>& shift,
                           const std::optional<Datapath>& datapath) {
-        std::vector<std::int32_t> registers;
-        if (datapath && cols >= 1) {
-          registers = lowest_registers(Topology(*datapath, cols));
-        }
         new (self) InputQuantizer(cols, transform, grid, vector_of(lower), vector_of(upper), vector_of(shift), "input quantizer",
-                                  std::move(registers));
+                                  datapath ? &*datapath : nullptr);
       }, "cols"_a, "transform"_a, "grid"_a, "lower"_a.noconvert(), "upper"_a.noconvert(), "shift"_a.noconvert(), "datapath"_a = nb::none())
       .def_prop_ro("grid", &InputQuantizer::grid)
       .def_prop_ro("transform", &InputQuantizer::transform)

@@ -136,7 +136,8 @@ InputError on a word that is not listed here.)")
       .def_ro("activation_order", &QuantizeOptions::activation_order)
       .def_ro("refinement_passes", &QuantizeOptions::refinement_passes)
       .def_ro("box_headroom", &QuantizeOptions::box_headroom)
-      .def_ro("threads", &QuantizeOptions::threads);
+      .def_ro("threads", &QuantizeOptions::threads)
+      .def_prop_ro("largest_weight", &QuantizeOptions::largest_weight, "The largest magnitude that a weight may have.");
 }
 
 void bind_grid(nb::module_& module) {

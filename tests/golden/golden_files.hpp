@@ -228,6 +228,16 @@ inline void add_limited(std::map<std::string, Pair>& files) {
   };
   beside("quantizer-missing.no-limit", [](Arrays& a) { a.erase("limited.input_limit"); });
   beside("quantizer-box.another-limit", [](Arrays& a) { a["limited.input_limit"].data[0] ^= 1; });
+  files["reject/quantizer-box.limit-of-zero-not-claimed"] = [&] {  // an absent claim is no claim of 0
+    IntegerLayer plain = layer;
+    plain.input_limit = 0;
+    Pair pair = pair_of({plain}, datapath);
+    Arrays arrays;
+    add_layer(arrays, plain, 8);
+    arrays["limited.input_limit"] = {"I64", {1}, little_endian(std::vector<std::int64_t>{0})};
+    pair.weights = weights_file(arrays);
+    return pair;
+  }();
   beside("shape.limit-of-32-bits", [](Arrays& a) { a["limited.input_limit"] = int32_array({20}); });
   beside("shape.two-limits", [](Arrays& a) {
     a["limited.input_limit"] = {"I64", {2}, little_endian(std::vector<std::int64_t>{20, 20})};

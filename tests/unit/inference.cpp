@@ -286,4 +286,11 @@ TEST_CASE(
   QuantizedLayer wrong = q;
   wrong.layer.weights.pop_back();
   CHECK_FALSE(told(wrong, datapath, inputs_of(data)).empty());
+  // A claim that the activation quantizer would not keep.
+  const QuantizedLayer token = quantized(data, datapath, ActivationScaling::token, {});
+  wrong = token;
+  wrong.layer.box_lower = {-128};
+  wrong.layer.box_upper = {127};
+  wrong.layer.input_limit = 50;
+  CHECK(told(wrong, datapath, inputs_of(data)).find("keeps a limit of 0, its claims rest on 50") != std::string::npos);
 }

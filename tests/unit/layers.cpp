@@ -4,6 +4,8 @@
 #include "axecert/model/layers.hpp"
 
 #include <doctest/doctest.h>
+
+#include "../refusal.hpp"
 #include <unistd.h>
 
 #include <cmath>
@@ -12,20 +14,12 @@
 #include <limits>
 
 using namespace axe;
+using axe::test::refusal;
 
 namespace {
 
 using Floats = std::vector<float>;
 using Integers = std::vector<std::int32_t>;
-
-std::string refusal(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const InputError& error) {
-    return error.what();
-  }
-  return "";
-}
 
 // One row of two weights, with second moments.
 TensorFile small_problem() {

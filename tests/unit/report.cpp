@@ -67,6 +67,20 @@ TEST_CASE("numbers are written with thousands separated, extremes included") {
   CHECK(runs(std::vector<std::int32_t>{}).empty());
 }
 
+TEST_CASE("a register whose inputs are limited is explained by what the limit lets them reach") {
+  LayerClaims claims = claims_of("axe:P=8,T=2", {3, 7, -1, 0}, 1, 0, 15);
+  claims.layer.input_limit = 20;
+  claims = make_claims(claims.layer, claims.datapath, InputSource::clamped);
+  const Explanation e = explain(claims, {0, 0, 0});
+  CHECK(e.positive_sum == 7 * 15 + 3 * 5);  // 20 in all, the weight of 7 first
+  CHECK(e.negative_sum == 0);
+  const std::string text = joined(in_words(e));
+  CAPTURE(text);
+  CHECK(text.find("Σ|x| ≤ 20") != std::string::npos);
+  CHECK(text.find("upper = max Σ w·x, the largest |w| first = 120 ≤ 127") != std::string::npos);
+  CHECK(text.find("15·10") == std::string::npos);  // what the box alone would give
+}
+
 TEST_CASE("a summary's margins, widths and budgets are those computed by hand") {
   // P = 6: limits ±31. Tiles of two, inputs in [0, 5]. Row 0: (3, 3 | -1, 0), upper 30. Row 1: (1, -6 | 0, 0), lower -30.
   // Row 2: (4, 3 | 0, 0): upper 35, 4 too many.

@@ -12,9 +12,10 @@
 #include <random>
 #include <set>
 
-#include "axecert/numeric/error.hpp"
+#include "../refusal.hpp"
 
 using namespace axe;
+using axe::test::refusal;
 
 namespace {
 
@@ -34,15 +35,6 @@ struct Place {
 
 const std::string digest(64, 'a');
 constexpr std::uint64_t rlimit = 10'000'000;
-
-std::string refusal(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const InputError& error) {
-    return error.what();
-  }
-  return "";
-}
 
 // Two layers of 40 different nodes each.
 Certificate model() {

@@ -4,6 +4,8 @@
 #include "axecert/model/tensors.hpp"
 
 #include <doctest/doctest.h>
+
+#include "../refusal.hpp"
 #include <unistd.h>
 #include <zip.h>
 
@@ -14,6 +16,7 @@
 #include <limits>
 
 using namespace axe;
+using axe::test::refusal;
 
 namespace {
 
@@ -39,15 +42,6 @@ std::filesystem::path written(const std::string& name, const std::string& bytes)
 std::string content(const std::filesystem::path& path) {
   std::ifstream stream(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(stream), {}};
-}
-
-std::string refusal(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const InputError& error) {
-    return error.what();
-  }
-  return "";
 }
 
 std::string refusal_of(const std::filesystem::path& path) {

@@ -33,11 +33,10 @@ Json votes_of(const ReportContents& contents) {
 }
 
 const char* const claim_text =
-    "For every input in the box and within the limit that the certificate states, every zero point in its range and every order in which a "
-    "register may "
-    "add its values, every register of every dot product that claims every partial sum stays within its limits at "
-    "every step, and "
-    "every register that claims its final value holds it exactly at the end.";
+    "For every input in the box and within the limit that the certificate states, every zero point in its range and "
+    "every order in which a register may add its values, every register of every dot product that claims every "
+    "partial sum stays within its limits at every step, and every register that claims its final value holds it "
+    "exactly at the end.";
 
 }  // namespace
 
