@@ -2,12 +2,14 @@
 
     python3 seeds.py REPOSITORY FOLDER
 
-Writes FOLDER/{checker,certificate,tensors,datapath,onnx}: golden pairs as the checker's target reads them (length, certificate, weights;
+Writes FOLDER/{checker,certificate,tensors,datapath,onnx,differential}: golden pairs as the checker's target reads them (length, certificate, weights;
 plain and with the digest to be made right), certificates, weights files and the arrays of examples as safetensors and npz, presets and
-shorthands, ONNX models. Only the Python standard library.
+shorthands, ONNX models, random bytes (choices of small instances). What once was a finding, or reaches what seeds do not, stands in
+regressions/TARGET and is copied. Only the Python standard library.
 """
 
 import pathlib
+import random
 import shutil
 import sys
 
@@ -39,6 +41,11 @@ def main():
     for path in sorted((root / "tests/onnx/fixtures").rglob("*.onnx")):
         if path.stat().st_size < 50_000:
             write(folder / "onnx", f"{path.parent.name}.{path.stem}", path.read_bytes())
+    choices = random.Random(1)
+    for number in range(100):
+        write(folder / "differential", f"random.{number}", choices.randbytes(choices.randint(40, 160)))
+    for path in sorted((pathlib.Path(__file__).parent / "regressions").glob("*/*")):
+        write(folder / path.parent.name, "regression." + path.name, path.read_bytes())
     for target in sorted(folder.iterdir()):
         print(f"{target.name}: {len(list(target.iterdir()))} seeds")
 

@@ -39,6 +39,10 @@ class MemoryFile {
   MemoryFile& operator=(const MemoryFile&) = delete;
   ~MemoryFile() { ::close(descriptor_); }
   std::string path() const { return "/proc/self/fd/" + std::to_string(descriptor_); }
+  /// The path for another process.
+  std::string path_for_others() const {
+    return "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(descriptor_);
+  }
 
  private:
   int descriptor_;

@@ -131,6 +131,127 @@ TEST_CASE(
   }
 }
 
+// TOR-109
+TEST_CASE("limited inputs: magnitudes up to 128, limits that bind, that just do not, and that never do") {
+  std::mt19937_64 random(7);
+  struct Shape {
+    std::int64_t group, stride, cols;
+  };
+  const Shape shapes[] = {{0, 1, 1}, {0, 1, 9}, {3, 1, 8}, {1, 1, 3}, {4, 2, 13}, {2, 3, 20}, {1, 64, 7}};
+  for (const Shape& shape : shapes) {
+    CAPTURE(shape.group);
+    CAPTURE(shape.stride);
+    CAPTURE(shape.cols);
+    const Datapath datapath = one_stage(shape.group, shape.stride);
+    for (int kind = 0; kind < 3; ++kind) {
+      for (int box = 0; box < 4; ++box) {
+        IntegerLayer layer = row_of(shape.cols, kind, random);
+        layer.weights[0] = -128;
+        layer.weights.back() = static_cast<std::int8_t>(kind == 2 ? -1 : 127);
+        static constexpr std::int32_t ends[][2] = {{-3, 5}, {0, 255}, {-255, 0}};
+        for (std::int64_t k = 0; k < (box < 3 ? 1 : layer.cols); ++k) {
+          layer.box_lower.push_back(box < 3 ? ends[box][0] : -static_cast<std::int32_t>(random() % 4));
+          layer.box_upper.push_back(box < 3 ? ends[box][1] : static_cast<std::int32_t>(random() % 4));
+        }
+        for (const std::int64_t limit : {std::int64_t{1}, std::int64_t{4}, std::int64_t{256}, std::int64_t{1} << 48}) {
+          layer.input_limit = limit;
+          hold(layer, datapath, random);
+        }
+      }
+    }
+  }
+}
+
+// TOR-109
+TEST_CASE(
+    "a witness under a limit: inputs that do not help do no harm to a partial sum, and the limit is each register's "
+    "own") {
+  // One register of five products. Upper: 7 · 3 with the first input; 20 − 3 of the limit are left over.
+  IntegerLayer layer = tiny::limited_layer();
+  layer.rows = 1;
+  layer.weights = {7, -5, 0, 1, -128};
+  layer.bias.clear();
+  layer.offset.clear();
+  layer.box_lower = {0, 0, -20, 0, 0};
+  layer.box_upper = {3, 20, 20, 0, 0};
+  Datapath datapath = one_stage(0, 1);
+  datapath.stages[0].width = 6;  // upper 21 of 31; lower −100: unsafe, so that the lower end is the worst
+  const LayerClaims claims = make_claims(layer, datapath, InputSource::given);
+  REQUIRE(claims.worst_side == Side::lower);
+  REQUIRE(claims.ranges[0].lower[0] == -100);
+  const tiny::Bytes weights = tiny::pair_of({layer}, datapath, InputSource::given).weights;
+  const auto with = [&](std::vector<std::int32_t> witness) {
+    Certificate certificate{"golden", {claims}};
+    certificate.layers[0].worst_witness = std::move(witness);
+    return check({certificate_bytes(certificate), weights});
+  };
+  CHECK(with({0, 20, 0, 0, 0}).reason == AXC_OVERFLOW);
+  CHECK(with({0, 19, 1, 0, 0}).reason == AXC_WITNESS_VALUE);
+  CHECK(with({0, 19, 1, 0, 0}).recomputed.lower == -95);
+  CHECK(with({1, 20, 0, 0, 0}).reason == AXC_WITNESS_BOX);  // 21 of 20
+  CHECK(with({0, 20, -1, 0, 0}).reason == AXC_WITNESS_BOX);
+  CHECK(with({0, 20, -1, 0, 0}).position == with({0, 20, 1, 0, 0}).position);
+  CHECK(with({0, 20, 0, 0, 1}).reason == AXC_WITNESS_BOX);
+  CHECK(with({0, 21, 0, 0, 0}).reason == AXC_WITNESS_BOX);
+  CHECK(with({4, 0, 0, 0, 0}).position + 16 == with({0, 20, 0, 0, 1}).position);
+
+  // The same with a limit that is not used up: the first input works against the lower end and may take any value.
+  layer.input_limit = 23;
+  const LayerClaims wide = make_claims(layer, datapath, InputSource::given);
+  Certificate certificate{"golden", {wide}};
+  const tiny::Bytes wide_weights = tiny::pair_of({layer}, datapath, InputSource::given).weights;
+  for (const std::int32_t against : {0, 1, 3}) {
+    for (const Claim claim : {Claim::every_partial_sum, Claim::final_value}) {
+      certificate.layers[0] = wide;
+      certificate.layers[0].datapath.stages[0].claim = claim;
+      certificate.layers[0].worst_witness = {against, 20, 0, 0, 0};
+      CHECK(reason({certificate_bytes(certificate), wide_weights}) ==
+            (claim == Claim::final_value && against != 0 ? AXC_WITNESS_VALUE : AXC_OVERFLOW));
+    }
+  }
+
+  // Two registers, two lanes each: what one leaves over is not the other's.
+  IntegerLayer lanes = tiny::limited_layer();
+  lanes.rows = 1;
+  lanes.cols = 7;
+  lanes.weights = {1, 1, 1, 1, 1, 1, 1};
+  lanes.bias.clear();
+  lanes.offset.clear();
+  lanes.box_lower = {-9};
+  lanes.box_upper = {9};
+  lanes.input_limit = 10;
+  Datapath two_lanes = one_stage(2, 2);
+  two_lanes.stages[0].width = 5;
+  const LayerClaims dealt = make_claims(lanes, two_lanes, InputSource::given);
+  REQUIRE(dealt.worst == NodeId{0, 0, 0});
+  const tiny::Bytes lanes_weights = tiny::pair_of({lanes}, two_lanes, InputSource::given).weights;
+  const std::size_t place = [&] {
+    Certificate beyond{"golden", {dealt}};
+    beyond.layers[0].worst_witness = {10, 0, 0, 0, 0, 0, 0};
+    return check({certificate_bytes(beyond), lanes_weights}).position;
+  }();
+  const std::vector<std::vector<std::int32_t>> within{{9, 9, 1, 1, 9, 9, 1}, {9, -9, 1, 0, -9, 9, -1}};
+  for (const std::vector<std::int32_t>& inputs : within) {
+    Certificate beyond{"golden", {dealt}};
+    beyond.layers[0].worst_witness = inputs;
+    CHECK(reason({certificate_bytes(beyond), lanes_weights}) == AXC_PROVED);
+    for (std::size_t k = 0; k < 7; ++k) {  // one more in any register but the ragged one is too much
+      beyond.layers[0].worst_witness = inputs;
+      std::int32_t& x = beyond.layers[0].worst_witness[k];
+      const std::int64_t left = k == 3 && inputs[3] == 0 ? 1 : k == 5 ? 1 : 0;
+      x = x < 0 ? x - 1 : x + 1;
+      const axc_report report = check({certificate_bytes(beyond), lanes_weights});
+      if (x > 9 || x < -9) {
+        CHECK(report.reason == AXC_WITNESS_BOX);
+        CHECK(report.position == place + 4 * k);
+      } else if (left == 0) {
+        CHECK(report.reason == AXC_WITNESS_BOX);
+        CHECK(report.position >= place + 4 * k);
+      }
+    }
+  }
+}
+
 TEST_CASE("stages above, the constant, and claims of final values, on boxes with and without 0") {
   std::mt19937_64 random(6);
   for (int box = 0; box < 5; ++box) {
