@@ -114,6 +114,7 @@ LayerClaims claims_of(StoredLayer stored, const Datapath& datapath, const Argume
   if (!a.input_range.empty()) {
     stored.layer.box_lower = {static_cast<std::int32_t>(a.input_range[0])};
     stored.layer.box_upper = {static_cast<std::int32_t>(a.input_range[1])};
+    stored.layer.input_limit = 0;  // the file's quantizer keeps it, and this range is not its
     stored.source = InputSource::given;
   }
   return make_claims(std::move(stored.layer), datapath, stored.source);

@@ -83,6 +83,8 @@ std::string name_of(Assumption assumption) {
       return "input-given";
     case Assumption::input_calibrated:
       return "input-calibrated";
+    case Assumption::input_limited:
+      return "input-limited";
     case Assumption::sha256_collision_free:
       return "sha256-collision-free";
     case Assumption::product_order_as_stated:
@@ -101,12 +103,14 @@ std::string sentence_of(Assumption assumption) {
   switch (assumption) {
     case Assumption::input_clamped:
       return "The activation quantizer clamps every operand into the box, and its zero point into its range, as the "
-             "file "
-             "beside the weights says.";
+             "file beside the weights says.";
     case Assumption::input_given:
       return "Every operand lies in the box that the user stated.";
     case Assumption::input_calibrated:
       return "Every operand lies in the box that was observed on calibration data; nothing enforces it.";
+    case Assumption::input_limited:
+      return "The magnitudes of the operands of each register of the lowest stage add up to the stated limit at most; "
+             "the activation quantizer sees to it for every input.";
     case Assumption::sha256_collision_free:
       return "No two different arrays that occur have the same SHA-256.";
     case Assumption::product_order_as_stated:
@@ -173,6 +177,7 @@ std::vector<Assumption> assumptions(const Certificate& certificate) {
         found.push_back(Assumption::input_calibrated);
         break;
     }
+    if (claims.layer.input_limit != 0) found.push_back(Assumption::input_limited);
     const bool inside = std::any_of(claims.datapath.stages.begin(), claims.datapath.stages.end(),
                                     [](const Stage& stage) { return stage.initial == Initial::constant; });
     const bool varies = claims.layer.zero_point_spread != 0;

@@ -34,6 +34,7 @@ enum class Assumption {
   input_clamped,
   input_given,
   input_calibrated,
+  input_limited,
   sha256_collision_free,
   product_order_as_stated,
   products_exact,

@@ -149,6 +149,7 @@ void write_metadata(Writer& writer, const LayerClaims& claims, const std::string
   writer.text(i + "bias.sha256", claims.bias_hash == Sha256{} ? "none" : to_hex(claims.bias_hash));
   writer.text(i + "input.source", to_text(claims.input_source));
   writer.text(i + "zero_point.spread", std::to_string(claims.layer.zero_point_spread));
+  if (claims.layer.input_limit != 0) writer.text(i + "input.limit", std::to_string(claims.layer.input_limit));
   writer.text(i + "datapath", datapath.name);
   writer.text(i + "operands",
               "weights " + two_numbers(datapath.weights.lower, datapath.weights.upper) + " activations " +
@@ -331,6 +332,10 @@ LayerClaims read_metadata(Reader& reader, const std::string& i) {
   reader.key(i + "zero_point.spread");
   layer.zero_point_spread = reader.number(0, largest_operand);
   reader.end_of_value();
+  if (reader.accept(",\"" + i + "input.limit\":\"")) {
+    layer.input_limit = reader.number(1, largest_input_limit);
+    reader.end_of_value();
+  }
   reader.key(i + "datapath");
   datapath.name = reader.run_of(is_datapath_character);
   if (datapath.name.empty() || datapath.name.size() > 200) reader.refuse("expected a datapath's name");
@@ -588,6 +593,7 @@ LayerClaims outline(const LayerClaims& claims) {
   rest.layer.rows = claims.layer.rows;
   rest.layer.cols = claims.layer.cols;
   rest.layer.zero_point_spread = claims.layer.zero_point_spread;
+  rest.layer.input_limit = claims.layer.input_limit;
   rest.layer.offset.resize(claims.layer.offset.empty() ? 0 : 1);
   rest.datapath = claims.datapath;
   rest.input_source = claims.input_source;

@@ -24,10 +24,9 @@ std::int64_t worst_margin(const LayerClaims& claims) {
 bool same_frame(const LayerClaims& a, const LayerClaims& b) {
   return a.layer.name == b.layer.name && a.layer.cols == b.layer.cols && a.layer.box_lower == b.layer.box_lower &&
          a.layer.box_upper == b.layer.box_upper && a.layer.offset == b.layer.offset &&
-         a.layer.zero_point_spread == b.layer.zero_point_spread && a.input_source == b.input_source &&
-         a.datapath.name == b.datapath.name && a.datapath.weights == b.datapath.weights &&
-         a.datapath.activations == b.datapath.activations && a.datapath.form == b.datapath.form &&
-         a.datapath.stages == b.datapath.stages && (a.bias_hash == Sha256{}) == (b.bias_hash == Sha256{});
+         a.layer.zero_point_spread == b.layer.zero_point_spread && a.layer.input_limit == b.layer.input_limit &&
+         a.input_source == b.input_source && a.datapath.name == b.datapath.name &&
+         same_arithmetic(a.datapath, b.datapath) && (a.bias_hash == Sha256{}) == (b.bias_hash == Sha256{});
 }
 
 }  // namespace

@@ -20,6 +20,21 @@ using nlohmann::json;
 constexpr std::string_view index_ending = ".index.json";
 constexpr std::string_view weights_ending = ".safetensors";
 
+/// What the checker reads of a layer: the arrays NAME.key, their type, and whether they have an entry or a line per row; the others
+/// have one dimension.
+struct CheckedArray {
+  const char* key;
+  DType dtype;
+  bool by_row;
+};
+constexpr CheckedArray checked_arrays[] = {{".weight", DType::i8, true},
+                                           {".bias", DType::i64, true},
+                                           {".input_limit", DType::i64, false},
+                                           {".input_lower", DType::i32, false},
+                                           {".input_upper", DType::i32, false},
+                                           {".input_shift", DType::i32, false},
+                                           {".input_zero_point", DType::i32, false}};
+
 /// What an index says: array → file name, and the bytes of all arrays together.
 struct Index {
   std::map<std::string, std::string> shard_of;
@@ -221,7 +236,7 @@ TensorFile WeightFiles::layer(const std::string& name) const {
   bool several = false;
   for (auto place = state_->places.lower_bound(prefix);
        place != state_->places.end() && place->first.starts_with(prefix); ++place) {
-    if (place->first.find('.', prefix.size()) != std::string::npos) {
+    if (!is_array_of(place->first, name)) {
       continue;  // an array of the layer NAME.something
     }
     const std::size_t here = place->second.shard;
@@ -245,21 +260,20 @@ TensorFile WeightFiles::rows(const std::string& name, std::int64_t begin, std::i
                          std::to_string(begin) + " to " + std::to_string(end) + " of it were asked for",
                      "I8 [rows, K], 0 ≤ begin < end ≤ rows");
   }
-  for (const char* key : {".weight", ".bias", ".input_lower", ".input_upper", ".input_shift", ".input_zero_point"}) {
-    const auto place = state_->places.find(name + key);
+  for (const CheckedArray& checked : checked_arrays) {
+    const auto place = state_->places.find(name + checked.key);
     if (place == state_->places.end()) {
       continue;
     }
     SafetensorsEntry entry = place->second.entry;
-    const bool by_row = std::string_view(key) == ".weight" || std::string_view(key) == ".bias";
-    if (by_row && !entry.tensor.shape.empty() && entry.tensor.shape[0] == weight.shape[0]) {
+    if (checked.by_row && !entry.tensor.shape.empty() && entry.tensor.shape[0] == weight.shape[0]) {
       const std::int64_t row = (entry.end - entry.begin) / weight.shape[0];
       entry.tensor.shape[0] = end - begin;
       entry.end = entry.begin + end * row;
       entry.begin += begin * row;
     }
     const MappedFile& shard = state_->shards[place->second.shard];
-    file.tensors.emplace(name + key, tensor_at(shard.bytes(), entry));
+    file.tensors.emplace(name + checked.key, tensor_at(shard.bytes(), entry));
     state_->has_read(static_cast<std::size_t>(entry.end - entry.begin));
   }
   return file;
@@ -276,16 +290,11 @@ TensorFile WeightFiles::all_arrays() const {
 
 bool WeightFiles::as_the_checker_reads() const {
   for (const auto& [array, tensor] : state_->outline.tensors) {
-    const auto is = [&, &name = array](const char* key) { return name.ends_with(key); };
-    if (is(".weight") && tensor.dtype != DType::i8) {
-      return false;
-    }
-    if (is(".bias") && tensor.dtype != DType::i64) {
-      return false;
-    }
-    const bool quantizer = is(".input_lower") || is(".input_upper") || is(".input_shift") || is(".input_zero_point");
-    if (quantizer && (tensor.dtype != DType::i32 || tensor.shape.size() != 1)) {
-      return false;
+    for (const CheckedArray& checked : checked_arrays) {
+      if (array.ends_with(checked.key) &&
+          (tensor.dtype != checked.dtype || (!checked.by_row && tensor.shape.size() != 1))) {
+        return false;
+      }
     }
   }
   return true;

@@ -46,8 +46,8 @@ class WeightFiles {
   /// rows are looked at. Throws InputError when there are no such rows, or the weight is no I8 matrix.
   TensorFile rows(const std::string& name, std::int64_t begin, std::int64_t end) const;
   TensorFile all_arrays() const;
-  /// Whether the checker reads these files as they are: arrays NAME.weight that are integers are I8, biases I64, the quantizer's
-  /// integers I32.
+  /// Whether the checker reads these files as they are: arrays NAME.weight that are integers are I8, biases and input limits I64,
+  /// the quantizer's other integers I32.
   bool as_the_checker_reads() const;
   /// The bytes of one array where they are mapped. Throws InputError when there is none.
   std::span<const std::uint8_t> bytes_of(const std::string& array) const;

@@ -24,7 +24,7 @@ std::vector<Rows> weight_layers(const std::string& path) {
   const WeightFiles files(path);
   if (!files.as_the_checker_reads()) {
     throw InputError(path, "holds arrays that the checker does not read as they are",
-                     "weights are I8, biases I64, the quantizer's integers I32 (docs/layers.md)");
+                     "weights are I8, biases and input limits I64, the quantizer's other integers I32 (docs/layers.md)");
   }
   demand_weight_keys(files.outline());
   std::vector<Rows> layers;
@@ -161,16 +161,8 @@ std::vector<Vote> verify_rows(const std::string& certificate, const std::string&
 }
 
 std::vector<Rows> problem_layers(const std::string& path) {
+  const TensorFile file = is_safetensors(path) ? WeightFiles(path).outline() : read_tensors(path);
   std::vector<Rows> layers;
-  if (is_safetensors(path)) {
-    const WeightFiles files(path);
-    for (const std::string& name : files.layers()) {
-      const Tensor& weight = files.outline().at(name + ".weight");
-      layers.emplace_back(name, weight.shape.empty() ? 0 : weight.shape[0], weight.shape.size() < 2 ? 0 : weight.shape[1]);
-    }
-    return layers;
-  }
-  const TensorFile file = read_tensors(path);
   for (const std::string& name : layer_names(file)) {
     const Tensor& weight = file.at(name + ".weight");
     layers.emplace_back(name, weight.shape.empty() ? 0 : weight.shape[0], weight.shape.size() < 2 ? 0 : weight.shape[1]);
@@ -178,21 +170,11 @@ std::vector<Rows> problem_layers(const std::string& path) {
   return layers;
 }
 
-TensorFile arrays_of(const std::string& path, const std::string& layer) {
-  if (is_safetensors(path)) {
-    return WeightFiles(path).layer(layer);
-  }
-  TensorFile file = read_tensors(path);
-  std::erase_if(file.tensors, [&](const auto& item) {
-    const std::size_t dot = item.first.rfind('.');
-    return dot == std::string::npos || item.first.substr(0, dot) != layer;
-  });
-  return file;
-}
-
 QuantizedLayer quantize_rows_of(const std::string& path, const std::string& layer, std::int64_t begin, std::int64_t end,
                                 const Datapath& datapath, const QuantizeOptions& options) {
-  LayerProblem problem = std::move(read_problems(arrays_of(path, layer)).at(0));
+  LayerProblem problem = std::move(read_problems(is_safetensors(path) ? WeightFiles(path).layer(layer)
+                                                                     : arrays_of(read_tensors(path), layer))
+                                       .at(0));
   if (begin < 0 || begin >= end || end > problem.rows) {
     throw InputError(path + ": " + layer, "has no rows " + std::to_string(begin) + " to " + std::to_string(end), "");
   }
@@ -233,6 +215,9 @@ QuantizedLayer join_layers(const std::vector<QuantizedLayer>& parts) {
     append(whole.weight_zero_points, part.weight_zero_points);
     append(whole.float_bias, part.float_bias);
     append(whole.outlier_weight, part.outlier_weight);
+    // Every row's weights leave another room (Constraint::input); the layer has the least.
+    whole.layer.input_limit = std::min(whole.layer.input_limit, part.layer.input_limit);
+    whole.input.limit = whole.layer.input_limit;
   }
   whole.relative_error = -1;
   return whole;
@@ -291,9 +276,7 @@ digest  the certificate's, as certificate_digest gives it: whoever asked the che
   }, "votes"_a, "replay"_a = nb::none(), "One voter's vote, from its votes on parts; `replay` as verify_rows was given.");
   module.def("combine_votes", [](const std::vector<Vote>& votes) { return to_text(combine(votes)); }, "votes"_a,
              "The verdict that follows from all voters' votes.");
-  module.def("same_arithmetic", [](const Datapath& a, const Datapath& b) {
-    return a.weights == b.weights && a.activations == b.activations && a.form == b.form && a.stages == b.stages;
-  }, "a"_a, "b"_a, "Whether two datapaths have the same operands and stages, whatever their names.");
+  module.def("same_arithmetic", &same_arithmetic, "a"_a, "b"_a, "Whether two datapaths have the same operands and stages, whatever their names.");
   module.def("array_bytes", [](const std::string& path) {
     nb::gil_scoped_release unlocked;
     const WeightFiles files(path);

@@ -1,6 +1,6 @@
 """axecert.distributed: whatever the cut, the backend and the accidents on the way, the result is that of one process, byte for byte.
 
-The same tests run on Ray when AXECERT_TESTS_RAY=1 (docs/scale.md says how); ./check runs them on a pool of processes alone.
+The same tests run on Ray when AXECERT_TESTS_RAY=1; ./check runs them on a pool of processes alone.
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ def model(seed: int) -> dict[str, np.ndarray]:
         arrays[f"{name}.input_upper"] = random.integers(1, 255, cols, dtype=np.int32) if i == 1 else np.array([255], np.int32)
         arrays[f"{name}.input_shift"] = np.array([0], np.int32)
         arrays[f"{name}.input_zero_point"] = np.array([3, 7] if i == 3 else [3], np.int32)
+        if i == 2:
+            arrays[f"{name}.input_limit"] = np.array([4000], np.int64)
     return arrays
 
 

@@ -29,6 +29,7 @@ std::string hash_of(const std::string& text, std::size_t piece) {
 
 }  // namespace
 
+// TOR-106
 TEST_CASE("with one byte of scratch less than it needs the checker says incomplete, never safe") {
   const tiny::Pair pair = tiny::pair_of({tiny::small_layer()}, tiny::two_stages());
   const std::size_t needed = axc_scratch_size(pair.certificate.data(), pair.certificate.size());
@@ -46,6 +47,40 @@ TEST_CASE("with one byte of scratch less than it needs the checker says incomple
   CHECK(with(nullptr, needed) == AXC_INCOMPLETE);
 }
 
+// TOR-106
+TEST_CASE("between layers the checker says how much it read: a caller that counts to a limit lets go in time") {
+  Certificate certificate{"test", {}};
+  tiny::Arrays arrays;
+  std::size_t weights = 0;
+  for (const char* name : {"a", "b", "c"}) {
+    const IntegerLayer layer = tiny::small_layer(name);
+    certificate.layers.push_back(make_claims(layer, tiny::two_stages(11), InputSource::clamped));
+    tiny::add_layer(arrays, layer);
+    weights += layer.weights.size();
+  }
+  const tiny::Pair pair{certificate_bytes(certificate), tiny::weights_file(arrays)};
+  const axc_file file{pair.weights.data(), pair.weights.size()};
+  std::vector<std::size_t> reads;
+  const auto note = [](void* context, std::size_t read) {
+    static_cast<std::vector<std::size_t>*>(context)->push_back(read);
+  };
+  axc_report report;
+  CHECK(axc_check_files(pair.certificate.data(), pair.certificate.size(), &file, 1, note, &reads, &report) == AXC_SAFE);
+  // First the certificate's content as its digest is computed, then the arrays of its three layers as they are opened, then the same
+  // arrays with the weights as they are checked.
+  std::size_t header = 0;
+  for (std::size_t i = 8; i-- > 0;) {
+    header = header << 8 | pair.certificate[i];
+  }
+  const std::size_t claims = pair.certificate.size() - 8 - header;
+  REQUIRE(reads.size() == 1 + 3 + 3);
+  CHECK(reads[0] > claims);
+  CHECK(reads[0] < pair.certificate.size());
+  CHECK(reads[1] + reads[2] + reads[3] == claims);
+  CHECK(reads[4] + reads[5] + reads[6] == claims + weights);
+}
+
+// TOR-106, TOR-206
 TEST_CASE("of two layers the unsafe one is reported, and a wrong claim behind it still refuses the whole") {
   Certificate certificate{"test", {}};
   tiny::Arrays arrays;
@@ -65,6 +100,7 @@ TEST_CASE("of two layers the unsafe one is reported, and a wrong claim behind it
   CHECK(report.reason == AXC_UPPER);
 }
 
+// TOR-205
 TEST_CASE("a certificate that does not claim a clamp does not need the box's arrays, but its offsets are the file's") {
   const IntegerLayer layer = tiny::small_layer();
   IntegerLayer unshifted = layer;
@@ -98,6 +134,7 @@ TEST_CASE("a certificate that does not claim a clamp does not need the box's arr
   }
 }
 
+// TOR-210
 TEST_CASE("integer weights that no layer of the certificate covers are noticed, whatever their type") {
   const tiny::Pair pair = tiny::pair_of({tiny::small_layer()}, tiny::two_stages());
   const auto with_array = [&](const std::string& dtype) {
@@ -123,6 +160,7 @@ TEST_CASE("integer weights that no layer of the certificate covers are noticed, 
   CHECK(with_array("F32") == AXC_SAFE);  // float layers are nobody's claim
 }
 
+// TOR-108
 TEST_CASE("a margin that only 65 bits hold is compared, not overflowed") {
   Datapath datapath = tiny::two_stages();
   datapath.stages = {tiny::stage("all", 64, 0)};
@@ -138,6 +176,7 @@ TEST_CASE("a margin that only 65 bits hold is compared, not overflowed") {
   }
 }
 
+// TOR-201
 TEST_CASE("every reason and verdict has a name and a sentence, and a number outside has none") {
   for (int reason = 0; reason < AXC_REASON_COUNT; ++reason) {
     CHECK(std::string(axc_reason_name(static_cast<axc_reason>(reason))) != "unknown");
@@ -146,6 +185,7 @@ TEST_CASE("every reason and verdict has a name and a sentence, and a number outs
   CHECK(std::string(axc_reason_name(AXC_REASON_COUNT)) == "unknown");
 }
 
+// TOR-208
 TEST_CASE("the checker's SHA-256 equals lib/certificate's at every length around a block, in pieces of any size") {
   for (std::size_t length : {0u, 1u, 54u, 55u, 56u, 57u, 63u, 64u, 65u, 119u, 120u, 128u, 1000u}) {
     const std::string text(length, 'q');

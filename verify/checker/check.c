@@ -61,8 +61,8 @@ static int refuse_weights(const job* j, axc_reason reason, const axc_file* file,
 
 /* ---- a layer's arrays in the weights files ---- */
 
-enum { WEIGHT, BIAS, INPUT_LOWER, INPUT_UPPER, INPUT_SHIFT, INPUT_ZERO_POINT, ROLES };
-static const char* const role_names[ROLES] = {".weight",      ".bias",        ".input_lower",
+enum { WEIGHT, BIAS, INPUT_LIMIT, INPUT_LOWER, INPUT_UPPER, INPUT_SHIFT, INPUT_ZERO_POINT, ROLES };
+static const char* const role_names[ROLES] = {".weight",      ".bias",        ".input_limit",     ".input_lower",
                                               ".input_upper", ".input_shift", ".input_zero_point"};
 
 /* What `name` is to `layer`: a role, or ROLES. */
@@ -113,11 +113,24 @@ static int64_t entry(const unsigned char* bytes, int64_t entries, int64_t k) {
   return axc_load32(bytes + 4 * (entries == 1 ? 0 : k));
 }
 
+/* The quantizer that clamps also keeps the claimed limit of Σ|x|, and no other; without a claim it has none. */
+static int agree_with_limit(const job* j, const axc_layer* layer, const axc_array found[ROLES]) {
+  const axc_array* limit = &found[INPUT_LIMIT];
+  if (layer->source != AXC_CLAMPED || (layer->limit == 0 && limit->end == 0)) return 1;
+  if (limit->end == 0) return refuse_weights(j, AXC_QUANTIZER_MISSING, found[WEIGHT].file, 0);
+  if (limit->type != AXC_I64 || limit->rank != 1 || limit->shape[0] != 1) return refuse_name(j, AXC_SHAPE, limit);
+  if (layer->limit == 0 || axc_load64(limit->file->bytes + limit->begin) != layer->limit) {
+    return refuse_weights(j, AXC_QUANTIZER_BOX, limit->file, limit->begin);
+  }
+  return 1;
+}
+
 /* What the weights file says of the activation quantizer is what the certificate says: always offset = input_shift − the least
  * input_zero_point and spread = the greatest less the least (all are 0 when the file has neither), and box = [input_lower,
  * input_upper] when the box is clamped. */
 static int agree_with_quantizer(const job* j, const axc_layer* layer, const axc_array found[ROLES]) {
   const int clamped = layer->source == AXC_CLAMPED;
+  if (!agree_with_limit(j, layer, found)) return 0;
   const int shifted = clamped || found[INPUT_SHIFT].end != 0 || found[INPUT_ZERO_POINT].end != 0;
   const unsigned char* at[ROLES]; /* only what was found is read */
   for (int role = 0; role < ROLES; ++role) at[role] = found[role].file->bytes + found[role].begin;

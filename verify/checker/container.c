@@ -123,6 +123,12 @@ static void text_key(axc_cursor* c, int64_t layer, const char* name) {
   key(c, layer, name, AXC_SYNTAX);
   expect(c, "\":\"");
 }
+/* Whether an optional one is next; moves nothing. */
+static int is_text_key(const axc_cursor* c, int64_t layer, const char* name) {
+  axc_cursor ahead = *c;
+  text_key(&ahead, layer, name);
+  return ahead.failure == AXC_PROVED;
+}
 
 static void close_text(axc_cursor* c) {
   expect(c, "\"");
@@ -244,6 +250,12 @@ static void read_metadata(axc_cursor* c, int64_t number, axc_layer* layer) {
   text_key(c, number, "zero_point.spread");
   layer->spread = axc_number(c, 0, AXC_MOST_INPUT);
   close_text(c);
+  layer->limit = 0;
+  if (is_text_key(c, number, "input.limit")) {
+    text_key(c, number, "input.limit");
+    layer->limit = axc_number(c, 1, AXC_MOST_LIMIT);
+    close_text(c);
+  }
   text_key(c, number, "datapath");
   (void)word(c, 1, "_.:=,/-", 200);
   close_text(c);
@@ -320,7 +332,9 @@ static void check_box(axc_certificate* f, const axc_layer* layer) {
   for (int64_t k = 0; k < layer->channels && c->failure == AXC_PROVED; ++k) {
     const int64_t lower = axc_load32(layer->box_lower + 4 * k);
     const int64_t upper = axc_load32(layer->box_upper + 4 * k);
-    if (lower > upper || lower < layer->activation_operand.lower || upper > layer->activation_operand.upper) {
+    const int excludes_zero = lower > 0 || upper < 0;
+    if (lower > upper || lower < layer->activation_operand.lower || upper > layer->activation_operand.upper ||
+        (layer->limit > 0 && excludes_zero)) {
       axc_fail(c, AXC_BOX, (size_t)(layer->box_lower + 4 * k - c->bytes));
     }
   }
@@ -405,7 +419,8 @@ enum {
   RESTS_ON_FLOAT_SUM = 2,
   RESTS_ON_CALIBRATED = 4,
   RESTS_ON_CLAMPED = 8,
-  RESTS_ON_GIVEN = 16
+  RESTS_ON_GIVEN = 16,
+  RESTS_ON_LIMITED = 32
 };
 
 static int layer_rests_on(const axc_layer* layer) {
@@ -413,6 +428,7 @@ static int layer_rests_on(const axc_layer* layer) {
   for (int s = 0; s < layer->stages; ++s) inside |= layer->stage[s].from_constant;
   return (!inside && (layer->has_bias || layer->offsets > 0 || layer->spread > 0) ? RESTS_ON_OUTSIDE_CONSTANT : 0) |
          (layer->stage[layer->stages - 1].nodes > 1 ? RESTS_ON_FLOAT_SUM : 0) |
+         (layer->limit > 0 ? RESTS_ON_LIMITED : 0) |
          (layer->source == AXC_CALIBRATED ? RESTS_ON_CALIBRATED
           : layer->source == AXC_CLAMPED  ? RESTS_ON_CLAMPED
                                           : RESTS_ON_GIVEN);
@@ -425,6 +441,7 @@ static void check_assumptions(axc_cursor* c, int rests_on) {
   if (rests_on & RESTS_ON_CALIBRATED) axc_expect(c, "input-calibrated ", AXC_ASSUMPTIONS);
   if (rests_on & RESTS_ON_CLAMPED) axc_expect(c, "input-clamped ", AXC_ASSUMPTIONS);
   if (rests_on & RESTS_ON_GIVEN) axc_expect(c, "input-given ", AXC_ASSUMPTIONS);
+  if (rests_on & RESTS_ON_LIMITED) axc_expect(c, "input-limited ", AXC_ASSUMPTIONS);
   axc_expect(c, "product-order-as-stated products-exact sha256-collision-free\"", AXC_ASSUMPTIONS);
   if (c->failure == AXC_ASSUMPTIONS) c->failure_at = begin;
 }

@@ -13,6 +13,7 @@
  * product at most. */
 #define AXC_MOST_COLS ((int64_t)1 << 24)
 #define AXC_MOST_INPUT ((int64_t)1 << 24) /* |box|, |offset|, |activation operand|, spread of the zero point */
+#define AXC_MOST_LIMIT ((int64_t)1 << 48) /* of Σ|x| in one register */
 #define AXC_MOST_BIAS ((int64_t)1 << 62)
 #define AXC_MOST_ROWS ((int64_t)1 << 31)        /* rows · cols ≤ 2^55 */
 #define AXC_MOST_GROUP (((int64_t)1 << 31) - 1) /* group · stride < 2^62 */
@@ -54,6 +55,7 @@ typedef struct {
   axc_range activation_operand;
   axc_source source;
   int64_t spread; /* greatest zero point less the least */
+  int64_t limit;  /* Σ|x| of each register of the lowest stage is at most this; 0: no limit */
   int stages;
   axc_stage stage[AXC_MOST_STAGES];
   axc_verdict verdict; /* claimed */

@@ -14,10 +14,6 @@
 namespace axe {
 namespace {
 
-bool same_arithmetic(const Datapath& a, const Datapath& b) {
-  return a.weights == b.weights && a.activations == b.activations && a.form == b.form && a.stages == b.stages;
-}
-
 // The user's datapath against the certificate's: the stages count, not the name.
 Vote datapath_vote(const Certificate& certificate, const Datapath& expected) {
   Vote vote;
@@ -156,18 +152,6 @@ Election after_checker(Vote checker, const std::filesystem::path& path,
   return election;
 }
 
-// The arrays of one layer of a file that is in memory.
-TensorFile layer_of(const TensorFile& file, const std::string& name) {
-  TensorFile layer{file.path, {}, file.metadata};
-  for (const auto& [key, tensor] : file.tensors) {
-    const std::size_t dot = key.rfind('.');
-    if (dot != std::string::npos && key.compare(0, dot, name) == 0 && dot == name.size()) {
-      layer.tensors.emplace(key, tensor);
-    }
-  }
-  return layer;
-}
-
 }  // namespace
 
 Election hold_election(const std::filesystem::path& certificate, const std::filesystem::path& weights,
@@ -180,14 +164,14 @@ Election hold_election(const std::filesystem::path& certificate, const std::file
   }
   const TensorFile file = checker.verdict == Verdict::refused ? TensorFile{} : read_tensors(weights);
   return after_checker(
-      std::move(checker), certificate, [&](const std::string& layer) { return layer_of(file, layer); }, options);
+      std::move(checker), certificate, [&](const std::string& layer) { return arrays_of(file, layer); }, options);
 }
 
 Election hold_election(const std::filesystem::path& certificate, const TensorFile& weights, const std::string& detail,
                        const ElectionOptions& options) {
   return after_checker(
       checker_vote(whole_file(certificate), weights_for_checker(weights), detail), certificate,
-      [&](const std::string& layer) { return layer_of(weights, layer); }, options);
+      [&](const std::string& layer) { return arrays_of(weights, layer); }, options);
 }
 
 }  // namespace axe

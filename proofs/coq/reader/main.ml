@@ -31,6 +31,7 @@ let bind entries ((claims : Certificate.layer), (arrays : Certificate.arrays)) =
   let weight = entry ".weight" and bias = entry ".bias" in
   let input_lower = entry ".input_lower" and input_upper = entry ".input_upper" in
   let input_shift = entry ".input_shift" and zero_point = entry ".input_zero_point" in
+  let input_limit = entry ".input_limit" in
   let { Certificate.rows; cols; spread; _ } = claims in
   let weights = match weight with
     | Some ({ dtype = "I8"; shape = [r; k]; file; start; _ } as place) when r = rows && k = cols ->
@@ -48,6 +49,13 @@ let bind entries ((claims : Certificate.layer), (arrays : Certificate.arrays)) =
   let offsets = if arrays.offset = [] then List.init cols (fun _ -> 0) else spread_out cols arrays.offset in
   let clamped = claims.source = Proved.Clamped in
   let channels entry = spread_out cols (vector [1; cols] entry) in
+  (* the quantizer keeps a limit exactly when the certificate claims it; where nothing is clamped nobody keeps one *)
+  if clamped then begin
+    match input_limit, claims.input_limit with
+    | None, None -> ()
+    | Some { dtype = "I64"; shape = [1]; file; start; _ }, Some most when int64s file start 1 = [Int64.of_int most] -> ()
+    | _ -> refused "another limit"
+  end;
   if clamped && (channels input_lower <> box_lower || channels input_upper <> box_upper) then refused "another box";
   (* offset = shift - least zero point, spread = greatest - least; without a quantizer all are 0 *)
   if clamped || input_shift <> None || zero_point <> None then begin
@@ -59,6 +67,7 @@ let bind entries ((claims : Certificate.layer), (arrays : Certificate.arrays)) =
   { Proved.weights; weight_range = claims.weight_range; weight_operand = claims.weight_operand;
     activation_operand = claims.activation_operand;
     box = List.map2 (fun l u -> { Proved.lower = z_of_int l; upper = z_of_int u }) box_lower box_upper;
+    input_limit = Option.map z_of_int claims.input_limit;
     offsets = List.map z_of_int offsets; biases; spread = z_of_int spread;
     has_constant = bias <> None || arrays.offset <> [] || spread > 0;
     input_source = claims.source; stages = claims.stages; claimed = arrays.claimed; says_safe = claims.says_safe;
