@@ -25,7 +25,7 @@ from program import judge as judge_program  # noqa: E402
 
 HERE = pathlib.Path(__file__).parent
 FLAGS = ["-std=c11", "-O0", "--coverage", "-fPIC", "-DAXC_ONE_TARGET"]
-KILLERS = ["killer_golden", "killer_checker", "killer_checker_paths", "killer_tamper", "killer_property_checker", "killer_brute_force"]
+KILLERS = ["killer_golden", "killer_checker", "killer_checker_report", "killer_checker_paths", "killer_tamper", "killer_property_checker", "killer_brute_force"]
 
 
 def compile_into(folder, sources, *link):

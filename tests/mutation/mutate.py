@@ -4,7 +4,7 @@
 
 SUBJECT is `checker` (verify/checker), `bound` (lib/bound) or `program` (axecert-check, whose killer is program.py); KILLERS a folder that tests/mutation/CMakeLists.txt fills: test programs that load the
 subject as a shared library, so that a mutant is one file compiled and one library linked, put before the original by LD_PRELOAD. A mutant is
-killed when a killer fails, crashes, or takes ten times as much processor time as it should; killers run in the order of what they cost. One that survives is
+killed when a killer fails, crashes, or takes ten times as much processor time as it should; One that survives is
 built again under AddressSanitizer and UndefinedBehaviorSanitizer and the quick killers are run again; if it still survives it must compile to the
 very same machine code as the original (-O2), or stand in equivalent.txt with the reason why nobody can notice it.
 
@@ -36,7 +36,8 @@ HERE = pathlib.Path(__file__).parent
 SUBJECTS = {
     "checker": {
         "folder": "verify/checker", "exclude": {"check_main.c"}, "sources": ".c", "compile": ["cc", "-std=c11", "-DAXC_ONE_TARGET"],
-        "link": ["cc"], "quick": ["killer_golden", "killer_checker", "killer_checker_paths", "killer_brute_force"], "slow": ["killer_property_checker", "killer_tamper"],
+        "link": ["cc"], "quick": ["killer_golden", "killer_checker", "killer_checker_report", "killer_checker_paths", "killer_brute_force"],
+        "slow": ["killer_property_checker", "killer_tamper"],
     },
     "bound": {
         "folder": "lib/bound", "exclude": set(), "sources": ".cpp", "compile": ["c++", "-std=c++20"], "link": ["c++"],
@@ -81,7 +82,8 @@ class Laboratory:
         asan = subprocess.run([*self.link, "-print-file-name=libasan.so"], capture_output=True, text=True, check=True).stdout.strip()
         self.asan = os.path.realpath(asan)
         self.costs = {}
-        self.only_quick = False
+        self.only_quick = self.sampling = False
+        self.reasons = {}
 
     def build_object(self, source, text, target, flags):
         """Compiles `text` as if it stood in the place of `source`. False when it does not compile."""
@@ -120,24 +122,30 @@ class Laboratory:
             objects[changed] = folder / "changed.o"
             if not self.build_object(changed, mutant.text, objects[changed], flags):
                 return None
-        else:  # a header: every source again, with the changed one before the original
-            shadow = folder / "shadow"
-            shadow.mkdir(exist_ok=True)
-            for path in self.files:
-                if path != changed and path.suffix in {".h", ".hpp"}:
-                    (shadow / path.name).write_text(path.read_text())
-            (shadow / changed.name).write_text(mutant.text)
-            inner = shadow / "axecert"
-            inner.mkdir(exist_ok=True)
-            (inner / changed.parent.name).unlink(missing_ok=True)
-            (inner / changed.parent.name).symlink_to(shadow)
-            for source in self.sources:
-                objects[source] = folder / (source.name + ".o")
-                command = [*self.compile, *flags, "-I", str(shadow), *self.includes, "-fPIC", "-w", "-c", "-o", str(objects[source]),
-                           "-x", "c" if self.suffix == ".c" else "c++", "-"]
-                if subprocess.run(command, input=source.read_bytes(), capture_output=True, cwd=shadow).returncode != 0:
-                    return None
+        elif not self.build_with_header(mutant, folder, flags, objects):
+            return None
         return self.linked(objects, folder, flags)
+
+    def build_with_header(self, mutant, folder, flags, objects):
+        """Every source again, with the changed header before the original. False when one does not compile."""
+        changed = self.root / mutant.file
+        shadow = folder / "shadow"
+        shadow.mkdir(exist_ok=True)
+        for path in self.files:
+            if path != changed and path.suffix in {".h", ".hpp"}:
+                (shadow / path.name).write_text(path.read_text())
+        (shadow / changed.name).write_text(mutant.text)
+        inner = shadow / "axecert"
+        inner.mkdir(exist_ok=True)
+        (inner / changed.parent.name).unlink(missing_ok=True)
+        (inner / changed.parent.name).symlink_to(shadow)
+        for source in self.sources:
+            objects[source] = folder / (source.name + ".o")
+            command = [*self.compile, *flags, "-I", str(shadow), *self.includes, "-fPIC", "-w", "-c", "-o", str(objects[source]),
+                       "-x", "c" if self.suffix == ".c" else "c++", "-"]
+            if subprocess.run(command, input=source.read_bytes(), capture_output=True, cwd=shadow).returncode != 0:
+                return False
+        return True
 
     def linked(self, objects, folder, flags):
         target = folder / "linked"
@@ -149,49 +157,51 @@ class Laboratory:
         """Whether the mutant compiles to the original's very object files."""
         changed = self.root / mutant.file
         if changed.suffix != self.suffix:
-            return False
+            objects = {}
+            return self.build_with_header(mutant, folder, SAME_CODE, objects) and all(
+                path.read_bytes() == self.originals(SAME_CODE)[source].read_bytes() for source, path in objects.items())
         target = folder / "same.o"
         original = self.originals(SAME_CODE)[changed]
         return self.build_object(changed, mutant.text, target, SAME_CODE) and target.read_bytes() == original.read_bytes()
 
     def run(self, killer, library, sanitizer=False):
-        """True when the killer is content."""
+        """True when the killer is content with the library (or program)."""
         if self.is_program:
             try:
                 program.judge(library, self.root / "tests/golden", 20)
-                self.costs[killer] = 1
             except (program.Failure, subprocess.TimeoutExpired):
                 return False
             return True
-        preload = [self.asan] if sanitizer else []
-        if library is not None:
-            preload.append(str(library))
+        return self.processor_time(killer, library, sanitizer, math.ceil(10 * self.cost(killer, sanitizer) + 0.5)) is not None
+
+    def processor_time(self, killer, library, sanitizer, limit):
+        """What the killer took, in seconds; None when it is not content, or takes longer than `limit`."""
+        preload = ([self.asan] if sanitizer else []) + [str(library)]
         environment = {**os.environ, "LD_PRELOAD": ":".join(preload), "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1"}
-        arguments = ARGUMENTS.get(killer, ["--abort-after=1", "--no-breaks=true", "-m"])
+        process = subprocess.Popen([str(self.killer_folder / killer), *ARGUMENTS.get(killer, ["--abort-after=1", "--no-breaks=true", "-m"])],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment, cwd=self.folder)
         # Processor time, because other programs may run beside; that of a child that ends is known exactly.
-        limit = math.ceil(10 * self.costs[killer] * (4 if sanitizer else 1) + 0.5) if killer in self.costs else 300
-        process = subprocess.Popen([str(self.killer_folder / killer), *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                   env=environment, cwd=self.folder)
         resource.prlimit(process.pid, resource.RLIMIT_CPU, (limit, limit))
         resource.prlimit(process.pid, resource.RLIMIT_CORE, (0, 0))
         if not sanitizer:
             resource.prlimit(process.pid, resource.RLIMIT_AS, (2 << 30, 2 << 30))
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-        if killer not in self.costs:
-            self.costs[killer] = usage.ru_utime + usage.ru_stime
-        return process.returncode == 0
+        return usage.ru_utime + usage.ru_stime if process.returncode == 0 else None
 
-    def measure(self):
-        """What each killer costs on the original; raises when one is not content with it, in either build."""
-        for flags, sanitizer in ((PLAIN, False), (ADDRESS, True))[:1 if self.is_program or self.only_quick else 2]:
-            folder = self.folder / f"measure{int(sanitizer)}"
-            folder.mkdir()
-            library = self.linked(self.originals(flags), folder, flags)
-            for killer in self.quick if sanitizer or self.only_quick else self.quick + self.slow:
-                if not self.run(killer, library, sanitizer):
+    def cost(self, killer, sanitizer):
+        """What the killer takes on the subject as it is; it must be content with it."""
+        flags = ADDRESS if sanitizer else PLAIN
+        objects = self.originals(flags)
+        with self.lock:
+            if (killer, sanitizer) not in self.costs:
+                folder = self.folder / f"measure-{killer}-{int(sanitizer)}"
+                folder.mkdir()
+                seconds = self.processor_time(killer, self.linked(objects, folder, flags), sanitizer, 300)
+                if seconds is None:
                     raise SystemExit(f"{killer} fails on the original")
-        self.quick.sort(key=lambda killer: self.costs[killer])
+                self.costs[killer, sanitizer] = seconds
+        return self.costs[killer, sanitizer]
 
     def judge(self, mutant):
         start = time.monotonic()
@@ -206,6 +216,8 @@ class Laboratory:
             for killer in self.quick:
                 if not self.run(killer, library):
                     return outcome("killed", killer)
+            if self.sampling and reason_for(mutant.key, self.reasons):
+                return outcome("survived")
             if self.same_code(mutant, folder):
                 return outcome("same code")
             for killer in [] if self.only_quick else self.slow:
@@ -223,8 +235,8 @@ class Laboratory:
 
 
 def explained(text):
-    """{key: reason} of equivalent.txt: blocks between empty lines, each of one or more keys and then an indented reason. The key
-    `FILE | LINE | *` names every mutant of the lines with that text."""
+    """{key: reason} of equivalent.txt: blocks between empty lines, each of one or more keys and then an indented reason. A key that ends with *
+    names every mutant that begins like it."""
     found = {}
     for block in text.split("\n\n"):
         lines = [line for line in block.splitlines() if line.strip() and not line.startswith("#")]
@@ -240,8 +252,7 @@ def explained(text):
 
 
 def reason_for(key, reasons):
-    file, line = key.split(" | ")[:2]
-    return reasons.get(key) or reasons.get(f"{file} | {line} | *")
+    return reasons.get(key) or next((reason for start, reason in reasons.items() if start.endswith("*") and key.startswith(start[:-1])), None)
 
 
 def main():
@@ -263,16 +274,16 @@ def main():
         laboratory = Laboratory(a.subject, root, a.killers.resolve(), pathlib.Path(name))
         everything = [m for path in laboratory.files for m in mutation.mutants(str(path.relative_to(root)), path.read_text())]
         reasons = {key: reason for key, reason in explained((HERE / "equivalent.txt").read_text()).items()
-                   if key.startswith(SUBJECTS[a.subject]["folder"] + "/")}
+                   if root / key.split(" | ")[0] in laboratory.files}
         keys = {m.key for m in everything}
-        lines = {" | ".join(key.split(" | ")[:2]) for key in keys}
-        stale = [key for key in reasons if key not in keys and not (key.endswith(" | *") and key[:-4] in lines)]
+        stale = [key for key in reasons if key not in keys and not (key.endswith("*") and any(k.startswith(key[:-1]) for k in keys))]
         before = json.loads(a.again.read_text())["outcomes"] if a.again else {}
         chosen = [m for m in everything if (a.only is None or a.only in m.key) and before.get(m.key, ["survived"])[0] == "survived"]
         if a.sample is not None and a.sample < len(chosen):
             chosen = random.Random(a.seed).sample(chosen, a.sample)
-        laboratory.only_quick = a.quick
-        laboratory.measure()
+        laboratory.only_quick, laboratory.sampling, laboratory.reasons = a.quick, a.sample is not None, reasons
+        if laboratory.is_program:
+            program.judge(laboratory.linked(laboratory.originals(PLAIN), pathlib.Path(name), PLAIN), root / "tests/golden")
         with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
             outcomes = []
             for future in concurrent.futures.as_completed([pool.submit(laboratory.judge, mutant) for mutant in chosen]):
