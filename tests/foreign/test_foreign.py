@@ -518,8 +518,40 @@ C6 G 1     OBJ     { rnd 1  4 1 } 0
             for solver in SOLVERS:
                 self.assertEqual(self.answers(script, solver), ["unsat"] * len(files) + ["sat"] * len(files), f"{pair[0].name}, {solver}")
 
+    def test_the_acceptance_formula_judges_as_the_checker_does_where_the_flaw_is_arithmetic(self):
+        """The checker is not asked for this format: what it refuses, the formula refuses."""
+        arithmetic = {"lower", "upper", "verdict", "weight", "witness-box", "witness-value", "worst"}
+        judged = collections.Counter()
+        flawed = [(path.name.split(".")[0], (path, path.with_suffix(".safetensors"))) for path in sorted((GOLDEN / "reject").glob("*.axec"))]
+        r, number, wanted = random.Random(8), 0, collections.Counter()
+        names = ["claim", "witness", "worst of a tie", "other side of a tie", "verdict", "witness over the limit"]
+        while min(wanted[name] for name in names) < 2:
+            case, number = two_checkers.random_case(r, number), number + 1
+            flaw = re.search(r"\((.*)\)$", case.what)
+            if flaw and flaw.group(1) in names and wanted[flaw.group(1)] < 2 and case.right == {"refused"}:
+                wanted[flaw.group(1)] += 1
+                pair = self.folder / f"flawed{number}.axec", self.folder / f"flawed{number}.safetensors"
+                pair[0].write_bytes(case.certificate)
+                pair[1].write_bytes(case.weights)
+                flawed.append((flaw.group(1), pair))
+        for flaw, pair in flawed:
+            files = self.export(pair, "acceptance", code=(0, 3))
+            if isinstance(files, str):  # the reader refuses it
+                self.assertIn("refused", files)
+                judged["read"] += flaw in arithmetic
+                continue
+            answers = {solver: self.answers("(reset)\n".join(files.values()).replace(":status unsat", ":status unknown"), solver)
+                       for solver in SOLVERS}
+            self.assertEqual(answers["z3"], answers["cvc5"], pair[0].name)
+            self.assertEqual(len(answers["z3"]), len(files))
+            if flaw in arithmetic or flaw in names:
+                self.assertIn("sat", answers["z3"], pair[0].name)
+                judged["formula"] += 1
+        self.assertGreater(judged["formula"], 15, judged)
+
     def test_what_cannot_be_exported_is_an_error_and_leaves_nothing(self):
         pair = self.golden[0]
+        self.assertIn("refused", self.export((pair[0], self.golden[1][1]), "acceptance", code=[3]))
         for options, code, word in [(["--layer", "nobody"], 64, "no layer 'nobody'"), (["--row", "99"], 64, "rows 0 to"),
                                     (["--stage", "9"], 64, "registers 0 to"), (["--node", "77"], 64, "registers 0 to")]:
             self.assertIn(word, self.export(pair, "vipr", *options, code=[code]))

@@ -33,8 +33,8 @@ struct ForeignFile {
 /// How many files the selection makes. Throws InputError when it names no register, saying what there is.
 std::int64_t count_files(const Certificate& certificate, ForeignFormat format, const ForeignSelection& selection);
 
-/// Hands over each file, in layer, row, stage, node order. `certificate` has its weights and was accepted by the checker: a claimed
-/// range that is not exact throws std::logic_error. Input limits and unsafe registers are exported as they are: an unsafe register's
+/// Hands over each file, in layer, row, stage, node order. `certificate` has its weights and no shape findings; but for `acceptance`
+/// it was accepted by the checker: a claimed range that is not exact throws std::logic_error. Input limits and unsafe registers are exported as they are: an unsafe register's
 /// files prove its range and show inputs beyond its limits.
 void export_claims(const Certificate& certificate, ForeignFormat format, const ForeignSelection& selection,
                    const std::function<void(const ForeignFile&)>& take);
