@@ -29,8 +29,9 @@ struct NodeSpan {
 class SmtJournal {
  public:
   /// Opens a journal, or begins one. Throws InputError when the file cannot be opened, is in use, was changed, or belongs to another
-  /// certificate, Z3 or rlimit. A last line without its end, which an interruption leaves, is dropped.
-  SmtJournal(const std::filesystem::path& path, const std::string& certificate_digest, std::uint64_t rlimit);
+  /// certificate, Z3, rlimit or second solver (its version; empty: none). A last line without its end, which an interruption leaves, is dropped.
+  SmtJournal(const std::filesystem::path& path, const std::string& certificate_digest, std::uint64_t rlimit,
+             const std::string& second = "");
   SmtJournal(const SmtJournal&) = delete;
   SmtJournal& operator=(const SmtJournal&) = delete;
   ~SmtJournal();
