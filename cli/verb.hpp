@@ -61,6 +61,7 @@ Verb verify_verb(CLI::App& app);
 Verb explain_verb(CLI::App& app);
 Verb report_verb(CLI::App& app);
 Verb datapaths_verb(CLI::App& app);
+Verb probe_verb(CLI::App& app);
 Verb selftest_verb(CLI::App& app);
 
 /// Adds --json and, where `long_work`, --progress.

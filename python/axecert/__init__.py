@@ -1,6 +1,7 @@
 """Quantize a model for a narrow accumulator, and prove that it cannot overflow.
 
-Arrays in, arrays out: `quantize` one layer, `certify` what exists, `verify` a certificate, `register_ranges` of bare integers.
+Arrays in, arrays out: `quantize` one layer, `certify` what exists, `verify` a certificate, `register_ranges` of bare integers,
+`probe` what is not known.
 `axecert.torch` quantizes modules, `axecert.transformers` whole language models, `axecert.brevitas` certifies what Brevitas made.
 Bad input raises `InputError`; verdicts are values, never exceptions. No side effects at import.
 """
@@ -16,6 +17,9 @@ from ._core import (
     InputTransform,
     IntegerLinear,
     Moments,
+    ProbeProperty,
+    ProbeQuestion,
+    ProbeResult,
     QuantizedLayer,
     QuantizeOptions,
     Stage,
@@ -27,6 +31,7 @@ from ._core import (
     largest_hadamard,
     node_witness,
     preset_names,
+    probe,
     quantize,
     read_certificate,
     read_weights,
@@ -48,6 +53,9 @@ __all__ = [
     "InputTransform",
     "IntegerLinear",
     "Moments",
+    "ProbeProperty",
+    "ProbeQuestion",
+    "ProbeResult",
     "QuantizeOptions",
     "QuantizedLayer",
     "Stage",
@@ -59,6 +67,7 @@ __all__ = [
     "largest_hadamard",
     "node_witness",
     "preset_names",
+    "probe",
     "quantize",
     "read_certificate",
     "read_weights",
