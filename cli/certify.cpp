@@ -1,5 +1,7 @@
 // axecert certify: integer weights that exist, on a datapath: which rows are safe, which are not, and inputs that overflow them.
+#include "axecert/certificate/certificate_file.hpp"
 #include "axecert/model/layers.hpp"
+#include "axecert/model/weight_files.hpp"
 #include "axecert/report/explanation.hpp"
 #include "axecert/report/report.hpp"
 #include "axecert/report/summary.hpp"
@@ -45,8 +47,126 @@ int without_layers(const Arguments& a, const OnnxInput& onnx) {
   return exit_incomplete;
 }
 
+// What is said of the layers, collected one by one.
+struct Account {
+  std::string text;
+  Json layers = Json::array();
+  std::int64_t nodes = 0, unsafe_nodes = 0;
+
+  void add(const LayerClaims& claims, bool as_json) {
+    const std::vector<std::string> story = in_words(explain(claims, claims.worst));
+    if (as_json) {
+      Json layer = parsed(layer_json(claims));
+      layer["explanation"] = story;
+      layers.push_back(std::move(layer));
+      return;
+    }
+    const LayerSummary summary = summarize(claims);
+    text += claims.layer.name + "  " + in_words(claims.layer.rows) + " × " + in_words(claims.layer.cols) + "  " +
+            describe(claims.datapath) + "\n  " + upper_case(to_text(claims.verdict)) + ": " +
+            in_words(claims.layer.rows - summary.unsafe_rows) + " of " + in_words(claims.layer.rows) +
+            " rows are safe; inputs in " + in_words(summary.box) + ", " + source_in_words(claims) + "\n";
+    for (const StageSummary& stage : summary.stages) {
+      text += "  " + stage.stage.name + ": " + std::to_string(stage.stage.width) + " bits, " +
+              std::to_string(stage.smallest_safe_width) + " suffice for these weights, " +
+              std::to_string(stage.data_type.exact) + " for any of their type; " +
+              (stage.unsafe_nodes == 0
+                   ? "all " + in_words(stage.nodes) + " registers are safe"
+                   : in_words(stage.unsafe_nodes) + " of " + in_words(stage.nodes) + " registers can overflow") +
+              "\n";
+      nodes += stage.nodes;
+      unsafe_nodes += stage.unsafe_nodes;
+    }
+    text += "  worst: ";
+    for (const std::string& line : story) {
+      text += (line == story.front() ? "" : "  ") + line + "\n";
+    }
+  }
+};
+
+// Prints all of it; returns the exit code.
+int tell(const Arguments& a, Account account, const Certificate& certificate, const std::vector<Vote>& votes,
+         const std::string& written_files, const std::optional<OnnxInput>& onnx) {
+  const Verdict verdict = combine(votes);
+  if (a.common->json) {
+    Json document{{"verdict", to_text(verdict)},
+                  {"model", a.model},
+                  {"certificate", a.output.empty() ? Json(nullptr) : Json(a.output)},
+                  {"votes", Json::array()},
+                  {"assumptions", parsed(assumptions_json(certificate))},
+                  {"layers", std::move(account.layers)}};
+    for (const Vote& vote : votes) {
+      document["votes"].push_back(parsed(vote_json(vote)));
+    }
+    if (onnx) {
+      document["onnx"] = onnx->json;
+    }
+    print(document);
+    return exit_code(verdict);
+  }
+  print((onnx ? onnx->text : "") + account.text + "in all " + in_words(account.nodes) +
+        " registers: " + in_words(account.nodes - account.unsafe_nodes) + " safe, " + in_words(account.unsafe_nodes) +
+        " can overflow\n" + votes_text(votes) + written_files + upper_case(to_text(verdict)) + "\n");
+  return exit_code(verdict);
+}
+
+LayerClaims claims_of(StoredLayer stored, const Datapath& datapath, const Arguments& a) {
+  if (!a.input_range.empty()) {
+    stored.layer.box_lower = {static_cast<std::int32_t>(a.input_range[0])};
+    stored.layer.box_upper = {static_cast<std::int32_t>(a.input_range[1])};
+    stored.layer.input_limit = 0;  // the file's quantizer keeps it, and this range is not its
+    stored.source = InputSource::given;
+  }
+  return make_claims(std::move(stored.layer), datapath, stored.source);
+}
+
+constexpr const char* what_the_checker_did = "every range computed again from the weights";
+
+// A layer at a time, so that memory does not grow with the model: the certificate goes to disk as it grows, and the checker maps it.
+int run_by_layers(const Arguments& a, const WeightFiles& files, const Datapath& datapath) {
+  demand_weight_keys(files.outline());
+  const std::filesystem::path target = a.output.empty()
+                                           ? std::filesystem::temp_directory_path() / "axecert-certify.axec"
+                                           : std::filesystem::path(a.output);
+  Account account;
+  const auto cannot_create = [](const InputError& error) {
+    return Failure(exit_cannot_create, "output", error.what(), "nothing was written");
+  };
+  std::optional<CertificateWriter> writer;
+  try {
+    writer.emplace(target, "axecert " AXECERT_VERSION);
+  } catch (const InputError& error) {
+    throw cannot_create(error);
+  }
+  for (const std::string& name : files.layers()) {
+    const LayerClaims claims =
+        claims_of(std::move(read_integer_layers(files.layer(name), datapath).at(0)), datapath, a);
+    account.add(claims, a.common->json);
+    writer->add(claims);
+  }
+  PendingFile& pending = writer->finish();
+  const std::size_t shards = files.shards().size();
+  const std::vector<Vote> votes{checker_vote(
+      MappedFile(pending.place()), files.shards(),
+      what_the_checker_did + (shards > 1 ? "; " + std::to_string(shards) + " weights files" : std::string()))};
+  std::string written_files;
+  if (!a.output.empty()) {
+    written_files = "wrote " + a.output + " (" + size_in_words(std::filesystem::file_size(pending.place())) + ")\n";
+    try {
+      pending.keep();
+    } catch (const InputError& error) {
+      throw cannot_create(error);
+    }
+  }
+  return tell(a, std::move(account), writer->certificate(), votes, written_files, std::nullopt);
+}
+
 int run(const Arguments& a) {
   const Datapath datapath = datapath_argument(a.datapath);
+  if (!a.input_range.empty() && (a.input_range[0] > a.input_range[1] || a.input_range[0] < -largest_operand ||
+                                 a.input_range[1] > largest_operand)) {
+    throw Failure(exit_usage, "--input-range", "not a range of integers within ±2^24", "LO,HI with LO ≤ HI");
+  }
   std::optional<OnnxInput> onnx;
   TensorFile file;
   if (is_onnx(a.model)) {
@@ -56,6 +176,13 @@ int run(const Arguments& a) {
       onnx->missing.reset();  // the verdict is about this layer alone
     }
   } else {
+    require_input(a.model);
+    if (a.layer.empty() && a.weights_output.empty() && !a.files.any() && is_safetensors(a.model)) {
+      const WeightFiles files(a.model);
+      if (files.as_the_checker_reads()) {
+        return run_by_layers(a, files, datapath);
+      }
+    }
     file = read_input(a.model);
   }
   if (onnx && file.tensors.empty()) {
@@ -72,28 +199,17 @@ int run(const Arguments& a) {
   }
   Certificate certificate;
   certificate.tool = "axecert " AXECERT_VERSION;
-  std::vector<std::vector<std::string>> stories;
+  Account account;
   for (StoredLayer& stored : read_integer_layers(file, datapath)) {
-    if (!a.input_range.empty()) {
-      if (a.input_range[0] > a.input_range[1] || a.input_range[0] < -largest_operand ||
-          a.input_range[1] > largest_operand) {
-        throw Failure(exit_usage, "--input-range", "not a range of integers within ±2^24", "LO,HI with LO ≤ HI");
-      }
-      stored.layer.box_lower = {static_cast<std::int32_t>(a.input_range[0])};
-      stored.layer.box_upper = {static_cast<std::int32_t>(a.input_range[1])};
-      stored.source = InputSource::given;
-    }
-    certificate.layers.push_back(make_claims(std::move(stored.layer), datapath, stored.source));
-    const LayerClaims& claims = certificate.layers.back();
-    stories.push_back(in_words(explain(claims, claims.worst)));
+    certificate.layers.push_back(claims_of(std::move(stored), datapath, a));
+    account.add(certificate.layers.back(), a.common->json);
   }
   const std::vector<std::uint8_t> bytes = certificate_bytes(certificate);
   const std::vector<std::uint8_t> weights = weights_for_checker(std::move(file));
-  std::vector<Vote> votes{checker_vote(bytes, weights, "every range computed again from the weights")};
+  std::vector<Vote> votes{checker_vote(bytes, weights, what_the_checker_did)};
   if (onnx && onnx->missing) {
     votes.push_back(*onnx->missing);
   }
-  const Verdict verdict = combine(votes);
   std::vector<Output> outputs;
   if (!a.output.empty()) {
     outputs.push_back({a.output, bytes});
@@ -107,56 +223,7 @@ int run(const Arguments& a) {
     }
   }
   write_all_or_none(outputs);
-  if (a.common->json) {
-    Json document{{"verdict", to_text(verdict)},
-                  {"model", a.model},
-                  {"certificate", a.output.empty() ? Json(nullptr) : Json(a.output)},
-                  {"votes", Json::array()},
-                  {"assumptions", parsed(assumptions_json(certificate))},
-                  {"layers", Json::array()}};
-    for (const Vote& vote : votes) {
-      document["votes"].push_back(parsed(vote_json(vote)));
-    }
-    for (std::size_t i = 0; i < stories.size(); ++i) {
-      Json layer = parsed(layer_json(certificate.layers[i]));
-      layer["explanation"] = stories[i];
-      document["layers"].push_back(layer);
-    }
-    if (onnx) {
-      document["onnx"] = onnx->json;
-    }
-    print(document);
-    return exit_code(verdict);
-  }
-  std::string text = onnx ? onnx->text : "";
-  std::int64_t nodes = 0, unsafe_nodes = 0;
-  for (std::size_t i = 0; i < stories.size(); ++i) {
-    const LayerClaims& claims = certificate.layers[i];
-    const LayerSummary summary = summarize(claims);
-    text += claims.layer.name + "  " + in_words(claims.layer.rows) + " × " + in_words(claims.layer.cols) + "  " +
-            describe(datapath) + "\n  " + upper_case(to_text(claims.verdict)) + ": " +
-            in_words(claims.layer.rows - summary.unsafe_rows) + " of " + in_words(claims.layer.rows) +
-            " rows are safe; inputs in " + in_words(summary.box) + ", " + source_in_words(claims) + "\n";
-    for (const StageSummary& stage : summary.stages) {
-      text += "  " + stage.stage.name + ": " + std::to_string(stage.stage.width) + " bits, " +
-              std::to_string(stage.smallest_safe_width) + " suffice for these weights, " +
-              std::to_string(stage.data_type.exact) + " for any of their type; " +
-              (stage.unsafe_nodes == 0
-                   ? "all " + in_words(stage.nodes) + " registers are safe"
-                   : in_words(stage.unsafe_nodes) + " of " + in_words(stage.nodes) + " registers can overflow") +
-              "\n";
-      nodes += stage.nodes;
-      unsafe_nodes += stage.unsafe_nodes;
-    }
-    text += "  worst: ";
-    for (const std::string& line : stories[i]) {
-      text += (line == stories[i].front() ? "" : "  ") + line + "\n";
-    }
-  }
-  text += "in all " + in_words(nodes) + " registers: " + in_words(nodes - unsafe_nodes) + " safe, " +
-          in_words(unsafe_nodes) + " can overflow\n" + votes_text(votes);
-  print(text + written(outputs) + upper_case(to_text(verdict)) + "\n");
-  return exit_code(verdict);
+  return tell(a, std::move(account), certificate, votes, written(outputs), onnx);
 }
 
 }  // namespace
@@ -167,7 +234,8 @@ Verb certify_verb(CLI::App& app) {
       app.add_subcommand("certify", "certify integer weights that exist; say which rows can overflow, with witnesses");
   command
       ->add_option("MODEL", a->model,
-                   ".npz or .safetensors with integer weights (docs/layers.md), or .onnx (docs/onnx.md)")
+                   ".npz or .safetensors with integer weights, or *.safetensors.index.json (docs/layers.md), or .onnx "
+                   "(docs/onnx.md)")
       ->required();
   command
       ->add_option("-d,--datapath", a->datapath, "axe:P=16,T=64[,outer=32][,act=u8|s8|box], a preset, or a .toml file")

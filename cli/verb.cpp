@@ -11,6 +11,7 @@
 
 #include "axecert/certificate/atomic_file.hpp"
 #include "axecert/model/layers.hpp"
+#include "axecert/model/weight_files.hpp"
 
 namespace axe::cli {
 
@@ -41,7 +42,11 @@ void require_input(const std::filesystem::path& path) {
     throw Failure(exit_no_input, path.string(), "no such file", "check the path");
   }
   if (std::filesystem::is_directory(path, error)) {
-    throw Failure(exit_no_input, path.string(), "is a folder", "name a file in it");
+    if (is_sharded(path)) {
+      return;
+    }
+    throw Failure(exit_no_input, path.string(), "is a folder",
+                  "name a file in it, or a folder with *.safetensors.index.json");
   }
   if (!std::ifstream(path, std::ios::binary)) {
     throw Failure(exit_no_input, path.string(), "cannot be opened", "check its permissions");

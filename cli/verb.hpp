@@ -63,6 +63,7 @@ Verb report_verb(CLI::App& app);
 Verb datapaths_verb(CLI::App& app);
 Verb probe_verb(CLI::App& app);
 Verb selftest_verb(CLI::App& app);
+Verb sbom_verb(CLI::App& app);
 
 /// Adds --json and, where `long_work`, --progress.
 void add_common(CLI::App* command, const std::shared_ptr<Common>& common, bool long_work);

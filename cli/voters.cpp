@@ -35,7 +35,9 @@ Election election_on_onnx(const VoterArguments& a, const ElectionOptions& option
 
 void add_voters(CLI::App* command, VoterArguments& a) {
   command->add_option("CERTIFICATE", a.certificate, "the .axec file")->required();
-  command->add_option("WEIGHTS", a.weights, "the weights it speaks about: .safetensors, .npz or .onnx")->required();
+  command
+      ->add_option("WEIGHTS", a.weights, "the weights it speaks about: .safetensors, an index of shards, .npz or .onnx")
+      ->required();
   command->add_option("-d,--datapath", a.datapath, "refuse certificates for any other datapath");
   command->add_option("--z3", a.z3, "ground, box, both, bits or none")
       ->capture_default_str()
@@ -45,6 +47,9 @@ void add_voters(CLI::App* command, VoterArguments& a) {
       ->check(CLI::Range(0, 1'000'000));
   command->add_flag("--no-replay", a.no_replay, "do not replay");
   command->add_option("--workers", a.workers, "solver processes; 0: one per core")->check(CLI::Range(0, 256));
+  command->add_option(
+      "--resume", a.resume,
+      "journal of what Z3 has proved: an interrupted run with the same journal goes on where it stopped");
   add_convolution_order(command, a.convolution_order);
 }
 
@@ -60,6 +65,8 @@ Election hold_election(const VoterArguments& a, const Common& common) {
     options.replay = a.replay;
   }
   options.workers = a.workers;
+  options.resume = a.resume;
+  options.keep_certificate = a.keep_certificate;
   options.progress = [&](const std::string& voter) { return progress_line(common, voter); };
   try {
     Election election =

@@ -15,7 +15,9 @@ struct VoterArguments {
   int replay = 8;
   bool no_replay = false;
   int workers = 0;
+  std::string resume;                        ///< Z3's journal
   std::string convolution_order = "kernel";  ///< of an ONNX model
+  bool keep_certificate = true;              ///< false: the election's certificate holds outlines
 };
 void add_voters(CLI::App* command, VoterArguments& arguments);
 

@@ -68,6 +68,18 @@ void validate_shape(const IntegerLayer& layer) {
                        "within ±" + std::to_string(largest_operand));
     }
   }
+  if (layer.input_limit < 0 || layer.input_limit > largest_input_limit) {
+    throw InputError(place, "an input limit of " + std::to_string(layer.input_limit),
+                     "1 to 2^48, or 0 for no limit");
+  }
+  for (std::size_t k = 0; layer.input_limit != 0 && k < layer.box_lower.size(); ++k) {
+    if (layer.box_lower[k] > 0 || layer.box_upper[k] < 0) {
+      throw InputError(place,
+                       "box " + text_of({layer.box_lower[k], layer.box_upper[k]}) + " of channel " + std::to_string(k) +
+                           " excludes 0, and the inputs' magnitudes are limited",
+                       "use signed or re-centred activations");
+    }
+  }
   if (layer.zero_point_spread < 0 || layer.zero_point_spread > largest_operand) {
     throw InputError(place, "a spread of zero points of " + std::to_string(layer.zero_point_spread),
                      "0 to " + std::to_string(largest_operand));

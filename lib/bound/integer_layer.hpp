@@ -16,6 +16,9 @@ namespace axe {
 /// `x` is the multiplier's operand (code − c_k, with c_k = 0 for raw codes); offset_k = c_k − the least zero point, so that
 /// y is Σ w (code − zero point) + bias whatever the operand form. A zero point that is computed from each token lies z above
 /// the least one; a static one has no spread.
+///
+/// With input_limit L ≥ 1 the activation quantizer also keeps Σ |x_k| ≤ L over the products of each register of the lowest
+/// stage (docs/arithmetic.md, "Limited inputs"); every box then holds 0.
 struct IntegerLayer {
   std::string name;                     ///< [A-Za-z0-9_./-]+
   std::int64_t rows = 0;                ///< ≥ 1
@@ -26,6 +29,7 @@ struct IntegerLayer {
   std::vector<std::int32_t> offset;     ///< [cols], [1], or empty for none; |offset| ≤ 2^24
   std::vector<std::int64_t> bias;       ///< [rows], or empty for none; |bias| ≤ 2^62
   std::int64_t zero_point_spread = 0;   ///< greatest zero point less the least, 0 to 2^24
+  std::int64_t input_limit = 0;         ///< L, 1 to 2^48; 0: the box alone limits the inputs
 
   std::int32_t lower(std::int64_t k) const {
     return box_lower[box_lower.size() == 1 ? 0 : static_cast<std::size_t>(k)];

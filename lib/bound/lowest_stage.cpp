@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "axecert/bound/limited_sum.hpp"
 #include "axecert/bound/scan.hpp"
 
 namespace axe {
@@ -15,7 +16,8 @@ LowestStage::LowestStage(const IntegerLayer& layer, const Topology& topology)
       nodes_(static_cast<std::size_t>(topology.nodes(0))),
       block_(static_cast<std::size_t>(topology.block(0))),
       stride_(static_cast<std::size_t>(std::min(topology.stage(0).stride, topology.block(0)))),
-      uniform_(layer.box_lower.size() == 1) {
+      uniform_(layer.box_lower.size() == 1),
+      limit_(layer.input_limit) {
   boxes_.lower = with_zero_.lower = layer.box_lower;
   boxes_.upper = with_zero_.upper = layer.box_upper;
   for (std::size_t k = 0; k < boxes_.lower.size(); ++k) {
@@ -45,6 +47,10 @@ void LowestStage::narrow(Boxes& boxes) {
 }
 
 void LowestStage::row(const std::int8_t* weights, RegisterRanges& partial, RegisterRanges& final) {
+  if (limit_ != 0) {  // then every box holds 0, and partial sums reach no further than the final value
+    limited(weights, final);
+    return;
+  }
   ranges(weights, boxes_, final);
   if (!holds_zero_) {
     ranges(weights, with_zero_, partial);
@@ -81,6 +87,27 @@ void LowestStage::lanes(const std::int8_t* weights, const Boxes& boxes, Register
         lower[lane] += std::min(at_lower, at_upper);
         upper[lane] += std::max(at_lower, at_upper);
       }
+    }
+  }
+}
+
+void LowestStage::limited(const std::int8_t* weights, RegisterRanges& result) const {
+  result.resize(nodes_);
+  LimitedSum above;
+  LimitedSum below;
+  std::size_t node = 0;
+  for (std::size_t begin = 0; begin < cols_; begin += block_) {
+    const std::size_t end = std::min(begin + block_, cols_);
+    for (std::size_t lane = 0; lane < std::min(stride_, end - begin); ++lane, ++node) {
+      for (std::size_t k = begin + lane; k < end; k += stride_) {
+        const std::size_t channel = uniform_ ? 0 : k;
+        const std::int64_t up = boxes_.upper[channel];
+        const std::int64_t down = -std::int64_t{boxes_.lower[channel]};
+        above.add(weights[k], weights[k] > 0 ? up : down);
+        below.add(weights[k], weights[k] > 0 ? down : up);
+      }
+      result.upper[node] = above.take(limit_);
+      result.lower[node] = -below.take(limit_);
     }
   }
 }

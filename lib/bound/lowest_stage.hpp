@@ -32,12 +32,14 @@ class LowestStage {
   static void narrow(Boxes& boxes);
   void ranges(const std::int8_t* weights, const Boxes& boxes, RegisterRanges& result);
   void lanes(const std::int8_t* weights, const Boxes& boxes, RegisterRanges& result) const;
+  void limited(const std::int8_t* weights, RegisterRanges& result) const;
 
   std::size_t cols_;
   std::size_t nodes_;
   std::size_t block_;  // products per block of group × stride
   std::size_t stride_;
   bool uniform_;
+  std::int64_t limit_;
   bool holds_zero_ = true;
   Boxes boxes_;      // of the final value
   Boxes with_zero_;  // the same, widened to hold 0: a partial sum leaves a product out by taking x = 0

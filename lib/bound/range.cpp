@@ -85,7 +85,8 @@ std::vector<StageRanges> layer_ranges(const IntegerLayer& layer, const Topology&
     result[s].upper.reserve(entries);
     needs_constants = needs_constants || topology.stage(s).initial == Initial::constant;
   }
-  const std::vector<IntegerRange> constants = needs_constants ? row_constant_ranges(layer) : std::vector<IntegerRange>{};
+  const std::vector<IntegerRange> constants =
+      needs_constants ? row_constant_ranges(layer) : std::vector<IntegerRange>{};
 
   LowestStage lowest(layer, topology);
   RegisterRanges partial;
@@ -112,6 +113,19 @@ std::vector<StageRanges> layer_ranges(const IntegerLayer& layer, const Topology&
     }
   }
   return result;
+}
+
+std::optional<NodeId> first_overflow(const std::vector<StageRanges>& ranges, const Topology& topology) {
+  for (std::size_t s = 0; s < ranges.size(); ++s) {
+    const IntegerRange limits = register_limits(topology.stage(s));
+    for (std::size_t i = 0; i < ranges[s].lower.size(); ++i) {
+      if (margin({ranges[s].lower[i], ranges[s].upper[i]}, limits) < 0) {
+        const auto index = static_cast<std::int64_t>(i);
+        return NodeId{index / ranges[s].nodes, s, index % ranges[s].nodes};
+      }
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace axe

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <vector>
 
 #include "axecert/bound/integer_layer.hpp"
@@ -34,12 +36,20 @@ std::vector<StageRanges> layer_ranges(const IntegerLayer& layer, const Topology&
 /// The range of one node alone (recomputed; for explanations and tests).
 IntegerRange node_range(const IntegerLayer& layer, const Topology& topology, NodeId id);
 
+/// The first node, by stage and then by row and node, whose range leaves its register's limits; `ranges` as layer_ranges gives them.
+std::optional<NodeId> first_overflow(const std::vector<StageRanges>& ranges, const Topology& topology);
+
 enum class Side { lower, upper };
 
-/// Inputs [cols] inside the box that drive `id` to that end of its claimed range, when every register adds in the order
+/// Inputs [cols] inside the box and the input limit that drive `id` to that end of its claimed range, when every register adds in the order
 /// that Machine's `Order` for this side says (positive_first for upper) and the row's constant is at that end of its
 /// row_constant_ranges; channels outside the node hold the box's value nearest to 0.
 std::vector<std::int32_t> witness(const IntegerLayer& layer, const Topology& topology, NodeId id, Side side);
+
+/// The first channel, by registers of the lowest stage and then by their products, at which the magnitudes of `inputs` [cols]
+/// add up to more than the layer's input limit; nothing when they keep it or there is none.
+std::optional<std::int64_t> first_beyond_limit(const IntegerLayer& layer, const Topology& topology,
+                                               std::span<const std::int32_t> inputs);
 
 /// One node's distance to its register's limits: ≥ 0 is safe.
 inline std::int64_t margin(IntegerRange range, IntegerRange limits) {

@@ -2,6 +2,7 @@
 // and independent of it. `witness` and `node_range` are the main functions. No side effects.
 #include <algorithm>
 #include <cstdlib>
+#include <map>
 
 #include "axecert/bound/layer_shape.hpp"
 #include "axecert/bound/range.hpp"
@@ -22,6 +23,37 @@ void validate_node(const IntegerLayer& layer, const Topology& topology, NodeId i
   }
 }
 
+/// Inputs [cols] within box and limit that drive every product below a register to `side`: in each register of the lowest
+/// stage the largest weights take what they can of the limit, the first of equals first. Channels outside hold the box's value
+/// nearest to 0.
+std::vector<std::int32_t> driving_inputs(const IntegerLayer& layer, const Topology& topology, NodeId id, Side side) {
+  std::vector<std::int32_t> inputs(static_cast<std::size_t>(layer.cols));
+  for (std::int64_t k = 0; k < layer.cols; ++k) {
+    inputs[static_cast<std::size_t>(k)] = std::clamp(0, layer.lower(k), layer.upper(k));
+  }
+  const std::int8_t* weights = layer.row(id.row);
+  std::vector<std::int64_t> products = topology.products_of(id.stage, id.node);
+  if (layer.input_limit != 0) {
+    std::stable_sort(products.begin(), products.end(),
+                     [&](std::int64_t a, std::int64_t b) { return std::abs(weights[a]) > std::abs(weights[b]); });
+  }
+  std::map<std::int64_t, std::int64_t> left;  // of the limit, by register of the lowest stage
+  for (const std::int64_t k : products) {
+    if (weights[k] == 0) {
+      continue;
+    }
+    // The product is extreme at the end of the box that w's sign points to.
+    std::int64_t x = (weights[k] > 0) == (side == Side::upper) ? layer.upper(k) : layer.lower(k);
+    if (layer.input_limit != 0) {
+      std::int64_t& rest = left.try_emplace(topology.node_of_product(0, k), layer.input_limit).first->second;
+      x = std::clamp(x, -rest, rest);
+      rest -= std::abs(x);
+    }
+    inputs[static_cast<std::size_t>(k)] = static_cast<std::int32_t>(x);
+  }
+  return inputs;
+}
+
 struct BothRanges {
   IntegerRange partial;
   IntegerRange final;
@@ -30,6 +62,17 @@ struct BothRanges {
 BothRanges ranges_of(const IntegerLayer& layer, const Topology& topology, NodeId id, IntegerRange constant) {
   const IntegerRange initial = topology.stage(id.stage).initial == Initial::constant ? constant : IntegerRange{0, 0};
   BothRanges result{initial, initial};
+  if (id.stage == 0 && layer.input_limit != 0) {  // what the driving inputs reach; a product may always be left out
+    const std::vector<std::int32_t> least = driving_inputs(layer, topology, id, Side::lower);
+    const std::vector<std::int32_t> most = driving_inputs(layer, topology, id, Side::upper);
+    for (const std::int64_t k : topology.values_of(0, id.node)) {
+      const std::int64_t w = layer.row(id.row)[k];
+      result.final.lower += w * least[static_cast<std::size_t>(k)];
+      result.final.upper += w * most[static_cast<std::size_t>(k)];
+    }
+    result.partial = result.final;
+    return result;
+  }
   for (const std::int64_t v : topology.values_of(id.stage, id.node)) {
     IntegerRange value;
     if (id.stage == 0) {
@@ -70,17 +113,22 @@ IntegerRange node_range(const IntegerLayer& layer, const Topology& topology, Nod
 
 std::vector<std::int32_t> witness(const IntegerLayer& layer, const Topology& topology, NodeId id, Side side) {
   validate_node(layer, topology, id);
-  std::vector<std::int32_t> inputs(static_cast<std::size_t>(layer.cols));
-  for (std::int64_t k = 0; k < layer.cols; ++k) {
-    inputs[static_cast<std::size_t>(k)] = std::clamp(0, layer.lower(k), layer.upper(k));
-  }
-  for (const std::int64_t k : topology.products_of(id.stage, id.node)) {
-    const std::int8_t w = layer.row(id.row)[k];
-    if (w != 0) {  // the product is extreme at the end of the box that w's sign points to
-      inputs[static_cast<std::size_t>(k)] = (w > 0) == (side == Side::upper) ? layer.upper(k) : layer.lower(k);
+  return driving_inputs(layer, topology, id, side);
+}
+
+std::optional<std::int64_t> first_beyond_limit(const IntegerLayer& layer, const Topology& topology,
+                                               std::span<const std::int32_t> inputs) {
+  validate_topology(layer, topology);
+  for (std::int64_t j = 0; layer.input_limit != 0 && j < topology.nodes(0); ++j) {
+    std::int64_t sum = 0;
+    for (const std::int64_t k : topology.values_of(0, j)) {
+      sum += std::abs(std::int64_t{inputs[static_cast<std::size_t>(k)]});
+      if (sum > layer.input_limit) {
+        return k;
+      }
     }
   }
-  return inputs;
+  return std::nullopt;
 }
 
 }  // namespace axe

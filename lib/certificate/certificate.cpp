@@ -83,6 +83,8 @@ std::string name_of(Assumption assumption) {
       return "input-given";
     case Assumption::input_calibrated:
       return "input-calibrated";
+    case Assumption::input_limited:
+      return "input-limited";
     case Assumption::sha256_collision_free:
       return "sha256-collision-free";
     case Assumption::product_order_as_stated:
@@ -100,12 +102,15 @@ std::string name_of(Assumption assumption) {
 std::string sentence_of(Assumption assumption) {
   switch (assumption) {
     case Assumption::input_clamped:
-      return "The activation quantizer clamps every operand into the box, and its zero point into its range, as the file "
-             "beside the weights says.";
+      return "The activation quantizer clamps every operand into the box, and its zero point into its range, as the "
+             "file beside the weights says.";
     case Assumption::input_given:
       return "Every operand lies in the box that the user stated.";
     case Assumption::input_calibrated:
       return "Every operand lies in the box that was observed on calibration data; nothing enforces it.";
+    case Assumption::input_limited:
+      return "The magnitudes of the operands of each register of the lowest stage add up to the stated limit at most; "
+             "the activation quantizer sees to it for every input.";
     case Assumption::sha256_collision_free:
       return "No two different arrays that occur have the same SHA-256.";
     case Assumption::product_order_as_stated:
@@ -137,15 +142,24 @@ LayerClaims make_claims(IntegerLayer layer, const Datapath& datapath, InputSourc
   LayerClaims claims;
   claims.datapath = datapath;
   claims.input_source = source;
-  claims.weight_hash = sha256(layer.weights.data(), layer.weights.size());
-  if (!layer.bias.empty()) claims.bias_hash = hash_of(layer.bias);
   const auto [least, greatest] = std::minmax_element(layer.weights.begin(), layer.weights.end());
   claims.weight_range = {*least, *greatest};
   claims.layer = std::move(layer);
   claims.ranges = layer_ranges(claims.layer, topology);
-  judge(claims);
-  claims.worst_witness = witness(claims.layer, topology, claims.worst, claims.worst_side);
+  finish_claims(claims);
   return claims;
+}
+
+void finish_claims(LayerClaims& claims) {
+  const IntegerLayer& layer = claims.layer;
+  claims.weight_hash = sha256(layer.weights.data(), layer.weights.size());
+  claims.bias_hash = hash_of_bias(layer.bias);
+  judge(claims);
+  claims.worst_witness = witness(layer, Topology(claims.datapath, layer.cols), claims.worst, claims.worst_side);
+}
+
+Sha256 hash_of_bias(const std::vector<std::int64_t>& bias) {
+  return bias.empty() ? Sha256{} : hash_of(bias);
 }
 
 std::vector<Assumption> assumptions(const Certificate& certificate) {
@@ -163,6 +177,7 @@ std::vector<Assumption> assumptions(const Certificate& certificate) {
         found.push_back(Assumption::input_calibrated);
         break;
     }
+    if (claims.layer.input_limit != 0) found.push_back(Assumption::input_limited);
     const bool inside = std::any_of(claims.datapath.stages.begin(), claims.datapath.stages.end(),
                                     [](const Stage& stage) { return stage.initial == Initial::constant; });
     const bool varies = claims.layer.zero_point_spread != 0;
@@ -195,7 +210,7 @@ void attach_weights(LayerClaims& claims, std::vector<std::int8_t> weights, std::
         "the bias has " + std::to_string(bias.size()) + " entries for " + std::to_string(claims.layer.rows) + " rows",
         remedy);
   }
-  if ((bias.empty() ? Sha256{} : hash_of(bias)) != claims.bias_hash) {
+  if (hash_of_bias(bias) != claims.bias_hash) {
     throw InputError(place,
                      bias.empty() ? "the certificate speaks of a bias, the file holds none"
                                   : "the bias' SHA-256 is not the certificate's",

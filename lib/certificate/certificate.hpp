@@ -34,6 +34,7 @@ enum class Assumption {
   input_clamped,
   input_given,
   input_calibrated,
+  input_limited,
   sha256_collision_free,
   product_order_as_stated,
   products_exact,
@@ -66,6 +67,12 @@ struct Certificate {
 
 /// Ranges, verdict and witness of `layer` on `datapath`. Validates both; throws InputError.
 LayerClaims make_claims(IntegerLayer layer, const Datapath& datapath, InputSource source);
+
+/// Fills what follows from a layer and its claimed ranges: hashes, verdict, worst node and witness. make_claims does.
+void finish_claims(LayerClaims& claims);
+
+/// SHA-256 of the little-endian int64 array; all zero when it is empty.
+Sha256 hash_of_bias(const std::vector<std::int64_t>& bias);
 
 /// The assumptions that `certificate` rests on, sorted, without repetition.
 std::vector<Assumption> assumptions(const Certificate& certificate);

@@ -1,15 +1,14 @@
 // The .axec container (docs/certificate.md): a safetensors file with a canonical header. Main functions:
 // certificate_bytes and parse_certificate, each other's inverse; write_certificate and read_certificate do the same with
-// files. Side effects: write_certificate's file.
+// files, CertificateWriter and CertificateFile a layer at a time. Side effects: the files that are written.
 #include <algorithm>
 #include <charconv>
-#include <fstream>
-#include <iterator>
+#include <functional>
 #include <optional>
+#include <span>
 #include <string_view>
 
-#include "axecert/certificate/atomic_file.hpp"
-#include "axecert/certificate/certificate.hpp"
+#include "axecert/certificate/certificate_file.hpp"
 #include "axecert/certificate/sha256.hpp"
 #include "axecert/numeric/error.hpp"
 
@@ -79,41 +78,46 @@ std::string assumption_names(const Certificate& certificate) {
   return names;
 }
 
-// Collects the header's text and the arrays behind it.
+// Collects the header's text; the arrays behind it go to `sink`, in the order of the file.
 class Writer {
  public:
+  using Sink = std::function<void(std::span<const std::uint8_t>)>;
+  explicit Writer(Sink sink) : sink_(std::move(sink)) {}
+
   void text(std::string_view key, const std::string& value) {
-    header_ += first_ ? "" : ",";
-    header_ += "\"" + std::string(key) + "\":\"" + value + "\"";
-    first_ = false;
+    metadata_ += ",\"" + std::string(key) + "\":\"" + value + "\"";
   }
   template <class Stored, class Value>
   void array(const std::string& name, const std::vector<Value>& values, const std::string& shape) {
-    const std::size_t begin = data_.size();
-    data_.reserve(begin + values.size() * sizeof(Stored));
-    for (const Value value : values) append_little_endian<Stored>(data_, value);
-    header_ += ",\"" + name + "\":{\"dtype\":\"" + (sizeof(Stored) == 4 ? "I32" : "I64") + "\",\"shape\":[" + shape +
-               "],\"data_offsets\":[" + std::to_string(begin) + "," + std::to_string(data_.size()) + "]}";
+    std::vector<std::uint8_t> bytes;
+    bytes.reserve(values.size() * sizeof(Stored));
+    for (const Value value : values) append_little_endian<Stored>(bytes, value);
+    sink_(bytes);
+    tensors_ += ",\"" + name + "\":{\"dtype\":\"" + (sizeof(Stored) == 4 ? "I32" : "I64") + "\",\"shape\":[" + shape +
+                "],\"data_offsets\":[" + std::to_string(size_) + "," + std::to_string(size_ + bytes.size()) + "]}";
+    size_ += bytes.size();
   }
-  void open_metadata() { header_ = "{\"__metadata__\":{"; }
-  void close_metadata() { header_ += "}"; }
-  std::vector<std::uint8_t> finish() {
-    header_ += "}";
-    header_.append((8 - header_.size() % 8) % 8, ' ');
-    if (header_.size() > largest_header)
+  /// The file up to its arrays; the digest is zeros.
+  std::vector<std::uint8_t> head(const std::string& tool, const std::string& trusted, std::size_t layers) const {
+    std::string header = std::string(digest_key) + std::string(digest_size, '0') + "\",\"tool\":\"" + plain(tool) +
+                         "\",\"assumptions\":\"" + trusted + "\",\"layers\":\"" + std::to_string(layers) + "\"" +
+                         metadata_ + "}" + tensors_ + "}";
+    header.append((8 - header.size() % 8) % 8, ' ');
+    if (header.size() > largest_header)
       throw InputError("certificate", "the header exceeds 100 MB", "certify in parts");
     std::vector<std::uint8_t> bytes;
-    bytes.reserve(8 + header_.size() + data_.size());
-    append_little_endian<std::int64_t>(bytes, static_cast<std::int64_t>(header_.size()));
-    bytes.insert(bytes.end(), header_.begin(), header_.end());
-    bytes.insert(bytes.end(), data_.begin(), data_.end());
+    bytes.reserve(8 + header.size());
+    append_little_endian<std::int64_t>(bytes, static_cast<std::int64_t>(header.size()));
+    bytes.insert(bytes.end(), header.begin(), header.end());
     return bytes;
   }
+  std::uint64_t size() const { return size_; }
 
  private:
-  std::string header_;
-  std::vector<std::uint8_t> data_;
-  bool first_ = true;
+  Sink sink_;
+  std::string metadata_;
+  std::string tensors_;
+  std::uint64_t size_ = 0;
 };
 
 void demand_writable(const LayerClaims& claims) {
@@ -145,6 +149,7 @@ void write_metadata(Writer& writer, const LayerClaims& claims, const std::string
   writer.text(i + "bias.sha256", claims.bias_hash == Sha256{} ? "none" : to_hex(claims.bias_hash));
   writer.text(i + "input.source", to_text(claims.input_source));
   writer.text(i + "zero_point.spread", std::to_string(claims.layer.zero_point_spread));
+  if (claims.layer.input_limit != 0) writer.text(i + "input.limit", std::to_string(claims.layer.input_limit));
   writer.text(i + "datapath", datapath.name);
   writer.text(i + "operands",
               "weights " + two_numbers(datapath.weights.lower, datapath.weights.upper) + " activations " +
@@ -179,19 +184,26 @@ void write_arrays(Writer& writer, const LayerClaims& claims, const std::string& 
   writer.array<std::int32_t>(i + "worst.witness", claims.worst_witness, flat(claims.worst_witness));
 }
 
-// SHA-256 of the file with the digest's characters read as zeros.
-std::string digest_of(const std::vector<std::uint8_t>& bytes) {
+// SHA-256 of the file with the digest's characters read as zeros; `between` is called after each piece.
+std::string digest_of(std::span<const std::uint8_t> bytes, const std::function<void()>& between = {}) {
+  constexpr std::size_t piece = std::size_t{1} << 20;
   Sha256Stream stream;
   stream.update(bytes.data(), digest_at);
   stream.update(std::string(digest_size, '0').data(), digest_size);
-  stream.update(bytes.data() + digest_at + digest_size, bytes.size() - digest_at - digest_size);
+  for (bytes = bytes.subspan(digest_at + digest_size); !bytes.empty();) {
+    const auto next = bytes.first(std::min(piece, bytes.size()));
+    stream.update(next.data(), next.size());
+    bytes = bytes.subspan(next.size());
+    if (between) between();
+  }
   return to_hex(stream.finish());
 }
 
 // A cursor over the header that only moves over what it expects.
 class Reader {
  public:
-  Reader(std::string_view header, const std::string& where) : header_(header), where_(where) {}
+  Reader(std::string_view header, const std::string& where, std::size_t position = 0)
+      : header_(header), where_(where), position_(position) {}
 
   [[noreturn]] void refuse(const std::string& problem) const { refuse_at(problem, 8 + position_); }
   [[noreturn]] void refuse_at(const std::string& problem, std::size_t byte) const {
@@ -265,7 +277,7 @@ class Reader {
  private:
   std::string_view header_;
   std::string where_;
-  std::size_t position_ = 0;
+  std::size_t position_;
 };
 
 Stage read_stage(Reader& reader) {
@@ -320,6 +332,10 @@ LayerClaims read_metadata(Reader& reader, const std::string& i) {
   reader.key(i + "zero_point.spread");
   layer.zero_point_spread = reader.number(0, largest_operand);
   reader.end_of_value();
+  if (reader.accept(",\"" + i + "input.limit\":\"")) {
+    layer.input_limit = reader.number(1, largest_input_limit);
+    reader.end_of_value();
+  }
   reader.key(i + "datapath");
   datapath.name = reader.run_of(is_datapath_character);
   if (datapath.name.empty() || datapath.name.size() > 200) reader.refuse("expected a datapath's name");
@@ -356,11 +372,12 @@ LayerClaims read_metadata(Reader& reader, const std::string& i) {
   return claims;
 }
 
-// Reads arrays in file order; `data` is everything behind the header.
+// Reads arrays in file order. Their bytes are looked at only with `contents`; without them arrays of zeros stand for them.
 class ArrayReader {
  public:
-  ArrayReader(Reader& reader, const std::vector<std::uint8_t>& bytes, std::size_t data_begin)
-      : reader_(reader), bytes_(bytes), data_begin_(data_begin) {}
+  ArrayReader(Reader& reader, std::span<const std::uint8_t> bytes, std::size_t data_begin, std::size_t begin,
+              bool contents)
+      : reader_(reader), bytes_(bytes), data_begin_(data_begin), end_(begin), contents_(contents) {}
 
   template <class Value>
   std::vector<Value> array(const std::string& name, std::initializer_list<std::int64_t> lengths,
@@ -386,7 +403,8 @@ class ArrayReader {
     const std::int64_t end = begin + count * static_cast<std::int64_t>(width_);
     reader_.expect(std::to_string(begin) + "," + std::to_string(end) + "]}");
     end_ = static_cast<std::size_t>(end);
-    std::vector<Value> values(static_cast<std::size_t>(count));
+    std::vector<Value> values(contents_ ? static_cast<std::size_t>(count) : 0);
+    count_ = count;
     const std::uint8_t* byte = bytes_.data() + data_begin_ + begin;
     for (Value& value : values) {
       std::uint64_t bits = 0;
@@ -398,17 +416,21 @@ class ArrayReader {
   }
   std::size_t end() const { return end_; }
   bool last_was_wide() const { return width_ == 8; }
+  std::int64_t last_count() const { return count_; }
+  bool contents() const { return contents_; }
 
  private:
   Reader& reader_;
-  const std::vector<std::uint8_t>& bytes_;
+  std::span<const std::uint8_t> bytes_;
   std::size_t data_begin_;
-  std::size_t end_ = 0;
+  std::size_t end_;
+  bool contents_;
   std::size_t width_ = 4;
+  std::int64_t count_ = 0;
 };
 
-void demand_length(const Reader& reader, std::size_t found, std::int64_t cols, bool may_be_empty, const char* what) {
-  const bool good = found == 1 || found == static_cast<std::size_t>(cols) || (may_be_empty && found == 0);
+void demand_length(const Reader& reader, std::int64_t found, std::int64_t cols, bool may_be_empty, const char* what) {
+  const bool good = found == 1 || found == cols || (may_be_empty && found == 0);
   if (!good)
     reader.refuse(std::string(what) + " has " + std::to_string(found) + " entries for " + std::to_string(cols) +
                   " inputs");
@@ -416,11 +438,14 @@ void demand_length(const Reader& reader, std::size_t found, std::int64_t cols, b
 
 void read_arrays(Reader& reader, ArrayReader& arrays, LayerClaims& claims, const std::string& i) {
   IntegerLayer& layer = claims.layer;
+  claims.ranges.clear();
   layer.box_lower = arrays.array<std::int32_t>(i + "box.lower", {-layer.cols});
-  demand_length(reader, layer.box_lower.size(), layer.cols, false, "the box");
-  layer.box_upper = arrays.array<std::int32_t>(i + "box.upper", {static_cast<std::int64_t>(layer.box_lower.size())});
+  const std::int64_t channels = arrays.last_count();
+  demand_length(reader, channels, layer.cols, false, "the box");
+  layer.box_upper = arrays.array<std::int32_t>(i + "box.upper", {channels});
   layer.offset = arrays.array<std::int32_t>(i + "offset", {-layer.cols});
-  demand_length(reader, layer.offset.size(), layer.cols, true, "the offset");
+  demand_length(reader, arrays.last_count(), layer.cols, true, "the offset");
+  if (!arrays.contents()) layer.offset.resize(arrays.last_count() == 0 ? 0 : 1);  // whether there is one
   const Topology topology(claims.datapath, layer.cols);
   for (std::size_t s = 0; s < claims.datapath.stages.size(); ++s) {
     const std::string name = i + "stage." + std::to_string(s);
@@ -429,7 +454,7 @@ void read_arrays(Reader& reader, ArrayReader& arrays, LayerClaims& claims, const
     ranges.lower = arrays.array<std::int64_t>(name + ".lower", {layer.rows, ranges.nodes}, true);
     const bool wide = arrays.last_was_wide();
     ranges.upper = arrays.array<std::int64_t>(name + ".upper", {layer.rows, ranges.nodes}, true);
-    if (arrays.last_was_wide() != wide || is_narrow(ranges) == wide)
+    if (arrays.last_was_wide() != wide || (arrays.contents() && is_narrow(ranges) == wide))
       reader.refuse(name + ": I32 or I64 is not the smaller that fits");
     claims.ranges.push_back(std::move(ranges));
   }
@@ -437,34 +462,106 @@ void read_arrays(Reader& reader, ArrayReader& arrays, LayerClaims& claims, const
   claims.worst_witness = arrays.array<std::int32_t>(i + "worst.witness", {layer.cols});
 }
 
+void write_layer(Writer& writer, const LayerClaims& claims, std::size_t i) {
+  demand_writable(claims);
+  write_metadata(writer, claims, std::to_string(i) + ".");
+  write_arrays(writer, claims, std::to_string(i) + ".");
+}
+
+[[noreturn]] void refuse_equal_names(const std::string& name) {
+  throw InputError("layer " + name, "two layers have this name", "rename one");
+}
+
+// A certificate whose header was read, and where each layer's arrays stand.
+struct Opened {
+  Certificate certificate;  // outlines
+  std::string digest;
+  std::string_view header;
+  std::vector<std::size_t> entries_at;  // byte of the header where layer i's arrays are listed
+  std::vector<std::size_t> data_at;     // byte behind the header where they begin
+};
+
+// The claims of layer i, whose arrays are read with or without contents.
+LayerClaims layer_of(const Opened& opened, std::span<const std::uint8_t> bytes, std::size_t i,
+                     const std::string& where) {
+  LayerClaims claims = opened.certificate.layers[i];
+  Reader reader(opened.header, where, opened.entries_at[i]);
+  ArrayReader arrays(reader, bytes, 8 + opened.header.size(), opened.data_at[i], true);
+  read_arrays(reader, arrays, claims, std::to_string(i) + ".");
+  return claims;
+}
+
+Opened open_certificate(std::span<const std::uint8_t> bytes, const std::string& where,
+                        const std::function<void()>& between, const std::string& expected_digest = {}) {
+  std::uint64_t size = 0;
+  const Reader whole({}, where);
+  if (bytes.size() < 8) whole.refuse_at("shorter than a header's length", bytes.size());
+  for (std::size_t i = 0; i < 8; ++i) size |= static_cast<std::uint64_t>(bytes[i]) << (8 * i);
+  if (size > largest_header || size > bytes.size() - 8 || size % 8 != 0) whole.refuse_at("impossible header length", 0);
+  Opened opened;
+  opened.header = {reinterpret_cast<const char*>(bytes.data()) + 8, static_cast<std::size_t>(size)};
+  Reader reader(opened.header, where);
+  reader.expect(digest_key);
+  const auto digest = reader.hash();
+  if (!digest) reader.refuse("there is no digest");
+  opened.digest = to_hex(*digest);
+  if (opened.digest != (expected_digest.empty() ? digest_of(bytes, between) : expected_digest)) {
+    reader.refuse_at(
+        expected_digest.empty() ? "the digest is not that of the file" : "the digest is not the one expected",
+        digest_at);
+  }
+  reader.end_of_value();
+
+  std::vector<LayerClaims>& layers = opened.certificate.layers;
+  reader.key("tool");
+  opened.certificate.tool = reader.run_of(is_plain);
+  reader.end_of_value();
+  reader.key("assumptions");
+  const std::size_t assumptions_at = 8 + reader.position();
+  const std::string trusted = reader.run_of(is_plain);
+  reader.end_of_value();
+  reader.key("layers");
+  const std::int64_t count = reader.number(1, static_cast<std::int64_t>(largest_header));
+  reader.end_of_value();
+  for (std::int64_t i = 0; i < count; ++i) {
+    layers.push_back(read_metadata(reader, std::to_string(i) + "."));
+    const auto n = layers.size();
+    if (n > 1 && layers[n - 2].layer.name >= layers[n - 1].layer.name) {
+      reader.refuse("layers are not sorted by distinct names");
+    }
+  }
+  reader.expect("}");
+  ArrayReader arrays(reader, bytes, 8 + opened.header.size(), 0, false);
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    opened.entries_at.push_back(reader.position());
+    opened.data_at.push_back(arrays.end());
+    read_arrays(reader, arrays, layers[i], std::to_string(i) + ".");
+  }
+  reader.expect("}");
+  const std::size_t padding = reader.run_of([](char c) { return c == ' '; }).size();
+  if (!reader.at_end() || padding > 7) reader.refuse("expected the header's end");
+  if (8 + opened.header.size() + arrays.end() != bytes.size())
+    reader.refuse_at("bytes behind the last array", 8 + opened.header.size() + arrays.end());
+  const std::string recomputed = assumption_names(opened.certificate);
+  if (trusted != recomputed) reader.refuse_at("the assumptions are not these layers': " + recomputed, assumptions_at);
+  return opened;
+}
+
 }  // namespace
 
 std::vector<std::uint8_t> certificate_bytes(const Certificate& certificate) {
   if (certificate.layers.empty()) throw InputError("certificate", "there is no layer", "certify at least one");
   std::vector<const LayerClaims*> layers;
-  for (const LayerClaims& claims : certificate.layers) {
-    demand_writable(claims);
-    layers.push_back(&claims);
-  }
+  for (const LayerClaims& claims : certificate.layers) layers.push_back(&claims);
   std::sort(layers.begin(), layers.end(), [](auto* a, auto* b) { return a->layer.name < b->layer.name; });
   for (std::size_t i = 1; i < layers.size(); ++i) {
-    if (layers[i]->layer.name == layers[i - 1]->layer.name) {
-      throw InputError("layer " + layers[i]->layer.name, "two layers have this name", "rename one");
-    }
+    if (layers[i]->layer.name == layers[i - 1]->layer.name) refuse_equal_names(layers[i]->layer.name);
   }
-  const std::string trusted = assumption_names(certificate);
-
-  Writer writer;
-  writer.open_metadata();
-  writer.text("format", "axec 1");
-  writer.text("digest", std::string(digest_size, '0'));
-  writer.text("tool", plain(certificate.tool));
-  writer.text("assumptions", trusted);
-  writer.text("layers", std::to_string(layers.size()));
-  for (std::size_t i = 0; i < layers.size(); ++i) write_metadata(writer, *layers[i], std::to_string(i) + ".");
-  writer.close_metadata();
-  for (std::size_t i = 0; i < layers.size(); ++i) write_arrays(writer, *layers[i], std::to_string(i) + ".");
-  std::vector<std::uint8_t> bytes = writer.finish();
+  std::vector<std::uint8_t> arrays;
+  Writer writer([&](std::span<const std::uint8_t> bytes) { arrays.insert(arrays.end(), bytes.begin(), bytes.end()); });
+  for (std::size_t i = 0; i < layers.size(); ++i) write_layer(writer, *layers[i], i);
+  std::vector<std::uint8_t> bytes = writer.head(certificate.tool, assumption_names(certificate), layers.size());
+  bytes.insert(bytes.end(), arrays.begin(), arrays.end());
   const std::string digest = digest_of(bytes);
   std::copy(digest.begin(), digest.end(), bytes.begin() + static_cast<std::ptrdiff_t>(digest_at));
   return bytes;
@@ -475,58 +572,121 @@ void write_certificate(const std::filesystem::path& path, const Certificate& cer
 }
 
 Certificate parse_certificate(const std::vector<std::uint8_t>& bytes, const std::string& where) {
-  std::uint64_t size = 0;
-  const Reader whole({}, where);
-  if (bytes.size() < 8) whole.refuse_at("shorter than a header's length", bytes.size());
-  for (std::size_t i = 0; i < 8; ++i) size |= static_cast<std::uint64_t>(bytes[i]) << (8 * i);
-  if (size > largest_header || size > bytes.size() - 8 || size % 8 != 0) whole.refuse_at("impossible header length", 0);
-  const std::string_view header(reinterpret_cast<const char*>(bytes.data()) + 8, static_cast<std::size_t>(size));
-  Reader reader(header, where);
-  reader.expect(digest_key);
-  const auto digest = reader.hash();
-  if (!digest) reader.refuse("there is no digest");
-  if (to_hex(*digest) != digest_of(bytes)) reader.refuse_at("the digest is not that of the file", digest_at);
-  reader.end_of_value();
-
-  Certificate certificate;
-  reader.key("tool");
-  certificate.tool = reader.run_of(is_plain);
-  reader.end_of_value();
-  reader.key("assumptions");
-  const std::size_t assumptions_at = 8 + reader.position();
-  const std::string trusted = reader.run_of(is_plain);
-  reader.end_of_value();
-  reader.key("layers");
-  const std::int64_t layers = reader.number(1, static_cast<std::int64_t>(largest_header));
-  reader.end_of_value();
-  for (std::int64_t i = 0; i < layers; ++i) {
-    certificate.layers.push_back(read_metadata(reader, std::to_string(i) + "."));
-    const auto n = certificate.layers.size();
-    if (n > 1 && certificate.layers[n - 2].layer.name >= certificate.layers[n - 1].layer.name) {
-      reader.refuse("layers are not sorted by distinct names");
-    }
+  const Opened opened = open_certificate(bytes, where, {});
+  Certificate certificate{opened.certificate.tool, {}};
+  for (std::size_t i = 0; i < opened.certificate.layers.size(); ++i) {
+    certificate.layers.push_back(layer_of(opened, bytes, i, where));
   }
-  reader.expect("}");
-  ArrayReader arrays(reader, bytes, 8 + header.size());
-  for (std::int64_t i = 0; i < layers; ++i) {
-    read_arrays(reader, arrays, certificate.layers[static_cast<std::size_t>(i)], std::to_string(i) + ".");
-  }
-  reader.expect("}");
-  const std::size_t padding = reader.run_of([](char c) { return c == ' '; }).size();
-  if (!reader.at_end() || padding > 7) reader.refuse("expected the header's end");
-  if (8 + header.size() + arrays.end() != bytes.size())
-    reader.refuse_at("bytes behind the last array", 8 + header.size() + arrays.end());
-  const std::string recomputed = assumption_names(certificate);
-  if (trusted != recomputed) reader.refuse_at("the assumptions are not these layers': " + recomputed, assumptions_at);
   return certificate;
 }
 
 Certificate read_certificate(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw InputError(path.string(), "cannot be opened", "check the path and the permissions");
-  const std::vector<std::uint8_t> bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (file.bad()) throw InputError(path.string(), "cannot be read", "check the disk");
-  return parse_certificate(bytes, path.string());
+  const CertificateFile file(path);
+  Certificate certificate{file.certificate().tool, {}};
+  for (std::size_t i = 0; i < file.certificate().layers.size(); ++i) certificate.layers.push_back(file.claims(i));
+  return certificate;
+}
+
+LayerClaims outline(const LayerClaims& claims) {
+  LayerClaims rest;
+  rest.layer.name = claims.layer.name;
+  rest.layer.rows = claims.layer.rows;
+  rest.layer.cols = claims.layer.cols;
+  rest.layer.zero_point_spread = claims.layer.zero_point_spread;
+  rest.layer.input_limit = claims.layer.input_limit;
+  rest.layer.offset.resize(claims.layer.offset.empty() ? 0 : 1);
+  rest.datapath = claims.datapath;
+  rest.input_source = claims.input_source;
+  rest.weight_hash = claims.weight_hash;
+  rest.bias_hash = claims.bias_hash;
+  rest.weight_range = claims.weight_range;
+  for (const StageRanges& ranges : claims.ranges) rest.ranges.push_back({ranges.nodes, {}, {}});
+  rest.verdict = claims.verdict;
+  rest.worst = claims.worst;
+  rest.worst_side = claims.worst_side;
+  return rest;
+}
+
+struct CertificateWriter::State {
+  State(const std::filesystem::path& target, const std::string& tool)
+      : whole(target), arrays(target), writer([this](std::span<const std::uint8_t> bytes) { arrays.append(bytes); }) {
+    certificate.tool = tool;
+  }
+  PendingFile whole;
+  PendingFile arrays;  // never kept: their place in the file is known only when the header is
+  Writer writer;
+  Certificate certificate;
+};
+
+CertificateWriter::CertificateWriter(const std::filesystem::path& target, const std::string& tool)
+    : state_(std::make_unique<State>(target, tool)) {}
+CertificateWriter::~CertificateWriter() = default;
+
+const Certificate& CertificateWriter::certificate() const {
+  return state_->certificate;
+}
+
+void CertificateWriter::add(const LayerClaims& claims) {
+  std::vector<LayerClaims>& layers = state_->certificate.layers;
+  if (!layers.empty() && layers.back().layer.name == claims.layer.name) refuse_equal_names(claims.layer.name);
+  if (!layers.empty() && layers.back().layer.name > claims.layer.name) {
+    throw InputError("layer " + claims.layer.name, "comes after " + layers.back().layer.name,
+                     "add layers sorted by name");
+  }
+  write_layer(state_->writer, claims, layers.size());
+  layers.push_back(outline(claims));
+}
+
+PendingFile& CertificateWriter::finish() {
+  State& state = *state_;
+  const Certificate& certificate = state.certificate;
+  if (certificate.layers.empty()) throw InputError("certificate", "there is no layer", "certify at least one");
+  const std::vector<std::uint8_t> head =
+      state.writer.head(certificate.tool, assumption_names(certificate), certificate.layers.size());
+  Sha256Stream digest;
+  digest.update(head.data(), head.size());
+  state.whole.append(head);
+  std::vector<std::uint8_t> piece(std::size_t{1} << 20);
+  for (std::uint64_t at = 0; at < state.writer.size(); at += piece.size()) {
+    piece.resize(static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), state.writer.size() - at)));
+    state.arrays.read(at, piece);
+    digest.update(piece.data(), piece.size());
+    state.whole.append(piece);
+  }
+  const std::string text = to_hex(digest.finish());
+  state.whole.overwrite(digest_at, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+  return state.whole;
+}
+
+struct CertificateFile::State {
+  State(const std::filesystem::path& path, const std::string& expected_digest)
+      : file(path),
+        opened(open_certificate(
+            file.bytes(), path.string(), [this] { file.let_go(); }, expected_digest)) {}
+  MappedFile file;
+  Opened opened;
+};
+
+CertificateFile::CertificateFile(const std::filesystem::path& path, const std::string& expected_digest)
+    : state_(std::make_unique<State>(path, expected_digest)) {}
+CertificateFile::~CertificateFile() = default;
+
+const MappedFile& CertificateFile::file() const {
+  return state_->file;
+}
+
+const std::string& CertificateFile::digest() const {
+  return state_->opened.digest;
+}
+
+const Certificate& CertificateFile::certificate() const {
+  return state_->opened.certificate;
+}
+
+LayerClaims CertificateFile::claims(std::size_t i) const {
+  LayerClaims claims = layer_of(state_->opened, state_->file.bytes(), i, state_->file.path().string());
+  state_->file.let_go();
+  return claims;
 }
 
 }  // namespace axe

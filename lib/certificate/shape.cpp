@@ -70,6 +70,10 @@ std::string first_problem(const LayerClaims& claims, NodeId& place) {
              ", outside its box [" + std::to_string(layer.lower(k)) + ", " + std::to_string(layer.upper(k)) + "]";
     }
   }
+  if (const auto k = first_beyond_limit(layer, topology, claims.worst_witness)) {
+    return "the worst node's witness has inputs up to " + std::to_string(*k) +
+           " of one register whose magnitudes exceed " + std::to_string(layer.input_limit);
+  }
   return {};
 }
 

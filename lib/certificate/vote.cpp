@@ -1,7 +1,10 @@
-// Turns votes into one verdict; see vote.hpp. Main function: combine. No side effects.
+// Turns votes into one verdict; see vote.hpp. Main functions: combine, join. No side effects.
 #include "axecert/certificate/vote.hpp"
 
 #include <algorithm>
+#include <utility>
+
+#include "axecert/certificate/shape.hpp"
 
 namespace axe {
 
@@ -14,6 +17,35 @@ Verdict worth(const Vote& vote) {
 }
 
 }  // namespace
+
+Vote join(std::vector<Vote> parts) {
+  if (parts.empty()) {
+    return {};
+  }
+  const auto rank = [](Verdict verdict) {
+    return verdict == Verdict::refused ? 3 : verdict == Verdict::incomplete ? 2 : verdict == Verdict::unsafe ? 1 : 0;
+  };
+  Vote whole = std::move(parts[0]);
+  for (std::size_t i = 1; i < parts.size(); ++i) {
+    Vote& part = parts[i];
+    whole.verdict = rank(part.verdict) > rank(whole.verdict) ? part.verdict : whole.verdict;
+    whole.nodes_total += part.nodes_total;
+    whole.nodes_checked += part.nodes_checked;
+    whole.seconds += part.seconds;
+    whole.findings_total += part.findings_total;
+    for (Finding& finding : part.findings) {
+      if (whole.findings.size() < findings_kept) {
+        whole.findings.push_back(std::move(finding));
+      }
+    }
+    // What was done is the same in all parts; what went wrong follows it, behind a semicolon.
+    const std::size_t end = part.detail.find("; ");
+    if (end != std::string::npos && whole.detail.find(part.detail.substr(end)) == std::string::npos) {
+      whole.detail += part.detail.substr(end);
+    }
+  }
+  return whole;
+}
 
 Verdict combine(const std::vector<Vote>& votes) {
   const auto says = [&](Verdict verdict) {

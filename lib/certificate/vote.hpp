@@ -34,6 +34,10 @@ struct Vote {
 /// replayed stands whatever else is missing; incomplete if any vote is; else safe.
 Verdict combine(const std::vector<Vote>& votes);
 
+/// One voter's word on everything, from its words on parts that have no node in common: counts, seconds and findings add up, the
+/// verdict is the worst of refused, incomplete, unsafe, safe. Of no parts: incomplete.
+Vote join(std::vector<Vote> parts);
+
 /// Called from time to time by long work with (done, total); may be empty.
 using Progress = std::function<void(std::int64_t done, std::int64_t total)>;
 

@@ -44,11 +44,13 @@ BudgetPlan::BudgetPlan(const Topology& topology, std::span<const std::int32_t> b
                        std::span<const std::int32_t> box_upper, std::span<const std::int32_t> offset,
                        IntegerRange weights, IntegerRange bias, std::int64_t zero_point_spread) {
   const std::int64_t K = topology.length();
+  bool holds_constant = false;  // the register of a stage that starts from it, which is one per row, and all above
   for (std::size_t s = 0; s < topology.stages(); ++s) {
     BudgetStage account;
     account.stage = s;
     account.nodes = topology.nodes(s);
-    account.from_constant = topology.stage(s).initial == Initial::constant;
+    holds_constant = holds_constant || topology.stage(s).initial == Initial::constant;
+    account.from_constant = holds_constant;
     const IntegerRange limits = register_limits(topology.stage(s));
     const std::int64_t bias_above = account.from_constant ? bias.upper : 0,
                        bias_below = account.from_constant ? bias.lower : 0;

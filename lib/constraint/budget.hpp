@@ -33,7 +33,7 @@ struct BudgetStage {
   std::vector<double> against_sign;          ///< [K]
   double upper = 0;                          ///< register limits, as distances from 0: upper ≥ 0, lower ≥ 0
   double lower = 0;
-  bool from_constant = false;  ///< starts from the row's bias
+  bool from_constant = false;  ///< starts from the row's bias, or adds the register that does
 };
 
 /// What the budget of a layer on a datapath looks like.

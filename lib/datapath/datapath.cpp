@@ -43,6 +43,10 @@ void validate_operand(const std::string& place, const char* what, IntegerRange r
 
 }  // namespace
 
+bool same_arithmetic(const Datapath& a, const Datapath& b) {
+  return a.weights == b.weights && a.activations == b.activations && a.form == b.form && a.stages == b.stages;
+}
+
 IntegerRange register_limits(int width, Limits limits) {
   if (width < 1 || width > 64) {
     throw InputError("register width " + std::to_string(width), "out of range", "1 to 64 bits");

@@ -15,6 +15,7 @@ namespace axe {
 /// What layers, datapaths and certificates may be: with these no sum of a dot product reaches 2^63 (bound/integer_layer.hpp).
 constexpr std::int64_t largest_length = std::int64_t{1} << 24;   ///< terms of a dot product, K
 constexpr std::int64_t largest_operand = std::int64_t{1} << 24;  ///< |activation operand|, |box|, |offset|
+constexpr std::int64_t largest_input_limit = std::int64_t{1} << 48;  ///< of Σ|x| in one register
 constexpr std::int64_t largest_bias = std::int64_t{1} << 62;     ///< |bias|, |constant|
 
 /// What a register does with a sum that does not fit.
@@ -81,6 +82,9 @@ struct Datapath {
   std::vector<std::string> bugs;            ///< known ones: where they were reported, and what went wrong
 };
 
+/// Whether two datapaths have the same operands and stages, whatever their names and what is written about them.
+bool same_arithmetic(const Datapath& a, const Datapath& b);
+
 /// A group of the catalogue of presets.
 struct Family {
   std::string name;   ///< one word
@@ -139,6 +143,9 @@ class Topology {
   std::size_t stages() const { return counts_.size(); }
   const Stage& stage(std::size_t s) const { return stages_[s]; }
 
+  /// Whether some stage starts from the row's constant.
+  bool starts_from_constant() const;
+
   /// Registers per dot product in stage s.
   std::int64_t nodes(std::size_t s) const { return counts_[s]; }
   /// Values of the level below that stage s adds up in all: the length for s = 0, else nodes(s − 1).
@@ -149,6 +156,8 @@ class Topology {
   std::int64_t node_of_value(std::size_t s, std::int64_t v) const;
   /// The register of stage s that product k ends up in.
   std::int64_t node_of_product(std::size_t s, std::int64_t k) const;
+  /// The same of every product, [length].
+  std::vector<std::int64_t> nodes_of_products(std::size_t s) const;
   /// The values of the level below that register `node` of stage s adds, in the machine's order. Never empty.
   std::vector<std::int64_t> values_of(std::size_t s, std::int64_t node) const;
   /// The products below register `node` of stage s, ascending.

@@ -44,6 +44,11 @@ Topology::Topology(const Datapath& datapath, std::int64_t length) : stages_(data
   }
 }
 
+bool Topology::starts_from_constant() const {
+  return std::any_of(stages_.begin(), stages_.end(),
+                     [](const Stage& stage) { return stage.initial == Initial::constant; });
+}
+
 std::int64_t Topology::block(std::size_t s) const {
   return block_length(stages_[s], values(s));
 }
@@ -60,6 +65,14 @@ std::int64_t Topology::node_of_product(std::size_t s, std::int64_t k) const {
     node = node_of_value(t, node);
   }
   return node;
+}
+
+std::vector<std::int64_t> Topology::nodes_of_products(std::size_t s) const {
+  std::vector<std::int64_t> nodes(static_cast<std::size_t>(length_));
+  for (std::int64_t k = 0; k < length_; ++k) {
+    nodes[static_cast<std::size_t>(k)] = node_of_product(s, k);
+  }
+  return nodes;
 }
 
 std::vector<std::int64_t> Topology::values_of(std::size_t s, std::int64_t node) const {

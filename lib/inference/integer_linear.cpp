@@ -57,15 +57,6 @@ AXECERT_CLONES void scale_sums(const std::int64_t* sums, const double* scales, c
   }
 }
 
-bool starts_from_constant(const Topology& topology) {
-  for (std::size_t s = 0; s < topology.stages(); ++s) {
-    if (topology.stage(s).initial == Initial::constant) {
-      return true;
-    }
-  }
-  return false;
-}
-
 }  // namespace
 
 std::string to_text(Arithmetic arithmetic) {
@@ -81,12 +72,19 @@ IntegerLinear::IntegerLinear(const QuantizedLayer& layer, const Datapath& datapa
       arithmetic_(arithmetic),
       zero_point_per_token_(layer.layer.zero_point_spread > 0),
       quantizer_(layer.layer.cols, layer.transform, layer.input, layer.layer.box_lower, layer.layer.box_upper,
-                 layer.shift.empty() ? std::vector<std::int32_t>{0} : layer.shift, place_),
+                 layer.shift.empty() ? std::vector<std::int32_t>{0} : layer.shift, place_,
+                 &datapath),
       product_(product_of(layer.layer, Topology(datapath, layer.layer.cols), arithmetic, licence)),
       float_bias_(layer.float_bias),
       outlier_columns_(layer.outlier_columns),
       outlier_weight_(layer.outlier_weight) {
   validate(layer.layer, datapath);
+  if (layer.input.limit != layer.layer.input_limit) {
+    throw InputError(place_,
+                     "its activation quantizer keeps a limit of " + std::to_string(layer.input.limit) +
+                         ", its claims rest on " + std::to_string(layer.layer.input_limit),
+                     "use a layer as the quantizer or its file gives it");
+  }
   validate_outliers(layer);
   const Topology topology(datapath, cols_);
   const std::size_t last = topology.stages() - 1;
@@ -105,7 +103,7 @@ IntegerLinear::IntegerLinear(const QuantizedLayer& layer, const Datapath& datapa
           static_cast<double>(layer.scales[static_cast<std::size_t>(layer.groups == 1 ? r : r * outputs_ + o)]);
     }
   }
-  if (starts_from_constant(topology)) {
+  if (topology.starts_from_constant()) {
     return;  // the products add everything
   }
   constants_.assign(entries, 0);

@@ -28,15 +28,6 @@ AXECERT_CLONES bool inside(const std::uint8_t* u, const std::uint8_t* lower, con
   return outside == 0;
 }
 
-bool any_stage_starts_from_constant(const Topology& topology) {
-  for (std::size_t s = 0; s < topology.stages(); ++s) {
-    if (topology.stage(s).initial == Initial::constant) {
-      return true;
-    }
-  }
-  return false;
-}
-
 }  // namespace
 
 std::string to_text(WeightPacking packing) {
@@ -60,8 +51,9 @@ CertifiedProduct::CertifiedProduct(const Licence& licence, const IntegerLayer& l
       base_(licence.base()),
       packing_(packing),
       target_(target),
-      starts_from_constant_(any_stage_starts_from_constant(topology)),
+      starts_from_constant_(topology.starts_from_constant()),
       order_(topology, topology.stages() - 1, tile_step),
+      input_limit_(layer.input_limit),
       initial_(starts_from_constant_ ? row_constants(layer)
                                      : std::vector<std::int64_t>(static_cast<std::size_t>(layer.rows), 0)),
       weight_sums_(static_cast<std::size_t>(layer.rows * outputs_), 0) {
@@ -75,6 +67,9 @@ CertifiedProduct::CertifiedProduct(const Licence& licence, const IntegerLayer& l
   for (std::int64_t k = 0; k < cols_; ++k) {
     lower_.push_back(static_cast<std::uint8_t>(layer.lower(k) - base_));
     upper_.push_back(static_cast<std::uint8_t>(layer.upper(k) - base_));
+  }
+  if (input_limit_ != 0) {
+    magnitudes_.emplace(topology);
   }
   pack_weights(form);
 
@@ -92,6 +87,21 @@ CertifiedProduct::CertifiedProduct(const Licence& licence, const IntegerLayer& l
 std::size_t CertifiedProduct::segment_end(std::size_t position, std::size_t end) const {
   const auto tile = static_cast<std::size_t>(tile_);
   return std::min((position / tile + 1) * tile, end);
+}
+
+void CertifiedProduct::check_limit(const Operands& operands) const {
+  std::vector<std::int64_t> scratch;
+  for (std::size_t i = 0; magnitudes_ && i < static_cast<std::size_t>(operands.tokens); ++i) {
+    const OperandMagnitudes::Worst worst =
+        magnitudes_->worst(operands.biased.data() + i * magnitudes_->inputs(), base_, scratch);
+    if (worst.sum > input_limit_) {
+      throw InputError("product of layer '" + name_ + "'",
+                       "the operands of token " + std::to_string(i) + " in register " + std::to_string(worst.node) +
+                           " have magnitudes of " + std::to_string(worst.sum) + " in all, beyond " +
+                           std::to_string(input_limit_),
+                       "the licence is for operands within the certified input limit");
+    }
+  }
 }
 
 void CertifiedProduct::pack_weights(const TileForm& form) {
@@ -179,6 +189,7 @@ void CertifiedProduct::multiply(const Operands& operands, std::span<std::int64_t
   validate_result(sums.size(), operands.tokens, rows_, outputs_, name_);
   validate_threads(threads, name_);
   check_box(operands);
+  check_limit(operands);
   const auto rows = static_cast<std::size_t>(rows_);
   const auto tokens = static_cast<std::size_t>(operands.tokens);
   const std::size_t panels = (rows + panel_rows - 1) / panel_rows;

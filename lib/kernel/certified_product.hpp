@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "axecert/bound/operand_magnitudes.hpp"
 #include "axecert/kernel/licence.hpp"
 #include "axecert/kernel/operands.hpp"
 #include "axecert/kernel/target.hpp"
@@ -42,13 +44,15 @@ class CertifiedProduct {
   Target target() const { return target_; }
 
   /// Writes sums [tokens, rows, outputs], see ExactProduct. Throws InputError when operands.base is not the licence's or an
-  /// operand is outside its channel's box; nothing is written then.
+  /// operand is outside its channel's box, or the operands of a register of the lowest stage exceed the layer's input limit;
+  /// nothing is written then.
   void multiply(const Operands& operands, std::span<std::int64_t> sums, int threads = 1) const;
 
  private:
   struct Scratch;
   void pack_weights(const TileForm& form);
   void check_box(const Operands& operands) const;
+  void check_limit(const Operands& operands) const;
   void multiply_block(const Operands& operands, std::int64_t* sums, std::size_t first_token, std::size_t end_token,
                       std::size_t first_panel, std::size_t end_panel, Scratch& scratch) const;
   void multiply_piece(const Operands& operands, std::int64_t* sums, std::size_t panel, std::size_t j,
@@ -67,12 +71,14 @@ class CertifiedProduct {
   Target target_;
   bool starts_from_constant_;
   kernel::PackedOrder order_;
-  std::vector<std::size_t> piece_segments_;   // the first segment of every piece, and how many there are in all
-  kernel::Aligned<std::int8_t> weights_;      // as TileWork says, panel after panel
-  kernel::Aligned<std::int16_t> row_starts_;  // base Σ w modulo 2^16, [panel][segment][32][2]; empty when base is 0
-  std::vector<std::uint8_t> lower_, upper_;   // box of the bytes, [cols]
-  std::vector<std::int64_t> initial_;         // the constant, where some stage starts from it; [rows]
-  std::vector<std::int64_t> weight_sums_;     // Σ w, [outputs, rows]
+  std::vector<std::size_t> piece_segments_;      // the first segment of every piece, and how many there are in all
+  kernel::Aligned<std::int8_t> weights_;         // as TileWork says, panel after panel
+  kernel::Aligned<std::int16_t> row_starts_;     // base Σ w modulo 2^16, [panel][segment][32][2]; empty when base is 0
+  std::vector<std::uint8_t> lower_, upper_;      // box of the bytes, [cols]
+  std::int64_t input_limit_;                     // Σ|x| of each register of the lowest stage; 0: none
+  std::optional<OperandMagnitudes> magnitudes_;  // when there is a limit
+  std::vector<std::int64_t> initial_;            // the constant, where some stage starts from it; [rows]
+  std::vector<std::int64_t> weight_sums_;        // Σ w, [outputs, rows]
 };
 
 }  // namespace axe

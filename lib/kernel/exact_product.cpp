@@ -18,14 +18,11 @@ ExactProduct::ExactProduct(const IntegerLayer& layer, const Topology& topology, 
       cols_(layer.cols),
       outputs_(topology.nodes(topology.stages() - 1)),
       target_(target),
-      starts_from_constant_(false),
+      starts_from_constant_(topology.starts_from_constant()),
       order_((validate_shape(layer), validate_topology(layer, topology), topology), topology.stages() - 1),
       weights_(order_.quad_panels(layer, [](std::int8_t w) { return w; })),
       constants_(row_constants(layer)),
       weight_sums_(static_cast<std::size_t>(rows_ * outputs_), 0) {
-  for (std::size_t s = 0; s < topology.stages(); ++s) {
-    starts_from_constant_ = starts_from_constant_ || topology.stage(s).initial == Initial::constant;
-  }
   const auto rows = static_cast<std::size_t>(rows_);
   std::vector<std::size_t> node_of(order_.length());
   for (std::size_t node = 0; node < order_.runs().size(); ++node) {

@@ -3,6 +3,8 @@
 #include "axecert/kernel/licence.hpp"
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "axecert/bound/layer_shape.hpp"
 #include "axecert/certificate/sha256.hpp"
@@ -99,6 +101,19 @@ TileForm tile_form(const IntegerLayer& layer, const Topology& topology, std::int
     lanes.box_lower[lane_position[p]] = lower[p];
     lanes.box_upper[lane_position[p]] = upper[p];
   }
+  if (layer.input_limit != 0) {
+    std::map<std::size_t, std::set<std::int64_t>> registers;  // of the layer's lowest stage, by lane
+    for (std::size_t p = 0; p < length; ++p) {
+      if (form.order.source(p) >= 0) {
+        registers[lane_position[p] / (tile_length / 2)].insert(topology.node_of_product(0, form.order.source(p)));
+      }
+    }
+    std::size_t most = 1;
+    for (const auto& [lane, found] : registers) {
+      most = std::max(most, found.size());
+    }
+    lanes.input_limit = std::min(largest_input_limit, static_cast<std::int64_t>(most) * layer.input_limit);
+  }
   // The last stage stands for the 32- and 64-bit sums, which no operands fill.
   const Stage rest = stage_of("row", 64, 0, Overflow::wrap);
   form.lanes_datapath = datapath_of("maddubs-lanes-" + std::to_string(tile),
@@ -121,7 +136,8 @@ TileForm tile_form(const IntegerLayer& layer, const Topology& topology, std::int
   }
 
   Sha256Stream hash;
-  const std::int64_t numbers[] = {layer.rows, static_cast<std::int64_t>(length), base, tile, uniform ? 1 : 0};
+  const std::int64_t numbers[] = {layer.rows,       static_cast<std::int64_t>(length), base, tile, uniform ? 1 : 0,
+                                  lanes.input_limit};
   hash.update(numbers, sizeof numbers);
   hash.update(form.weights.data(), form.weights.size());
   hash.update(lower.data(), lower.size() * sizeof lower[0]);

@@ -22,11 +22,13 @@ namespace axe {
 struct TileForm {
   kernel::PackedOrder order;
   std::vector<std::int8_t> weights;  ///< [rows, order.length()]
-  IntegerLayer lanes;  ///< box: the operands x; the products of the first lane of each tile, then of the second
+  /// Box: the operands x; the products of the first lane of each tile, then of the second. Under an input limit: as many times the
+  /// layer's as one lane has parts of registers of the layer's lowest stage.
+  IntegerLayer lanes;
   Datapath lanes_datapath;
   std::optional<IntegerLayer> pairs;  ///< box: the bytes u; in packed order
   Datapath pairs_datapath;
-  Sha256 digest;  ///< of rows, length, base, tile, packed weights and box
+  Sha256 digest;  ///< of rows, length, base, tile, packed weights, box and the lanes' input limit
 };
 
 /// The tiles that there are loops for, in products: 16, 32, 64, 128.

@@ -1,9 +1,12 @@
-// The two containers that tensors.cpp chooses between, and what they share. Only lib/model includes this.
+// The two containers that tensors.cpp chooses between, and what they share. Only lib/model includes this. No side effects but
+// reading files.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -19,6 +22,26 @@ std::optional<std::int64_t> checked_elements(const std::vector<std::int64_t>& sh
 
 /// "[1536, 576]".
 std::string shape_text(const std::vector<std::int64_t>& shape);
+
+/// One array of a .safetensors file: what it is, and its bytes [begin, end) of the file.
+struct SafetensorsEntry {
+  std::string name;
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
+  Tensor tensor;  ///< without data
+};
+
+/// What the header of a .safetensors file says, its arrays in the order of their bytes.
+struct SafetensorsLayout {
+  std::vector<SafetensorsEntry> entries;
+  std::map<std::string, std::string> metadata;
+};
+
+/// Reads the header of a whole file in memory, strictly; looks at no other byte. Throws InputError at `where`.
+SafetensorsLayout safetensors_layout(std::span<const std::uint8_t> bytes, const std::string& where);
+
+/// The array with its data.
+Tensor tensor_at(std::span<const std::uint8_t> bytes, const SafetensorsEntry& entry);
 
 /// A zip archive of .npy members (npz.cpp) and a .safetensors file (safetensors.cpp). Both throw InputError.
 TensorFile read_npz(const std::filesystem::path& path);

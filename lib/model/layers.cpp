@@ -27,7 +27,7 @@ constexpr const char* problem_keys[] = {"weight",         "inputs",           "H
 constexpr const char* stored_keys[] = {"weight",          "scale",          "bias",           "float_bias",
                                        "input_lower",     "input_upper",    "input_shift",    "input_zero_point",
                                        "input_scale",     "weight_zero_point", "input_multiplier", "input_sign",
-                                       "outlier_columns", "outlier_weight"};
+                                       "outlier_columns", "outlier_weight",  "input_limit"};
 
 std::string list(Keys keys) {
   std::string text;
@@ -299,6 +299,17 @@ StoredLayer read_stored(const TensorFile& file, const std::string& name, const D
     stored.source = InputSource::given;
   }
 
+  if (keys.has("input_limit")) {
+    keys.expect_shape("input_limit", {1});
+    layer.input_limit = keys.find("input_limit")->as_integers(keys.place("input_limit"))[0];
+    if (layer.input_limit < 1 || layer.input_limit > largest_input_limit) {
+      keys.fail("input_limit", "is " + std::to_string(layer.input_limit), "1 to 2^48; leave it out for no limit");
+    }
+    if (stored.source != InputSource::clamped) {
+      keys.fail("input_limit", "stands without input_lower and input_upper", "give the box of the same quantizer");
+    }
+  }
+
   require_scaling(file, keys, name);
   // offset_k = c_k − least zero point: the operand is code − c_k, the value is code − zero point.
   if (keys.has("input_shift") || keys.has("input_zero_point")) {
@@ -338,6 +349,20 @@ std::vector<std::string> layer_names(const TensorFile& file) {
   return names;
 }
 
+bool is_array_of(const std::string& array, const std::string& layer) {
+  return array.rfind('.') == layer.size() && array.starts_with(layer);
+}
+
+TensorFile arrays_of(const TensorFile& file, const std::string& layer) {
+  TensorFile found{file.path, {}, file.metadata};
+  for (const auto& [key, tensor] : file.tensors) {
+    if (is_array_of(key, layer)) {
+      found.tensors.emplace(key, tensor);
+    }
+  }
+  return found;
+}
+
 std::vector<LayerProblem> read_problems(const TensorFile& file) {
   const std::vector<std::string> names = layer_names(file);
   refuse_unknown_keys(file, names, problem_keys);
@@ -372,6 +397,9 @@ std::vector<std::uint8_t> quantized_bytes(const std::vector<QuantizedLayer>& lay
     }
     if (!quantized.float_bias.empty()) {
       put(name + "float_bias", Tensor::of({layer.rows}, quantized.float_bias));
+    }
+    if (layer.input_limit != 0) {
+      put(name + "input_limit", Tensor::of({1}, std::vector<std::int64_t>{layer.input_limit}));
     }
     put(name + "input_lower", Tensor::of(length(layer.box_lower), layer.box_lower));
     put(name + "input_upper", Tensor::of(length(layer.box_upper), layer.box_upper));
@@ -415,6 +443,10 @@ void write_quantized(const std::filesystem::path& path, const std::vector<Quanti
                      "give at least one; a file without layers cannot be read back");
   }
   write_file_atomically(path, quantized_bytes(layers));
+}
+
+void demand_weight_keys(const TensorFile& file) {
+  refuse_unknown_keys(file, layer_names(file), stored_keys);
 }
 
 std::vector<StoredLayer> read_integer_layers(const TensorFile& file, const Datapath& datapath) {

@@ -38,6 +38,10 @@ std::vector<QuantizedLayer> read_quantized(const TensorFile& file);
 /// NAME of every `NAME.weight`, sorted. Throws InputError when there is none.
 std::vector<std::string> layer_names(const TensorFile& file);
 
+/// Whether `array` is NAME.KEY of layer NAME, KEY without a dot; and all that are, with the file's metadata.
+bool is_array_of(const std::string& array, const std::string& layer);
+TensorFile arrays_of(const TensorFile& file, const std::string& layer);
+
 /// The integer layers of a weights file, sorted by name. Box and offsets come from `NAME.input_*` when present (`source` is
 /// then clamped). When absent, the datapath's operand range is the box, offset = none, and `source` is given. A zero point
 /// of two entries is [least, greatest]: offsets speak of the least, zero_point_spread of the rest.
@@ -46,6 +50,9 @@ struct StoredLayer {
   InputSource source = InputSource::clamped;
 };
 std::vector<StoredLayer> read_integer_layers(const TensorFile& file, const Datapath& datapath);
+
+/// Throws InputError unless every array of a weights file is a known key of a layer, as read_integer_layers does; looks at names alone.
+void demand_weight_keys(const TensorFile& file);
 
 /// Attaches the weights and biases of a weights file to a certificate that was read; throws InputError when a layer is
 /// missing, or hashes differ.

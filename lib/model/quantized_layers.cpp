@@ -63,6 +63,7 @@ void read_input(const TensorFile& file, const LayerKeys& keys, const std::string
   keys.need("input_shift", "a quantized layer has its activation quantizer beside it");
   q.shift = per_channel(keys, "input_shift", q.layer.cols);
   q.input.zero_point = keys.integers32("input_zero_point")[0];
+  q.input.limit = q.layer.input_limit;
   if (q.input.scaling == ActivationScaling::tensor) {
     keys.need("input_scale", "the step of the activation grid, or input_scaling = token in the metadata");
     q.input.scale = keys.real("input_scale");

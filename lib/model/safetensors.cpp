@@ -1,13 +1,14 @@
 // Reads and writes .safetensors: 8 bytes little-endian N, N bytes of JSON header, then the arrays, without gaps. Reading is
-// strict: arrays tile the data exactly, names are distinct, nothing is ignored. `read_safetensors` and `write_safetensors`
-// are the main functions. Side effects: reads one file, or replaces one atomically.
+// strict: arrays tile the data exactly, names are distinct, nothing is ignored. `safetensors_layout`, `read_safetensors` and
+// `write_safetensors` are the main functions. Side effects: reads one file, or replaces one atomically.
 #include <algorithm>
-#include <fstream>
+#include <cstring>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "axecert/certificate/atomic_file.hpp"
+#include "axecert/certificate/mapped_file.hpp"
 #include "axecert/model/containers.hpp"
+#include "axecert/model/strict_json.hpp"
 
 namespace axe {
 namespace {
@@ -17,31 +18,6 @@ using nlohmann::json;
 constexpr std::uint64_t longest_header = 100'000'000;  // as the format's reference reader has it
 constexpr int deepest_header = 4;
 
-// nlohmann's parser keeps the last of two equal keys; this one refuses them.
-json parse_header(const std::string& text, const std::string& where) {
-  std::vector<std::set<std::string>> keys;
-  const auto watch = [&](int depth, json::parse_event_t event, json& parsed) {
-    if (depth > deepest_header) {
-      throw InputError(where, "the header is nested too deeply", "the file is damaged");
-    }
-    if (event == json::parse_event_t::object_start) {
-      keys.emplace_back();
-    } else if (event == json::parse_event_t::object_end) {
-      keys.pop_back();
-    } else if (event == json::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second) {
-      throw InputError(where, "'" + parsed.get<std::string>() + "' stands twice in the header",
-                       "give every array its own name");
-    }
-    return true;
-  };
-  try {
-    return json::parse(text, watch);
-  } catch (const json::exception& error) {
-    throw InputError(where, std::string("the header is not JSON: ") + error.what(),
-                     "not a .safetensors file, or a damaged one");
-  }
-}
-
 std::int64_t size_field(const json& value, const std::string& place) {
   constexpr std::uint64_t most = std::uint64_t{1} << 48;
   if (!value.is_number_unsigned() || value.get<std::uint64_t>() > most) {
@@ -50,21 +26,14 @@ std::int64_t size_field(const json& value, const std::string& place) {
   return value.get<std::int64_t>();
 }
 
-struct Entry {
-  std::string name;
-  std::int64_t begin = 0;
-  std::int64_t end = 0;
-  Tensor tensor;  // without data
-};
-
-Entry parse_entry(const std::string& name, const json& value, const std::string& where) {
+SafetensorsEntry parse_entry(const std::string& name, const json& value, const std::string& where) {
   const std::string place = where + ": " + name;
   if (!value.is_object() || value.size() != 3 || !value.contains("dtype") || !value.contains("shape") ||
       !value.contains("data_offsets") || !value["dtype"].is_string() || !value["shape"].is_array() ||
       !value["data_offsets"].is_array() || value["data_offsets"].size() != 2) {
     throw InputError(place, "the header must give exactly dtype, shape and data_offsets", "the file is damaged");
   }
-  Entry entry;
+  SafetensorsEntry entry;
   entry.name = name;
   const auto type_name = value["dtype"].get<std::string>();
   const std::optional<DType> dtype = dtype_of(type_name);
@@ -90,79 +59,82 @@ Entry parse_entry(const std::string& name, const json& value, const std::string&
 
 }  // namespace
 
-TensorFile read_safetensors(const std::filesystem::path& path) {
-  TensorFile file;
-  file.path = path.string();
-  std::ifstream stream(path, std::ios::binary | std::ios::ate);
-  if (!stream) {
-    throw InputError(file.path, "cannot be opened", "check its permissions");
-  }
-  const auto file_size = static_cast<std::uint64_t>(stream.tellg());
-  const auto read = [&](void* out, std::uint64_t position, std::uint64_t size) {
-    stream.seekg(static_cast<std::streamoff>(position));
-    stream.read(static_cast<char*>(out), static_cast<std::streamsize>(size));
-    if (!stream || static_cast<std::uint64_t>(stream.gcount()) != size) {
-      throw InputError(file.path, "cannot be read at byte " + std::to_string(position),
-                       "the file changed, or the disk fails");
-    }
-  };
+SafetensorsLayout safetensors_layout(std::span<const std::uint8_t> bytes, const std::string& where) {
+  SafetensorsLayout layout;
   const std::string unknown = "neither an .npz nor a .safetensors file";
-  if (file_size < 8) {
-    throw InputError(file.path, unknown + ": it has " + std::to_string(file_size) + " bytes", "the file is truncated");
+  if (bytes.size() < 8) {
+    throw InputError(where, unknown + ": it has " + std::to_string(bytes.size()) + " bytes", "the file is truncated");
   }
   std::uint64_t header_size = 0;
-  read(&header_size, 0, 8);
-  if (header_size > longest_header || header_size > file_size - 8 || header_size < 2) {
-    throw InputError(file.path, unknown + ": its header would have " + std::to_string(header_size) + " bytes",
+  std::memcpy(&header_size, bytes.data(), 8);
+  if (header_size > longest_header || header_size > bytes.size() - 8 || header_size < 2) {
+    throw InputError(where, unknown + ": its header would have " + std::to_string(header_size) + " bytes",
                      "the file is truncated or of another format");
   }
-  std::string text(static_cast<std::size_t>(header_size), '\0');
-  read(text.data(), 8, header_size);
+  const std::string text(reinterpret_cast<const char*>(bytes.data()) + 8, static_cast<std::size_t>(header_size));
   if (text[0] != '{') {
-    throw InputError(file.path, unknown + ": its header does not begin with '{'", "the file is of another format");
+    throw InputError(where, unknown + ": its header does not begin with '{'", "the file is of another format");
   }
-  const json header = parse_header(text, file.path);
+  const json header = strict_json(text, where, "the header", deepest_header);
 
-  std::vector<Entry> entries;
+  std::vector<SafetensorsEntry>& entries = layout.entries;
   for (const auto& [name, value] : header.items()) {
     if (name == "__metadata__") {
       if (!value.is_object()) {
-        throw InputError(file.path, "__metadata__ is not an object", "the file is damaged");
+        throw InputError(where, "__metadata__ is not an object", "the file is damaged");
       }
       for (const auto& [key, word] : value.items()) {
         if (!word.is_string()) {
-          throw InputError(file.path, "__metadata__ '" + key + "' is not a string", "the file is damaged");
+          throw InputError(where, "__metadata__ '" + key + "' is not a string", "the file is damaged");
         }
-        file.metadata.emplace(key, word.get<std::string>());
+        layout.metadata.emplace(key, word.get<std::string>());
       }
     } else {
-      entries.push_back(parse_entry(name, value, file.path));
+      entries.push_back(parse_entry(name, value, where));
     }
   }
   // Arrays must tile the data: a gap could hide bytes, an overlap would let one array change another.
-  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+  std::sort(entries.begin(), entries.end(), [](const SafetensorsEntry& a, const SafetensorsEntry& b) {
     return std::tie(a.begin, a.end, a.name) < std::tie(b.begin, b.end, b.name);
   });
   const std::uint64_t data_begin = 8 + header_size;
   std::int64_t position = 0;
-  for (const Entry& entry : entries) {
+  for (const SafetensorsEntry& entry : entries) {
     if (entry.begin != position) {
-      throw InputError(file.path + ": " + entry.name,
+      throw InputError(where + ": " + entry.name,
                        entry.begin < position ? "overlaps the array before it" : "leaves a gap before it",
                        "arrays must follow one another; the file is damaged");
     }
     position = entry.end;
   }
-  if (static_cast<std::uint64_t>(position) != file_size - data_begin) {
-    throw InputError(file.path,
+  if (static_cast<std::uint64_t>(position) != bytes.size() - data_begin) {
+    throw InputError(where,
                      "the arrays take " + std::to_string(position) + " bytes, the file has " +
-                         std::to_string(file_size - data_begin) + " behind its header",
+                         std::to_string(bytes.size() - data_begin) + " behind its header",
                      "the file is truncated or damaged");
   }
-  for (Entry& entry : entries) {
-    entry.tensor.data.resize(static_cast<std::size_t>(entry.end - entry.begin));
-    read(entry.tensor.data.data(), data_begin + static_cast<std::uint64_t>(entry.begin), entry.tensor.data.size());
-    file.tensors.emplace(std::move(entry.name), std::move(entry.tensor));
+  for (SafetensorsEntry& entry : entries) {
+    entry.begin += static_cast<std::int64_t>(data_begin);
+    entry.end += static_cast<std::int64_t>(data_begin);
+  }
+  return layout;
+}
+
+Tensor tensor_at(std::span<const std::uint8_t> bytes, const SafetensorsEntry& entry) {
+  Tensor tensor = entry.tensor;
+  const auto data = std::as_bytes(
+      bytes.subspan(static_cast<std::size_t>(entry.begin), static_cast<std::size_t>(entry.end - entry.begin)));
+  tensor.data.assign(data.begin(), data.end());
+  return tensor;
+}
+
+TensorFile read_safetensors(const std::filesystem::path& path) {
+  const MappedFile mapped(path);
+  SafetensorsLayout layout = safetensors_layout(mapped.bytes(), path.string());
+  TensorFile file{path.string(), {}, std::move(layout.metadata)};
+  for (const SafetensorsEntry& entry : layout.entries) {
+    file.tensors.emplace(entry.name, tensor_at(mapped.bytes(), entry));
+    mapped.let_go();
   }
   return file;
 }

@@ -10,6 +10,7 @@
 #include <type_traits>
 
 #include "axecert/model/containers.hpp"
+#include "axecert/model/weight_files.hpp"
 
 namespace axe {
 
@@ -277,6 +278,9 @@ TensorFile read_tensors(const std::filesystem::path& path) {
   std::error_code status_error;
   if (!std::filesystem::exists(path, status_error)) {
     throw InputError(where, "no such file", "check the path");
+  }
+  if (is_sharded(path)) {
+    return WeightFiles(path).all_arrays();
   }
   if (!std::filesystem::is_regular_file(path, status_error)) {
     throw InputError(where, "not a regular file", "name an .npz or .safetensors file");

@@ -49,7 +49,7 @@ struct TensorFile {
   const Tensor& at(const std::string& name) const;    ///< InputError that names the file and the missing key
 };
 
-/// Reads .npz or .safetensors, by content. Throws InputError: truncated, overlapping or out-of-bounds arrays, duplicate
+/// Reads .npz or .safetensors, by content, or all shards of an index (weight_files.hpp). Throws InputError: truncated, overlapping or out-of-bounds arrays, duplicate
 /// names, unsupported dtypes, Fortran order, big endian, object arrays.
 TensorFile read_tensors(const std::filesystem::path& path);
 

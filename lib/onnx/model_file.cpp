@@ -1,11 +1,6 @@
 // Reads the protobuf message and maps external data; see model_file.hpp. Side effects: reads and maps files.
 #include "axecert/onnx/model_file.hpp"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <cstdint>
 #include <limits>
 
@@ -34,30 +29,6 @@ std::size_t number(const std::string& text, const std::string& place, const char
 }
 
 }  // namespace
-
-MappedFile::MappedFile(const std::filesystem::path& path) {
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  struct stat status {};
-  if (file < 0 || ::fstat(file, &status) != 0 || !S_ISREG(status.st_mode)) {
-    if (file >= 0) {
-      ::close(file);
-    }
-    throw InputError(path.string(), "cannot be opened", "check the path and its permissions");
-  }
-  size_ = static_cast<std::size_t>(status.st_size);
-  void* mapped = size_ == 0 ? nullptr : ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file, 0);
-  ::close(file);
-  if (mapped == MAP_FAILED) {
-    throw InputError(path.string(), "cannot be mapped into memory", "check the file system");
-  }
-  data_ = static_cast<const std::byte*>(mapped);
-}
-
-MappedFile::~MappedFile() {
-  if (data_ != nullptr) {
-    ::munmap(const_cast<std::byte*>(data_), size_);
-  }
-}
 
 ModelFile::ModelFile(const std::filesystem::path& path) : path_(path.string()), folder_(path.parent_path()) {
   const MappedFile file(path);
@@ -100,7 +71,7 @@ std::span<const std::byte> ModelFile::raw(const onnx::TensorProto& tensor, const
     }
     found = external_.try_emplace(location, file).first;
   }
-  const std::span<const std::byte> all = found->second.bytes();
+  const std::span<const std::byte> all = std::as_bytes(found->second.bytes());
   const std::size_t offset = number(entry(tensor, "offset"), place, "offset");
   const std::string length_text = entry(tensor, "length");
   if (offset > all.size()) {

@@ -11,23 +11,10 @@
 #include <string>
 #include <vector>
 
+#include "axecert/certificate/mapped_file.hpp"
 #include "axecert/numeric/error.hpp"
 
 namespace axe {
-
-/// A file in memory, read only, for as long as this lives. Throws InputError when it cannot be opened or mapped.
-class MappedFile {
- public:
-  explicit MappedFile(const std::filesystem::path& path);
-  MappedFile(const MappedFile&) = delete;
-  MappedFile& operator=(const MappedFile&) = delete;
-  ~MappedFile();
-  std::span<const std::byte> bytes() const { return {data_, size_}; }
-
- private:
-  const std::byte* data_ = nullptr;
-  std::size_t size_ = 0;
-};
 
 class ModelFile {
  public:

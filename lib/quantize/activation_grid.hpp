@@ -21,6 +21,9 @@ struct ActivationGrid {
   int bits = 8;                 ///< 2 to 8
   bool is_signed = false;
   ActivationScaling scaling = ActivationScaling::tensor;
+  /// With signed `token` scaling, L ≥ 1: the scale of a row is enlarged until Σ |operand| ≤ L over the products of every register
+  /// of the datapath's lowest stage (IntegerLayer::input_limit); 0: no limit.
+  std::int64_t limit = 0;
 
   std::int32_t code_lower() const { return is_signed ? -(1 << (bits - 1)) : 0; }
   std::int32_t code_upper() const { return is_signed ? (1 << (bits - 1)) - 1 : (1 << bits) - 1; }

@@ -110,7 +110,8 @@ std::vector<std::int32_t> per_channel(std::vector<std::int32_t> values, std::int
 
 InputQuantizer::InputQuantizer(std::int64_t cols, InputTransform transform, const ActivationGrid& grid,
                                std::vector<std::int32_t> lower, std::vector<std::int32_t> upper,
-                               std::vector<std::int32_t> shift, std::string place)
+                               std::vector<std::int32_t> shift, std::string place,
+                               const Datapath* datapath)
     : cols_(cols), transform_(std::move(transform)), grid_(grid), place_(std::move(place)) {
   if (cols < 1) {
     throw InputError(place_, "no input channels", "give at least one");
@@ -136,6 +137,19 @@ InputQuantizer::InputQuantizer(std::int64_t cols, InputTransform transform, cons
                        "the operands of all channels fit 8 bits above the least of them");
     }
   }
+  if (grid.limit == 0) {
+    return;
+  }
+  const bool shifted = std::any_of(shift_.begin(), shift_.end(), [](std::int32_t c) { return c != 0; });
+  if (grid.limit < 1 || grid.limit > largest_input_limit || !grid.is_signed ||
+      grid.scaling != ActivationScaling::token || shifted) {
+    throw InputError(place_, "an input limit of " + std::to_string(grid.limit) + " on this activation grid",
+                     "limits of 1 to 2^48 are for signed codes per token that reach the multiplier as they are");
+  }
+  if (datapath == nullptr) {
+    throw InputError(place_, "an input limit without the registers that it speaks of", "give the datapath");
+  }
+  magnitudes_.emplace(Topology(*datapath, cols));
 }
 
 void InputQuantizer::quantize_row(const float* x, std::uint8_t* biased, double& scale, std::int32_t& zero_point,
@@ -164,6 +178,15 @@ void InputQuantizer::quantize_row(const float* x, std::uint8_t* biased, double& 
     zero_point = grid_.is_signed ? 0 : static_cast<std::int32_t>(std::nearbyint(-low / scale));
   }
   operands_of(x, scale, zero_point, lower_.data(), upper_.data(), shift_.data(), base_, biased, cols_);
+  if (!magnitudes_) {
+    return;
+  }
+  std::vector<std::int64_t> scratch;
+  const auto worst = [&] { return magnitudes_->worst(biased, base_, scratch).sum; };
+  for (std::int64_t sum = worst(); sum > grid_.limit; sum = worst()) {
+    scale *= std::max(1.002, static_cast<double>(sum) / static_cast<double>(grid_.limit));  // in the end all operands are 0
+    operands_of(x, scale, zero_point, lower_.data(), upper_.data(), shift_.data(), base_, biased, cols_);
+  }
 }
 
 OperandRows InputQuantizer::quantize(const float* x, std::int64_t n, int threads, std::int64_t first_row) const {

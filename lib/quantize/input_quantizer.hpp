@@ -4,9 +4,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "axecert/bound/operand_magnitudes.hpp"
 #include "axecert/quantize/activation_grid.hpp"
 #include "axecert/quantize/input_transform.hpp"
 
@@ -24,13 +26,17 @@ struct OperandRows {
 };
 
 /// operand_k = clamp(round(x'_k / scale) + zero_point − shift_k, lower_k, upper_k), x' = transform(x), halves to even, the
-/// division in double precision; scale and zero point those of the grid, or of the row (activation_grid.hpp).
+/// division in double precision; scale and zero point those of the grid, or of the row (activation_grid.hpp). Under a limit the
+/// scale of a row is then multiplied by Σ|operand| / limit of its worst register, at least by 1.002, until all registers keep it:
+/// whatever the input, no register of what leaves exceeds the limit.
 class InputQuantizer {
  public:
-  /// lower, upper, shift: [1] or [cols]; every operand fits 8 bits above the least of them. Throws InputError that names
-  /// `place` otherwise, or when the grid is not valid.
+  /// lower, upper, shift: [1] or [cols]; every operand fits 8 bits above the least of them. `datapath` says whose lowest registers a
+  /// grid's limit speaks of; it may be null without one. Throws InputError that names `place` otherwise, or when the grid is not
+  /// valid; a limit takes signed codes per token without a shift.
   InputQuantizer(std::int64_t cols, InputTransform transform, const ActivationGrid& grid, std::vector<std::int32_t> lower,
-                 std::vector<std::int32_t> upper, std::vector<std::int32_t> shift, std::string place);
+                 std::vector<std::int32_t> upper, std::vector<std::int32_t> shift, std::string place,
+                 const Datapath* datapath = nullptr);
 
   /// Operands of x [n, cols]. Throws InputError when a value is not finite. `threads` ≥ 1 share the rows; the result does
   /// not depend on them. `first_row` is what errors call the first row of x.
@@ -52,6 +58,7 @@ class InputQuantizer {
   ActivationGrid grid_;
   std::int32_t base_ = 0;
   std::vector<std::int32_t> lower_, upper_, shift_;  // [cols]
+  std::optional<OperandMagnitudes> magnitudes_;      // when the grid has a limit
   std::string place_;
 };
 

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "axecert/bound/range.hpp"
+#include "axecert/constraint/input_limit.hpp"
 #include "axecert/numeric/error.hpp"
 #include "axecert/quantize/corrector.hpp"
 #include "axecert/quantize/input_box.hpp"
@@ -36,6 +37,12 @@ void require_finite(const std::vector<float>& values, const LayerProblem& proble
         std::string(key) + " has a value that is not finite at element " + std::to_string(bad - values.begin()),
         "NaN and infinity cannot be quantized");
   }
+}
+
+/// Whether the bias has the unit of a register: the step of weights and inputs is one number per row, known beforehand.
+bool bias_is_integer(const LayerProblem& problem, const Datapath& datapath, const QuantizeOptions& options) {
+  return (options.granularity == ScaleGranularity::row || Topology(datapath, problem.cols).nodes(0) == 1) &&
+         problem.input.scaling == ActivationScaling::tensor;
 }
 
 void validate(const LayerProblem& problem, const Datapath& datapath, const QuantizeOptions& options) {
@@ -69,6 +76,16 @@ void validate(const LayerProblem& problem, const Datapath& datapath, const Quant
           "input_zero_point " + std::to_string(problem.input.zero_point) + " beside a zero point computed per token",
           "give 0");
   require(options.weight_bits >= 2 && options.weight_bits <= 8, problem, "weight bits must be 2 to 8", "");
+  require(problem.input.limit >= 0 && problem.input.limit <= largest_input_limit, problem,
+          "an input limit of " + std::to_string(problem.input.limit), "1 to 2^48, or 0 for no limit");
+  if (options.constraint == Constraint::input) {
+    const std::int64_t most = input_limit(Topology(datapath, K), options.largest_weight());
+    require(problem.input.limit >= 1 && problem.input.limit <= most, problem,
+            "constraint input beside an input limit of " + std::to_string(problem.input.limit),
+            "give the activation grid a limit of 1 to " + std::to_string(most));
+    require(!bias_is_integer(problem, datapath, options) || problem.bias.empty(), problem,
+            "constraint input beside an integer bias", "compute activation scales per token");
+  }
   require(options.dampening > 0 && std::isfinite(options.dampening) && options.target_dampening > 0 &&
               std::isfinite(options.target_dampening),
           problem, "dampening must be positive", "the usual value is 0.01");
@@ -91,12 +108,6 @@ void validate(const LayerProblem& problem, const Datapath& datapath, const Quant
             "scales per tile need a datapath whose tiles are summed in floating point", "use outer=float");
     require(options.scales.empty(), problem, "fixed scales are per row", "drop the group scales or the fixed scales");
   }
-}
-
-/// Whether the bias has the unit of a register: the step of weights and inputs is one number per row, known beforehand.
-bool bias_is_integer(const LayerProblem& problem, const Datapath& datapath, const QuantizeOptions& options) {
-  return (options.granularity == ScaleGranularity::row || Topology(datapath, problem.cols).nodes(0) == 1) &&
-         problem.input.scaling == ActivationScaling::tensor;
 }
 
 /// The problem whose error² is that of `problem` plus η‖W − D‖², η = ridge times the mean diagonal: H + ηI and G + ηI. Inputs
@@ -126,20 +137,19 @@ LayerProblem with_ridge(LayerProblem problem, double ridge, bool with_bias) {
 /// The exact check before anything is returned: no register's claimed range leaves its limits.
 void require_safe(const QuantizedLayer& result, const Datapath& datapath) {
   const Topology topology(datapath, result.layer.cols);
-  const std::vector<StageRanges> ranges = layer_ranges(result.layer, topology);
-  for (std::size_t s = 0; s < ranges.size(); ++s) {
-    const IntegerRange limits = register_limits(topology.stage(s));
-    for (std::size_t i = 0; i < ranges[s].lower.size(); ++i) {
-      if (ranges[s].lower[i] < limits.lower || ranges[s].upper[i] > limits.upper) {
-        throw std::logic_error(
-            "layer " + result.layer.name + ": stage " + topology.stage(s).name + ", entry " + std::to_string(i) +
-            " leaves its register after quantization under a constraint; this is a defect of axecert");
-      }
-    }
+  if (const auto node = first_overflow(layer_ranges(result.layer, topology), topology)) {
+    throw std::logic_error("layer " + result.layer.name + ": row " + std::to_string(node->row) + ", stage " +
+                           topology.stage(node->stage).name + ", register " + std::to_string(node->node) +
+                           " leaves its register after quantization under a constraint; this is a defect of axecert");
   }
 }
 
 }  // namespace
+
+std::int64_t QuantizeOptions::largest_weight() const {
+  const std::int64_t half = std::int64_t{1} << (weight_bits - 1);
+  return asymmetric_weights ? 2 * half - 1 : half;
+}
 
 QuantizeOptions QuantizeOptions::published() {
   QuantizeOptions options;
@@ -196,6 +206,7 @@ QuantizedLayer quantize(const LayerProblem& problem, const Datapath& datapath, c
     result.layer.offset.push_back(c - problem.input.zero_point);
   }
   result.layer.zero_point_spread = box.zero_point_spread;
+  result.layer.input_limit = problem.input.limit;
 
   const bool integer_bias = bias_is_integer(problem, datapath, options);
   const LayerProblem regularized = with_ridge(problem, options.ridge, integer_bias);
@@ -272,6 +283,10 @@ QuantizedLayer quantize(const LayerProblem& problem, const Datapath& datapath, c
   }
   if (failure) {
     std::rethrow_exception(failure);
+  }
+  if (options.constraint == Constraint::input) {  // the weights are known now: most are smaller than the worst of their width
+    result.layer.input_limit = widest_input_limit(result.layer, Topology(datapath, K));
+    result.input.limit = result.layer.input_limit;
   }
   if (options.constraint != Constraint::none) {
     require_safe(result, datapath);
@@ -350,6 +365,8 @@ std::string to_text(Constraint constraint) {
       return "none";
     case Constraint::datatype:
       return "datatype";
+    case Constraint::input:
+      return "input";
     case Constraint::ep_init:
       return "ep-init";
     case Constraint::axe:

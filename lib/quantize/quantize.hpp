@@ -30,7 +30,12 @@ struct LayerProblem {
 };
 
 enum class Corrector { none, optq, gpfq, qronos };
-enum class Constraint { none, datatype, ep_init, axe };
+/// What keeps registers from overflowing: nothing; narrow data types; the weights' l1 norm, before (EP-init) or during (AXE)
+/// rounding; or the inputs' (`input`: the activation grid's limit is small enough for any weights, input_limit.hpp).
+enum class Constraint { none, datatype, ep_init, axe, input };
+inline bool limits_weights(Constraint constraint) {
+  return constraint != Constraint::none && constraint != Constraint::input;
+}
 /// AXE's strict limits: by exact integer division of what is left, or as published (½ step of slack, in floating point).
 enum class StrictForm { exact, published };
 /// What OPTQ and Qronos diffuse: the whole error (threshold, clip and rounding), or what rounding left (as Brevitas does).
@@ -65,6 +70,10 @@ struct QuantizeOptions {
   double box_headroom = 0.05;  ///< boxed: fraction of a channel's width added on each side, plus one code
   std::vector<float> scales;   ///< [rows] fixed scales that replace that choice, or empty
   int threads = 1;
+
+  /// The largest magnitude that a weight may have, as the multiplier sees it: 2^(weight_bits − 1), or one less than 2^weight_bits
+  /// where a zero point is taken off.
+  std::int64_t largest_weight() const;
 
   /// AXE as the paper and its reference have it: max-based scales, original target, published limits, rounding error
   /// diffused, no search, no refinement.
@@ -112,6 +121,9 @@ void validate_outliers(const QuantizedLayer& layer);
 /// Quantizes `problem` for `datapath`. Whatever the options (except Constraint::none), the result's registers all fit; this
 /// is checked exactly before returning. Throws InputError on bad input (sizes, NaN, scales, a budget that not even zero
 /// weights meet), never drops the constraint. `progress` gets (rows done, rows).
+///
+/// Constraint::input leaves the weights free; the grid of the problem has a limit then, at most input_limit(…) of the datapath, and
+/// that of the result is the largest with which its own weights fit.
 QuantizedLayer quantize(const LayerProblem& problem, const Datapath& datapath, const QuantizeOptions& options,
                         const std::function<void(std::int64_t, std::int64_t)>& progress = {});
 
@@ -120,7 +132,7 @@ double relative_error(const LayerProblem& problem, const std::vector<std::int8_t
                       const std::vector<float>& scales, const std::vector<std::int64_t>& group_of_column);
 
 std::string to_text(Corrector);   // "none" | "optq" | "gpfq" | "qronos"
-std::string to_text(Constraint);  // "none" | "datatype" | "ep-init" | "axe"
+std::string to_text(Constraint);  // "none" | "datatype" | "ep-init" | "axe" | "input"
 std::string to_text(ScaleChoice);  // "max" | "mse" | "search"
 
 }  // namespace axe

@@ -106,15 +106,15 @@ LayerSetting::LayerSetting(const LayerProblem& problem, const Datapath& datapath
   uniform_box_ = box.lower.size() == 1;
   if (options.granularity == ScaleGranularity::tile) {
     groups_ = topology_.nodes(0);
-    for (std::int64_t k = 0; k < problem.cols; ++k) {
-      group_of_column_.push_back(topology_.node_of_product(0, k));
-    }
+    group_of_column_ = topology_.nodes_of_products(0);
   }
-  if (options.constraint != Constraint::none) {
+  if (limits_weights(options.constraint)) {
     // Half of the register that takes the bias is set aside for it when the budget has no account there.
-    for (std::size_t s = 0; s < topology_.stages(); ++s) {
+    for (std::size_t s = topology_.stages(); s-- > 0 && topology_.starts_from_constant();) {
+      const std::int64_t half = register_limits(topology_.stage(s)).upper / 2;
+      bias_limit_ = s + 1 == topology_.stages() ? half : std::min(bias_limit_, half);
       if (topology_.stage(s).initial == Initial::constant) {
-        bias_limit_ = register_limits(topology_.stage(s)).upper / 2;
+        break;  // those below do not hold it
       }
     }
     const IntegerRange bias = problem.bias.empty() ? IntegerRange{0, 0} : IntegerRange{-bias_limit_, bias_limit_};
@@ -138,8 +138,9 @@ LayerSetting::LayerSetting(const LayerProblem& problem, const Datapath& datapath
       plan_ = plan_for(weight_bits_);
       for (const BudgetStage& stage : plan_.stages()) {
         if (stage.from_constant) {
+          const auto least = static_cast<std::int64_t>(std::min(stage.upper, stage.lower));
+          bias_limit_ = bias_in_plan_ ? std::min(bias_limit_, least) : least;
           bias_in_plan_ = true;
-          bias_limit_ = static_cast<std::int64_t>(std::min(stage.upper, stage.lower));
         }
       }
     }
@@ -318,7 +319,7 @@ RowBlock::Candidate RowBlock::sweep_candidate(const std::vector<double>& factors
   candidate.usable.assign(n, 1);
   for (std::size_t r = 0; takes_bias_ && r < n; ++r) {
     candidate.bias[r] = integer_bias(static_cast<std::int64_t>(r), candidate.scales[r]);
-    if (options_.constraint != Constraint::none && std::abs(candidate.bias[r]) > setting_.bias_limit()) {
+    if (limits_weights(options_.constraint) && std::abs(candidate.bias[r]) > setting_.bias_limit()) {
       candidate.usable[r] = 0;
       candidate.bias[r] = 0;
     }

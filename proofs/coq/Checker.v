@@ -1,9 +1,9 @@
 (** The checker: the acceptance predicate of docs/certificate.md as a program over layers that have been read already.
     [check_layer] judges one layer, [check] a certificate; CheckerProof.v says what their answers mean. What stays outside
-    is the reading of bytes: the canonical header, the hashes, and that the box and the offsets are those of the weights
-    file (proofs/coq/reader). No proofs here. *)
+    is the reading of bytes: the canonical header, the hashes, and that the box, the limit and the offsets are those of the
+    weights file (proofs/coq/reader). No proofs here. *)
 From Coq Require Import ZArith List Bool.
-From Axecert Require Import Grouping Datapath Machine Range Safety.
+From Axecert Require Import Grouping Datapath Machine Range Safety Limited.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -19,6 +19,7 @@ Record layer := Layer {
   weight_operand : interval;
   activation_operand : interval;
   box : list interval;                    (* one for each column *)
+  input_limit : option Z;                 (* of the magnitudes that one register of the lowest stage adds *)
   offsets : list Z;                       (* one for each column *)
   biases : list Z;                        (* one for each row *)
   spread : Z;                             (* zero points may lie this far above the least *)
@@ -39,6 +40,7 @@ Definition row_constant (l : layer) (row : list Z) (bias : Z) : interval :=
 Definition most_columns : Z := 2 ^ 24.
 Definition most_rows : Z := 2 ^ 31.
 Definition most_input : interval := Interval (- 2 ^ 24) (2 ^ 24).
+Definition most_limit : Z := 2 ^ 48.
 Definition most_bias : interval := Interval (- 2 ^ 62) (2 ^ 62).
 Definition weight_type : interval := Interval (-128) 127.
 Definition most_group : Z := 2 ^ 31 - 1.
@@ -61,6 +63,10 @@ Definition one_constant (l : layer) : bool :=
 
 Definition is_range (r outer : interval) : bool := (lower r <=? upper r) && is_within r outer.
 
+(** A limit, where there is one, is in its range, and every box holds 0. *)
+Definition is_limit (limit : option Z) (box : list interval) : bool :=
+  match limit with Some most => is_inside most (Interval 1 most_limit) && forallb (is_inside 0) box | None => true end.
+
 Definition is_within_limits (l : layer) : bool :=
   is_inside (count (weights l)) (Interval 1 most_rows) && is_inside (count (box l)) (Interval 1 most_columns) &&
   (count (offsets l) =? count (box l)) && (count (witness l) =? count (box l)) &&
@@ -69,6 +75,7 @@ Definition is_within_limits (l : layer) : bool :=
   is_range (weight_operand l) weight_type && is_range (weight_range l) (weight_operand l) &&
   forallb (forallb (fun w => is_inside w (weight_range l))) (weights l) &&
   is_range (activation_operand l) most_input && forallb (fun b => is_range b (activation_operand l)) (box l) &&
+  is_limit (input_limit l) (box l) &&
   forallb (fun c => is_inside c most_input) (offsets l) && forallb (fun b => is_inside b most_bias) (biases l) &&
   is_inside (spread l) (Interval 0 (upper most_input)) &&
   is_inside (count (stages l)) (Interval 1 most_stages) && forallb is_stage (stages l) && one_constant l.
@@ -83,8 +90,8 @@ Fixpoint same {A} (equal : A -> A -> bool) (l m : list A) : bool :=
   end.
 Definition same_interval (a b : interval) : bool := (lower a =? lower b) && (upper a =? upper b).
 
-Definition row_ranges (l : layer) (row : list Z) (bias : Z) (inputs : list interval) : list (list interval) :=
-  claimed_ranges (stages l) (row_constant l row bias) (product_ranges row inputs).
+Definition row_ranges (l : layer) (row : list Z) (bias : Z) : list (list interval) :=
+  input_ranges (input_limit l) (stages l) (row_constant l row bias) row (box l).
 
 (** Every row with its bias. *)
 Definition rows (l : layer) : list (list Z * Z) := combine (weights l) (biases l).
@@ -93,7 +100,7 @@ Fixpoint claims_are (l : layer) (rows : list (list Z * Z)) (claims : list (list 
   match rows, claims with
   | [], [] => true
   | (row, bias) :: rows', claim :: claims' =>
-      if same (same same_interval) claim (row_ranges l row bias (box l)) then claims_are l rows' claims' else false
+      if same (same same_interval) claim (row_ranges l row bias) then claims_are l rows' claims' else false
   | _, _ => false
   end.
 
@@ -148,12 +155,22 @@ Fixpoint all_inside (xs : list Z) (rs : list interval) : bool :=
   | _, _ => false
   end.
 
+Definition is_limit_kept (limit : option Z) (stages : list stage) (inputs : list Z) : bool :=
+  match limit, stages with
+  | Some most, s :: _ => forallb (fun operands => sum (map Z.abs operands) <=? most) (dealt s inputs)
+  | _, _ => true
+  end.
+
+(** The ranges when every box is pinned to one input. *)
+Definition pinned_ranges (l : layer) (row : list Z) (bias : Z) (inputs : list Z) : list (list interval) :=
+  claimed_ranges (stages l) (row_constant l row bias) (product_ranges row (map point inputs)).
+
 (** On the witness alone the worst register reaches the claimed end. *)
 Definition witness_attains (l : layer) : bool :=
   let e := worst l in
   match nth_error (rows l) (Z.to_nat (at_row e)), nth_error (claimed l) (Z.to_nat (at_row e)) with
   | Some (row, bias), Some ranges =>
-      match end_at e ranges, end_at e (row_ranges l row bias (map point (witness l))) with
+      match end_at e ranges, end_at e (pinned_ranges l row bias (witness l)) with
       | Some x, Some y => x =? y
       | _, _ => false
       end
@@ -174,7 +191,9 @@ Definition check_layer (l : layer) : judgement :=
           if Bool.eqb (says_safe l) (0 <=? least) then
             if same_end (worst l) e then
               if all_inside (witness l) (box l) then
-                if witness_attains l then (if says_safe l then Proved else Overflowing) else Wrong
+                if is_limit_kept (input_limit l) (stages l) (witness l) then
+                  if witness_attains l then (if says_safe l then Proved else Overflowing) else Wrong
+                else Wrong
               else Wrong
             else Wrong
           else Wrong
@@ -185,7 +204,7 @@ Definition check_layer (l : layer) : judgement :=
 (** ** A certificate *)
 
 Inductive assumption :=
-| ConstantAddedOutside | FloatSumOutside | InputCalibrated | InputClamped | InputGiven
+| ConstantAddedOutside | FloatSumOutside | InputCalibrated | InputClamped | InputGiven | InputLimited
 | ProductOrderAsStated | ProductsExact | Sha256CollisionFree.
 
 Definition rests_on_constant_outside (l : layer) : bool :=
@@ -195,6 +214,8 @@ Definition rests_on_float_sum (l : layer) : bool :=
 Definition has_source (s : source) (l : layer) : bool :=
   match s, input_source l with Clamped, Clamped | Given, Given | Calibrated, Calibrated => true | _, _ => false end.
 
+Definition is_limited (l : layer) : bool := match input_limit l with Some _ => true | None => false end.
+
 (** The assumptions that the layers rest on, sorted by name. *)
 Definition rests_on (layers : list layer) : list assumption :=
   (if existsb rests_on_constant_outside layers then [ConstantAddedOutside] else []) ++
@@ -202,13 +223,15 @@ Definition rests_on (layers : list layer) : list assumption :=
   (if existsb (has_source Calibrated) layers then [InputCalibrated] else []) ++
   (if existsb (has_source Clamped) layers then [InputClamped] else []) ++
   (if existsb (has_source Given) layers then [InputGiven] else []) ++
+  (if existsb is_limited layers then [InputLimited] else []) ++
   [ProductOrderAsStated; ProductsExact; Sha256CollisionFree].
 
 Definition same_assumption (a b : assumption) : bool :=
   match a, b with
   | ConstantAddedOutside, ConstantAddedOutside | FloatSumOutside, FloatSumOutside | InputCalibrated, InputCalibrated
-  | InputClamped, InputClamped | InputGiven, InputGiven | ProductOrderAsStated, ProductOrderAsStated
-  | ProductsExact, ProductsExact | Sha256CollisionFree, Sha256CollisionFree => true
+  | InputClamped, InputClamped | InputGiven, InputGiven | InputLimited, InputLimited
+  | ProductOrderAsStated, ProductOrderAsStated | ProductsExact, ProductsExact | Sha256CollisionFree, Sha256CollisionFree =>
+      true
   | _, _ => false
   end.
 

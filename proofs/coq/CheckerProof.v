@@ -3,7 +3,8 @@
     [overflowing_layer_overflows]: in one that it calls overflowing, the witness drives the worst register out of its
     limits. [check_decides]: the same for a certificate. *)
 From Coq Require Import ZArith List Bool Permutation Lia.
-From Axecert Require Import Grouping GroupingProof Datapath Machine Range RangeProof Safety SafetyProof Checker.
+From Axecert Require Import Grouping GroupingProof Datapath Machine Range RangeProof Safety SafetyProof Limited LimitedProof
+  Checker.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -26,6 +27,7 @@ Record within_limits (l : layer) : Prop := {
   weights_in_range : Forall (Forall (fun w => inside w (weight_range l))) (weights l);
   activations_in_limits : range_of (activation_operand l) most_input;
   box_in_operand : Forall (fun b => range_of b (activation_operand l)) (box l);
+  limit_in_limits : forall most, input_limit l = Some most -> 1 <= most <= most_limit /\ Forall (inside 0) (box l);
   offsets_in_limits : Forall (fun c => inside c most_input) (offsets l);
   biases_in_limits : Forall (fun b => inside b most_bias) (biases l);
   spread_in_limits : 0 <= spread l <= 2 ^ 24;
@@ -37,11 +39,11 @@ Record within_limits (l : layer) : Prop := {
 
 (** claimed(n) = range(n) for every register n. *)
 Definition claims_right (l : layer) : Prop :=
-  Forall2 (fun rb claim => claim = row_ranges l (fst rb) (snd rb) (box l)) (rows l) (claimed l).
+  Forall2 (fun rb claim => claim = row_ranges l (fst rb) (snd rb)) (rows l) (claimed l).
 
 (** range(n) lies within limits(n) for every register n. *)
 Definition layer_fits (l : layer) : Prop :=
-  Forall (fun rb => all_fit (stages l) (row_constant l (fst rb) (snd rb)) (product_ranges (fst rb) (box l))) (rows l).
+  Forall (fun rb => Forall2 ranges_fit (stages l) (row_ranges l (fst rb) (snd rb))) (rows l).
 
 (** [e] is the first among [all] with the least margin. *)
 Definition is_first_least {A} (all : list (A * Z)) (e : A) (m : Z) : Prop :=
@@ -53,7 +55,7 @@ Definition attains (l : layer) : Prop :=
     nth_error (rows l) (Z.to_nat (at_row (worst l))) = Some (row, bias) /\
     nth_error (claimed l) (Z.to_nat (at_row (worst l))) = Some ranges /\
     end_at (worst l) ranges = Some x /\
-    end_at (worst l) (row_ranges l row bias (map point (witness l))) = Some x.
+    end_at (worst l) (pinned_ranges l row bias (witness l)) = Some x.
 
 Record accepted (l : layer) : Prop := {
   limits_kept : within_limits l;
@@ -61,6 +63,7 @@ Record accepted (l : layer) : Prop := {
   verdict_right : says_safe l = true <-> layer_fits l;
   worst_right : exists m, is_first_least (margins l) (worst l) m;
   witness_in_box : Forall2 inside (witness l) (box l);
+  witness_in_limit : keeps_limit (input_limit l) (stages l) (witness l);
   witness_attains_worst : attains l }.
 
 (** ** From programs to predicates *)
@@ -135,9 +138,23 @@ Proof.
   unfold starts_from_constant. destruct (initial s); simpl; [split; [discriminate|auto] | rewrite Z.eqb_eq; tauto].
 Qed.
 
+Lemma is_limit_spec limit box : is_limit limit box = true <->
+  forall most, limit = Some most -> 1 <= most <= most_limit /\ Forall (inside 0) box.
+Proof.
+  unfold is_limit. destruct limit as [most|]; [|split; [discriminate|reflexivity]].
+  rewrite andb_true_iff, is_inside_spec, (forallb_spec _ _ _ (is_inside_spec 0)).
+  split; [intros H ? E; injection E as <-; exact H | intro H; exact (H most eq_refl)].
+Qed.
+
+Lemma is_limit_kept_spec limit stages inputs : is_limit_kept limit stages inputs = true <-> keeps_limit limit stages inputs.
+Proof.
+  unfold is_limit_kept, keeps_limit. destruct limit as [most|]; [|tauto]. destruct stages as [|s above]; [tauto|].
+  apply forallb_spec. intro. apply Z.leb_le.
+Qed.
+
 Lemma is_within_limits_spec l : is_within_limits l = true <-> within_limits l.
 Proof.
-  unfold is_within_limits. rewrite !andb_true_iff, !is_inside_spec, !Z.eqb_eq, !is_range_spec.
+  unfold is_within_limits. rewrite !andb_true_iff, !is_inside_spec, !Z.eqb_eq, !is_range_spec, is_limit_spec.
   rewrite (forallb_spec _ _ _ (fun row => Z.eqb_eq (count row) (count (box l)))).
   rewrite (forallb_spec _ _ (weights l) (fun row => forallb_spec _ _ row (fun w => is_inside_spec w (weight_range l)))).
   rewrite (forallb_spec _ _ _ (fun b => is_range_spec b (activation_operand l))).
@@ -150,7 +167,7 @@ Proof.
 Qed.
 
 Lemma claims_are_spec l : forall rows claims, claims_are l rows claims = true <->
-  Forall2 (fun rb claim => claim = row_ranges l (fst rb) (snd rb) (box l)) rows claims.
+  Forall2 (fun rb claim => claim = row_ranges l (fst rb) (snd rb)) rows claims.
 Proof.
   induction rows as [|(row, bias) rs IH]; intros [|claim claims]; simpl;
     try (split; [discriminate | intro H; inversion H]).
@@ -159,7 +176,7 @@ Proof.
     + apply (same_spec _ (same_spec _ same_interval_spec)) in E. rewrite IH.
       split; [constructor; assumption | intro H; inversion H; assumption].
     + split; [discriminate|]. intro H. inversion H; subst. simpl in *.
-      assert (same (same same_interval) (row_ranges l row bias (box l)) (row_ranges l row bias (box l)) = true)
+      assert (same (same same_interval) (row_ranges l row bias) (row_ranges l row bias) = true)
         by (apply (same_spec _ (same_spec _ same_interval_spec)); reflexivity). congruence.
 Qed.
 
@@ -241,13 +258,18 @@ Qed.
 Lemma claimed_ranges_length : forall ss c values, length (claimed_ranges ss c values) = length ss.
 Proof. induction ss; simpl; intros; auto. Qed.
 
+Lemma input_ranges_length limit ss c row box : length (input_ranges limit ss c row box) = length ss.
+Proof.
+  unfold input_ranges. destruct limit; [destruct ss|]; simpl; rewrite ?claimed_ranges_length; reflexivity.
+Qed.
+
 Lemma margins_layer_fits l : claims_right l ->
   (Forall (fun other => 0 <= snd other) (margins l) <-> layer_fits l).
 Proof.
   intro H. rewrite margins_fit. unfold layer_fits, claims_right in *.
   induction H as [|rb claim rbs claims E _ IH]; [split; constructor|].
-  rewrite !Forall_cons_iff, IH. apply and_iff_compat_r. subst claim. unfold all_fit.
-  rewrite forall2_combine; [reflexivity|]. symmetry. apply claimed_ranges_length.
+  rewrite !Forall_cons_iff, IH. apply and_iff_compat_r. subst claim.
+  rewrite forall2_combine; [reflexivity|]. symmetry. apply input_ranges_length.
 Qed.
 
 Lemma witness_attains_spec l : witness_attains l = true <-> attains l.
@@ -256,7 +278,7 @@ Proof.
   - destruct (nth_error (rows l) _) as [(row, bias)|] eqn:E1; [|discriminate].
     destruct (nth_error (claimed l) _) as [ranges|] eqn:E2; [|discriminate].
     destruct (end_at (worst l) ranges) as [x|] eqn:E3; [|discriminate].
-    destruct (end_at (worst l) (row_ranges _ _ _ _)) as [y|] eqn:E4; [|discriminate].
+    destruct (end_at (worst l) (pinned_ranges _ _ _ _)) as [y|] eqn:E4; [|discriminate].
     rewrite Z.eqb_eq. intros ->. exists row, bias, ranges, y. auto.
   - intros (row & bias & ranges & x & -> & -> & -> & ->). apply Z.eqb_refl.
 Qed.
@@ -272,27 +294,29 @@ Proof.
                  (~ accepted l /\ check_layer l = Wrong)).
   { unfold check_layer.
     destruct (is_within_limits l) eqn:E1; [apply is_within_limits_spec in E1|right; split; [|reflexivity]];
-      [|intros [H _ _ _ _ _]; apply is_within_limits_spec in H; congruence].
+      [|intros [H _ _ _ _ _ _]; apply is_within_limits_spec in H; congruence].
     destruct (claims_are l (rows l) (claimed l)) eqn:E2; [apply claims_are_spec in E2|right; split; [|reflexivity]];
-      [|intros [_ H _ _ _ _]; apply claims_are_spec in H; congruence].
+      [|intros [_ H _ _ _ _ _]; apply claims_are_spec in H; congruence].
     pose proof (margins_layer_fits l E2) as Hfit.
     destruct (margins l) as [|first others] eqn:E3.
-    { right; split; [|reflexivity]. intros [_ _ _ (m & b & a & H & _) _ _]. rewrite E3 in H. destruct b; discriminate. }
+    { right; split; [|reflexivity]. intros [_ _ _ (m & b & a & H & _) _ _ _]. rewrite E3 in H. destruct b; discriminate. }
     pose proof (first_least_spec others first [] [] (Forall_nil _) (Forall_nil _)) as Hleast. simpl in Hleast.
     destruct (first_least first others) as (e, least) eqn:E4. simpl in Hleast.
     pose proof (first_least_bound _ _ _ Hleast 0) as Hbound. rewrite Hfit in Hbound.
     destruct (Bool.eqb (says_safe l) (0 <=? least)) eqn:E5; [|right; split; [|reflexivity]].
-    2:{ intros [_ _ H _ _ _]. apply Bool.eqb_false_iff in E5. apply E5. apply Bool.eq_iff_eq_true.
+    2:{ intros [_ _ H _ _ _ _]. apply Bool.eqb_false_iff in E5. apply E5. apply Bool.eq_iff_eq_true.
         rewrite H, Z.leb_le, Hbound. reflexivity. }
     assert (Hverdict : says_safe l = true <-> layer_fits l).
     { apply Bool.eqb_prop in E5. rewrite E5, Z.leb_le. exact Hbound. }
     destruct (same_end (worst l) e) eqn:E6; [apply same_end_spec in E6|right; split; [|reflexivity]].
-    2:{ intros [_ _ _ (m & H) _ _]. rewrite E3 in H. destruct (first_least_unique _ _ _ _ _ H Hleast) as (H' & _).
+    2:{ intros [_ _ _ (m & H) _ _ _]. rewrite E3 in H. destruct (first_least_unique _ _ _ _ _ H Hleast) as (H' & _).
         apply same_end_spec in H'. congruence. }
     destruct (all_inside (witness l) (box l)) eqn:E7; [apply all_inside_spec in E7|right; split; [|reflexivity]];
-      [|intros [_ _ _ _ H _]; apply all_inside_spec in H; congruence].
+      [|intros [_ _ _ _ H _ _]; apply all_inside_spec in H; congruence].
+    destruct (is_limit_kept _ _ _) eqn:E9; [apply is_limit_kept_spec in E9|right; split; [|reflexivity]];
+      [|intros [_ _ _ _ _ H _]; apply is_limit_kept_spec in H; congruence].
     destruct (witness_attains l) eqn:E8; [apply witness_attains_spec in E8|right; split; [|reflexivity]];
-      [|intros [_ _ _ _ _ H]; apply witness_attains_spec in H; congruence].
+      [|intros [_ _ _ _ _ _ H]; apply witness_attains_spec in H; congruence].
     left. split; [|reflexivity]. constructor; try assumption. exists least. rewrite E3, E6. exact Hleast. }
   destruct Main as [(Ha & ->) | (Ha & ->)].
   - pose proof (verdict_right l Ha) as Hv. destruct (says_safe l).
@@ -310,20 +334,36 @@ Lemma constant_inside l row bias z : 0 <= z <= spread l ->
   inside (bias + dot row (offsets l) - z * sum row) (row_constant l row bias).
 Proof. apply constant_range_holds. Qed.
 
-(** For every row, all inputs in the box, every zero point and every run of the machine, whatever its registers do with a
+Lemma limit_of_layer_applies l : within_limits l -> limit_applies (input_limit l) (box l).
+Proof.
+  intro H. pose proof (limit_in_limits l H) as Hl. unfold limit_applies. destruct (input_limit l) as [most|]; [|exact I].
+  destruct (Hl most eq_refl) as (? & ?). split; [lia|assumption].
+Qed.
+
+Lemma row_of_columns l row bias : within_limits l -> In (row, bias) (rows l) -> length row = length (box l).
+Proof.
+  intros H Hrow. pose proof (rows_of_columns l H) as Hw. rewrite Forall_forall in Hw.
+  specialize (Hw row (in_combine_l _ _ _ _ Hrow)). unfold count in Hw. lia.
+Qed.
+
+(** For every row, all inputs that keep the box and the limit, every zero point and every run of the machine, whatever its registers do with a
     sum that does not fit and in whatever order they add: every register of every stage ends with the exact integer, and
     a register that claims every partial sum meets none outside its limits. *)
 Theorem proved_layer_is_safe l : check_layer l = Proved ->
-  forall row bias inputs z traces, In (row, bias) (rows l) -> Forall2 inside inputs (box l) -> 0 <= z <= spread l ->
+  forall row bias inputs z traces, In (row, bias) (rows l) ->
+  Forall2 inside inputs (box l) -> keeps_limit (input_limit l) (stages l) inputs -> 0 <= z <= spread l ->
   let constant := bias + dot row (offsets l) - z * sum row in
   runs (stages l) constant (products row inputs) traces ->
   map (map content) traces = exact (stages l) constant (products row inputs) /\
   Forall2 keeps_promise (stages l) traces.
 Proof.
-  intros H row bias inputs z traces Hrow Hx Hz constant Hr. apply check_layer_decides in H. destruct H as (Ha & Hfit).
+  intros H row bias inputs z traces Hrow Hx Hl Hz constant Hr. apply check_layer_decides in H. destruct H as (Ha & Hfit).
   unfold layer_fits in Hfit. rewrite Forall_forall in Hfit. specialize (Hfit _ Hrow). simpl in Hfit.
-  eapply safe_datapath; [|exact Hx| |exact Hfit|exact Hr].
-  - apply stages_are_valid, limits_kept, Ha.
+  pose proof (limits_kept l Ha) as Hlim.
+  eapply safe_limited_datapath; [| | |exact Hx|exact Hl| |exact Hfit|exact Hr].
+  - apply stages_are_valid, Hlim.
+  - eapply row_of_columns; eassumption.
+  - apply limit_of_layer_applies, Hlim.
   - apply constant_inside. exact Hz.
 Qed.
 
@@ -331,13 +371,14 @@ Qed.
     starts from it: with one topmost register and a stage that starts from the constant, it holds Σ w (x + offset - z)
     plus the bias. *)
 Theorem proved_layer_computes l : check_layer l = Proved ->
-  forall row bias inputs z traces, In (row, bias) (rows l) -> Forall2 inside inputs (box l) -> 0 <= z <= spread l ->
+  forall row bias inputs z traces, In (row, bias) (rows l) ->
+  Forall2 inside inputs (box l) -> keeps_limit (input_limit l) (stages l) inputs -> 0 <= z <= spread l ->
   let constant := bias + dot row (offsets l) - z * sum row in
   runs (stages l) constant (products row inputs) traces ->
   sum (map content (last traces [])) = dot row inputs + constants_added (stages l) (products row inputs) * constant.
 Proof.
-  intros H row bias inputs z traces Hrow Hx Hz constant Hr.
-  destruct (proved_layer_is_safe l H row bias inputs z traces Hrow Hx Hz Hr) as (E & _). fold constant in E.
+  intros H row bias inputs z traces Hrow Hx Hl Hz constant Hr.
+  destruct (proved_layer_is_safe l H row bias inputs z traces Hrow Hx Hl Hz Hr) as (E & _). fold constant in E.
   apply check_layer_decides in H. destruct H as (Ha & _).
   rewrite <- (exact_is_dot_product (stages l) constant row inputs).
   - fold constant in E. rewrite <- E. f_equal. clear. induction traces as [|t traces IH]; [reflexivity|].
@@ -396,11 +437,11 @@ Proof.
   unfold product_range, point. simpl. rewrite Z.min_id, Z.max_id. reflexivity.
 Qed.
 
-(** The witness of an overflowing layer: inputs in the box, with some zero point, for which the worst register leaves its
+(** The witness of an overflowing layer: inputs that keep the box and the limit, with some zero point, for which the worst register leaves its
     limits, the registers below it holding exact integers. When it claims every partial sum, one of its runs meets a sum
     outside the limits; when it claims the final value, the exact one lies outside. *)
 Theorem overflowing_layer_overflows l : check_layer l = Overflowing ->
-  Forall2 inside (witness l) (box l) /\
+  Forall2 inside (witness l) (box l) /\ keeps_limit (input_limit l) (stages l) (witness l) /\
   exists row bias z below s above values,
     nth_error (rows l) (Z.to_nat (at_row (worst l))) = Some (row, bias) /\ 0 <= z <= spread l /\
     stages l = below ++ s :: above /\ length below = Z.to_nat (at_stage (worst l)) /\
@@ -410,6 +451,7 @@ Theorem overflowing_layer_overflows l : check_layer l = Overflowing ->
     overflows s constant values.
 Proof.
   intro H. apply check_layer_decides in H. destruct H as (Ha & Hnot). split; [exact (witness_in_box l Ha)|].
+  split; [exact (witness_in_limit l Ha)|].
   destruct (worst_right l Ha) as (m & Hm). pose proof (first_least_bound _ _ _ Hm 0) as Hbound.
   rewrite (margins_layer_fits l (claims_are_ranges l Ha)) in Hbound.
   assert (Hneg : m < 0) by (destruct (Z.lt_ge_cases m 0); tauto).
@@ -425,7 +467,7 @@ Proof.
     inversion Hv; assumption. }
   assert (Hspread : 0 <= spread l) by apply (spread_in_limits l Hlim).
   (* what the pinned box reaches *)
-  unfold row_ranges in Hreached. rewrite Hsplit, products_pinned in Hreached.
+  unfold pinned_ranges in Hreached. rewrite Hsplit, products_pinned in Hreached.
   unfold end_at in Hreached, Hend. rewrite Hregisters, Hrange in Hend. simpl in Hend. injection Hend as Hend.
   rewrite <- Hlength, claimed_ranges_split in Hreached.
   destruct (nth_error (stage_ranges s _ _) _) as [pinned|] eqn:Hpinned; [|discriminate]. simpl in Hreached.
@@ -480,18 +522,18 @@ Proof.
   { rewrite Z.leb_le. unfold count. destruct layers; simpl length; [split; [lia|congruence]|]. split; [congruence|lia]. }
   pose proof (same_spec _ same_assumption_spec assumptions (rests_on layers)) as Hassumed.
   assert (Hwrong : existsb (fun l => is_wrong (check_layer l)) layers = false <-> Forall accepted layers).
-  { clear. induction layers as [|l layers IH]; simpl; [split; constructor|].
+  { clear. induction layers as [|l layers IH]; cbn [existsb]; [split; constructor|].
     rewrite orb_false_iff, Forall_cons_iff, IH. apply and_iff_compat_r.
-    destruct (check_layer_decides l) as (H1 & H2 & H3). destruct (check_layer l); simpl.
+    destruct (check_layer_decides l) as (H1 & H2 & H3). destruct (check_layer l); cbn [is_wrong].
     - split; [intros _; apply H1; reflexivity|reflexivity].
     - split; [intros _; apply H2; reflexivity|reflexivity].
     - split; [discriminate|]. intro. exfalso. apply H3; auto. }
   assert (Hover : existsb (fun l => is_wrong (check_layer l)) layers = false ->
     (existsb (fun l => is_overflowing (check_layer l)) layers = false <->
      Forall (fun l => accepted l /\ layer_fits l) layers)).
-  { clear. induction layers as [|l layers IH]; simpl; [split; constructor|].
+  { clear. induction layers as [|l layers IH]; cbn [existsb]; [split; constructor|].
     rewrite !orb_false_iff, Forall_cons_iff. intros (Hw & Hws). rewrite (IH Hws). apply and_iff_compat_r.
-    destruct (check_layer_decides l) as (H1 & H2 & H3). destruct (check_layer l); simpl in *; try discriminate.
+    destruct (check_layer_decides l) as (H1 & H2 & H3). destruct (check_layer l); cbn [is_wrong is_overflowing] in *; try discriminate.
     - split; [intros _; apply H1; reflexivity|reflexivity].
     - split; [discriminate|]. intro H. apply H1 in H. discriminate. }
   destruct (1 <=? count layers); cbn [negb orb].
@@ -517,7 +559,8 @@ Qed.
 Theorem safe_certificate_is_safe layers assumptions everything_covered :
   check layers assumptions everything_covered = Safe ->
   forall l, In l layers ->
-  forall row bias inputs z traces, In (row, bias) (rows l) -> Forall2 inside inputs (box l) -> 0 <= z <= spread l ->
+  forall row bias inputs z traces, In (row, bias) (rows l) ->
+  Forall2 inside inputs (box l) -> keeps_limit (input_limit l) (stages l) inputs -> 0 <= z <= spread l ->
   let constant := bias + dot row (offsets l) - z * sum row in
   runs (stages l) constant (products row inputs) traces ->
   map (map content) traces = exact (stages l) constant (products row inputs) /\

@@ -4,7 +4,7 @@
     ([reduction_of_final], [reduction_of_partial]). Definitions and proofs together, because the definitions are one line
     each. *)
 From Coq Require Import ZArith List Lia.
-From Axecert Require Import Grouping Datapath Machine Range RangeProof Safety SafetyProof Checker CheckerProof.
+From Axecert Require Import Grouping Datapath Machine Range RangeProof Safety SafetyProof Limited Checker CheckerProof.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -35,13 +35,14 @@ Qed.
 (** So a proved layer whose constant enters once computes Σ w (x + offset - z) + bias, for every zero point z in its
     range: the contents of its topmost registers add up to that. *)
 Theorem proved_layer_computes_the_row l : check_layer l = Proved ->
-  forall row bias inputs z traces, In (row, bias) (rows l) -> Forall2 inside inputs (box l) -> 0 <= z <= spread l ->
+  forall row bias inputs z traces, In (row, bias) (rows l) ->
+  Forall2 inside inputs (box l) -> keeps_limit (input_limit l) (stages l) inputs -> 0 <= z <= spread l ->
   constants_added (stages l) (products row inputs) = 1 ->
   runs (stages l) (bias + dot row (offsets l) - z * sum row) (products row inputs) traces ->
   sum (map content (last traces [])) = dot row (each (fun x offset => x + offset - z) inputs (offsets l)) + bias.
 Proof.
-  intros H row bias inputs z traces Hrow Hx Hz Honce Hr.
-  pose proof (proved_layer_computes l H row bias inputs z traces Hrow Hx Hz Hr) as E. simpl in E.
+  intros H row bias inputs z traces Hrow Hx Hl Hz Honce Hr.
+  pose proof (proved_layer_computes l H row bias inputs z traces Hrow Hx Hl Hz Hr) as E. simpl in E.
   rewrite E, Honce, Z.mul_1_l. symmetry.
   apply check_layer_decides in H. destruct H as (Ha & _). pose proof (limits_kept l Ha) as Hlim.
   assert (length inputs = length (box l)) by (eapply GroupingProof.related_length; exact Hx).

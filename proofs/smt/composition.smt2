@@ -2,6 +2,7 @@
 ; initial value i, has every partial sum in i + [min(0,a) + min(0,c), max(0,b) + max(0,d)], whichever of the two are in.
 ; With more registers: partial_sum_step, one at a time.
 ; Used by: ranges above stage 0 (verify/smt/ground.cpp, box.cpp).
+; Requirements: TOR-304, TOR-103.
 (set-logic QF_LIA)
 (declare-const a Int) (declare-const b Int) (declare-const c Int) (declare-const d Int) (declare-const i Int)
 (declare-const f Int) (declare-const g Int) (declare-const in1 Bool) (declare-const in2 Bool)

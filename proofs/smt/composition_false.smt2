@@ -1,4 +1,5 @@
 ; False variant of composition: forgets that a register may be left out whose sum is always negative. Must come out sat.
+; Requirements: TOR-304.
 (set-logic QF_LIA)
 (declare-const a Int) (declare-const b Int) (declare-const c Int) (declare-const d Int) (declare-const i Int)
 (declare-const f Int) (declare-const g Int) (declare-const in1 Bool) (declare-const in2 Bool)

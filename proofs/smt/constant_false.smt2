@@ -1,4 +1,5 @@
 ; False variant of constant: the limits moved the wrong way. Must come out sat.
+; Requirements: TOR-304.
 (set-logic QF_LIA)
 (declare-const L Int) (declare-const U Int) (declare-const i Int) (declare-const m Int) (declare-const n Int)
 (assert (<= L U))

@@ -1,4 +1,5 @@
 ; False variant of final_value_step: clips the upper end at 0 from the wrong side (min for max). Must come out sat.
+; Requirements: TOR-304.
 (set-logic QF_LIA)
 (declare-const s Int) (declare-const v Int) (declare-const a Int) (declare-const b Int)
 (declare-const L Int) (declare-const U Int)

@@ -1,5 +1,6 @@
 ; False variant of grouping_onto: x may also be left out (0), as for partial sums of a box without 0: [min(0, l), max(0, h)] is then not
 ; covered, which is why verify/smt/box.cpp counts members there. Must come out sat.
+; Requirements: TOR-304.
 (set-logic QF_LIA)
 (declare-const l Int) (declare-const h Int) (declare-const z Int)
 (assert (<= l h))

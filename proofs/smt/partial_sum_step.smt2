@@ -1,6 +1,7 @@
 ; Lemma: if every partial sum so far lies in [L, U], and the next value v in [a, b] is added or left out, the new partial sum lies in
 ; [L + min(0, a), U + max(0, b)].
 ; Used by: the induction behind "every partial sum" (verify/smt/lemmas.cpp); with the base s = initial value.
+; Requirements: TOR-304, TOR-102.
 (set-logic QF_LIA)
 (declare-const s Int) (declare-const v Int) (declare-const a Int) (declare-const b Int)
 (declare-const L Int) (declare-const U Int) (declare-const in Bool)

@@ -1,4 +1,5 @@
 ; False variant of product_negative: the inequality is strict, which w d = 0 refutes. Must come out sat.
+; Requirements: TOR-304.
 (set-logic QF_NIA)
 (declare-const w Int) (declare-const d Int)
 (assert (< w 0)) (assert (>= d 0))

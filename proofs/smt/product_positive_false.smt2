@@ -1,4 +1,5 @@
 ; False variant of product_positive: the sign of the weight is not known. Both solvers must find the counterexample (sat).
+; Requirements: TOR-304.
 (set-logic QF_NIA)
 (declare-const w Int) (declare-const d Int)
 (assert (>= d 0))

@@ -2,6 +2,7 @@
 ; q <= floor(r / h). The quotient t is given by t h <= r < (t + 1) h; the products are variables tied by monotony, in one step:
 ; q >= t + 1 gives h q >= h (t + 1) > r.
 ; Used by: lib/constraint, exact integer division (design 3.5).
+; Requirements: TOR-304, TOR-501.
 (set-logic QF_NIA)
 (declare-const h Int) (declare-const r Int) (declare-const t Int) (declare-const e Int)
 (assert (and (> h 0) (>= r 0) (<= (* t h) r) (< r (+ (* t h) h))))

@@ -2,6 +2,7 @@
 ; min(q l, q h); for l <= 0 <= h and q >= 0 these are h q and l q. If h q <= n - U and l q >= m - L (what is left of the budget), the
 ; new range lies inside [m, n]; q = 0 is always admissible, so the sweep never gets stuck. The case q < 0 is the same with l, h swapped.
 ; Used by: lib/constraint, integer budget (design 3.5).
+; Requirements: TOR-304, TOR-501.
 (set-logic QF_NIA)
 (declare-const q Int) (declare-const l Int) (declare-const h Int) (declare-const L Int) (declare-const U Int)
 (declare-const m Int) (declare-const n Int)

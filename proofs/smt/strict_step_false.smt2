@@ -1,4 +1,5 @@
 ; False variant of strict_step: only the upper end is watched. Must come out sat.
+; Requirements: TOR-304.
 (set-logic QF_NIA)
 (declare-const q Int) (declare-const l Int) (declare-const h Int) (declare-const L Int) (declare-const U Int)
 (declare-const m Int) (declare-const n Int)

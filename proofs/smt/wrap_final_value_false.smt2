@@ -1,4 +1,5 @@
 ; False variant of wrap_final_value: a saturating register of 16 bits does not hold the sum, although it fits. Must come out sat.
+; Requirements: TOR-304.
 (set-logic QF_BV)
 (declare-const a (_ BitVec 24)) (declare-const b (_ BitVec 24)) (declare-const c (_ BitVec 24))
 (define-fun low () (_ BitVec 24) (bvneg (_ bv32768 24)))

@@ -21,7 +21,7 @@ from torch import nn
 
 from . import _core
 from ._core import Certificate, Datapath, InputError
-from .torch.files import write_file
+from ._files import write_file
 
 __all__ = ["ActivationCodes", "BrevitasLayer", "Exported", "certify", "export", "extract"]
 

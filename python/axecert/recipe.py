@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
-from ._core import ActivationGrid, Datapath, InputError, QuantizeOptions
+from ._core import ActivationGrid, Datapath, InputError, QuantizeOptions, input_limit
 
 ACTIVATIONS = ("token-symmetric", "token-asymmetric", "tensor-symmetric", "tensor-asymmetric")
 ORDERS = ("layer", "block")
@@ -76,13 +76,22 @@ class Recipe:
         """Whether activation codes are signed (symmetric scales)."""
         return self.activations.endswith("-symmetric")
 
+    @property
+    def limits_inputs(self) -> bool:
+        """Whether it is the activation quantizer that keeps registers from overflowing (constraint "input")."""
+        return bool(self.options.get("constraint") == "input")
+
     def quantize_options(self, threads: int = 1) -> QuantizeOptions:
         """The options of one layer's quantization, for `threads` threads (the result does not depend on them)."""
         return QuantizeOptions(weight_bits=self.weight_bits, threads=threads, **self.options)
 
-    def token_grid(self) -> ActivationGrid:
-        """The activation grid of "token-…", which no calibration can change."""
-        return ActivationGrid(1.0, 0, self.activation_bits, self.signed_codes, scaling="token")
+    def token_grid(self, datapath: Datapath, cols: int) -> ActivationGrid:
+        """The activation grid of "token-…", which no calibration can change; with the constraint "input", limited so that no
+        weights of this width overflow a dot product of `cols` terms."""
+        limit = 0
+        if self.limits_inputs:
+            limit = input_limit(datapath, cols, self.quantize_options().largest_weight)
+        return ActivationGrid(1.0, 0, self.activation_bits, self.signed_codes, scaling="token", limit=limit)
 
     def with_(self, **changes: Any) -> Recipe:
         """A copy with some fields replaced, checked again."""
@@ -158,6 +167,9 @@ def _check(recipe: Recipe) -> None:
             raise refuse(name, f"{bits!r} is not a width from 2 to 8", "choose 2 to 8 bits")
     if recipe.activations not in ACTIVATIONS:
         raise refuse("activations", f"{recipe.activations!r} is not known", "use one of " + ", ".join(ACTIVATIONS))
+    if recipe.limits_inputs and recipe.activations != "token-symmetric":
+        remedy = "use token-symmetric activations, or another constraint"
+        raise refuse("activations", f'{recipe.activations!r} cannot keep the limit of the constraint "input"', remedy)
     if recipe.order not in ORDERS:
         raise refuse("order", f"{recipe.order!r} is not known", "use one of " + ", ".join(ORDERS))
     if not _between(0, recipe.percentile, 1) or recipe.percentile == 0:

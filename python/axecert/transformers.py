@@ -13,7 +13,7 @@ import mmap
 import os
 import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from ._core import Datapath, InputError
 from .recipe import Recipe
 from .torch.capture import InputGroup, Product, input_groups
 from .torch.engine import Setting, first_tensor, place_layers, quantize_block
-from .torch.files import make_folder
+from ._files import make_folder
 from .torch.journal import Journal
 from .torch.matrices import matrix_view
 from .torch.modules import integer_layers
@@ -132,8 +132,8 @@ class _BlockCall:
         return block(*self.args, **{**self.kwargs, self.keyword: hidden})
 
 
-class _Entered(BaseException):
-    """Ends a forward pass when the first block is reached."""
+class _Reached(BaseException):
+    """Ends a forward pass where a hook has what it was set for; nothing behind it, such as the head's logits, is computed."""
 
 
 class _Model:
@@ -158,16 +158,15 @@ class _Model:
 
         def enter(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
             found.append(args[0] if args else kwargs["hidden_states"])
-            raise _Entered
+            raise _Reached
 
         handle = self.blocks[0].register_forward_pre_hook(enter, with_kwargs=True)
         try:
             with torch.inference_mode():
                 for batch in self.batches:
-                    try:
+                    with suppress(_Reached):
                         self._forward(batch)
-                    except _Entered:
-                        into[batch] = found.pop()
+                    into[batch] = found.pop()
         finally:
             handle.remove()
 
@@ -195,11 +194,13 @@ class _Model:
 
         def returned(_: nn.Module, args: tuple[Any, ...], output: object) -> None:
             self._tuples = isinstance(output, tuple)
+            raise _Reached
 
         with ExitStack() as hooks, torch.inference_mode():
             for block in self.blocks:
                 hooks.callback(block.register_forward_pre_hook(note, with_kwargs=True).remove)
             hooks.callback(self.blocks[-1].register_forward_hook(returned).remove)
+            hooks.enter_context(suppress(_Reached))
             self._forward(batch)
         if len(calls) != len(self.blocks):
             problem = f"{len(self.blocks)} blocks were called {len(calls)} times in one forward pass"
@@ -366,6 +367,7 @@ def quantize(
         else:
             with watch.phase("float forward"):
                 block.advance_reference()
+        layers[current] = {}  # the float layers that were replaced can go
         if current + 1 < blocks or head:
             with watch.phase("quantized forward"):
                 block.advance_quantized()

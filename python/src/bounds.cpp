@@ -1,5 +1,6 @@
 // Exact ranges of registers for bare integer weights. No side effects.
 #include "axecert/bound/range.hpp"
+#include "axecert/constraint/input_limit.hpp"
 
 #include "bind.hpp"
 
@@ -63,6 +64,14 @@ void bind_bounds(nb::module_& module) {
       },
       "weights"_a.noconvert(), "datapath"_a, "lower"_a.noconvert(), "upper"_a.noconvert(), "row"_a, "stage"_a, "node"_a, "upper_end"_a,
       "Inputs int32 [K] in the box that drive one register to its upper (or lower) end; arguments as of register_ranges.");
+  module.def(
+      "input_limit",
+      [](const Datapath& datapath, std::int64_t length, std::int64_t largest_weight) {
+        return input_limit(Topology(datapath, length), largest_weight);
+      },
+      "datapath"_a, "length"_a, "largest_weight"_a,
+      "The largest L such that Σ |x| ≤ L in each register of the lowest stage keeps every register of a dot product of `length`\n"
+      "terms within its limits, whatever the weights within ±largest_weight. InputError when not even 1 does.");
   module.def(
       "data_type_bound",
       [](std::int64_t length, int weight_bits, int activation_bits, bool activations_signed) {

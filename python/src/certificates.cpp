@@ -8,6 +8,7 @@
 #include "axecert/certificate/shape.hpp"
 #include "axecert/election/election.hpp"
 #include "axecert/model/layers.hpp"
+#include "axecert/model/weight_files.hpp"
 #include "axecert/numeric/error.hpp"
 #include "bind.hpp"
 
@@ -105,12 +106,12 @@ std::vector<SmtDepth> depths_of(const std::optional<std::string>& z3) {
 
 Election verify_files(const std::string& certificate, const std::string& weights, const std::optional<std::string>& z3,
                       std::optional<int> replay, int workers, const std::optional<Datapath>& datapath,
-                      const nb::object& progress) {
+                      const nb::object& progress, const std::string& resume) {
   if ((replay && *replay < 0) || workers < 0 || workers > 256) {
     throw InputError("verify", "a negative count, or more than 256 workers", "use replay ≥ 0 or None, and workers from 0 to 256");
   }
   for (const std::string& path : {certificate, weights}) {
-    if (!std::filesystem::is_regular_file(path)) {
+    if (!std::filesystem::is_regular_file(path) && !is_sharded(path)) {
       throw InputError(path, "is no file", "name the certificate, then the weights that it speaks about");
     }
   }
@@ -119,6 +120,8 @@ Election verify_files(const std::string& certificate, const std::string& weights
   options.z3 = depths_of(z3);
   options.replay = replay;
   options.workers = workers;
+  options.resume = resume;
+  options.keep_certificate = false;
   if (!progress.is_none()) {
     options.progress = [&progress](const std::string& voter) {
       return [&progress, voter](std::int64_t done, std::int64_t total) {
@@ -137,6 +140,33 @@ nb::typed<nb::list, std::tuple<std::string, std::tuple<std::int64_t, std::int64_
     list.append(nb::make_tuple(finding.layer, nb::make_tuple(finding.node.row, finding.node.stage, finding.node.node), finding.message));
   }
   return list;
+}
+
+/// A vote as it travels between processes.
+using VoteState = std::tuple<std::string, std::string, int, std::int64_t, std::int64_t, double, std::string,
+                             std::vector<std::tuple<std::string, std::tuple<std::int64_t, std::int64_t, std::int64_t>, std::string>>, std::int64_t>;
+
+VoteState state_of(const Vote& vote) {
+  std::vector<std::tuple<std::string, std::tuple<std::int64_t, std::int64_t, std::int64_t>, std::string>> findings;
+  for (const Finding& finding : vote.findings) {
+    findings.emplace_back(finding.layer, std::tuple{finding.node.row, static_cast<std::int64_t>(finding.node.stage), finding.node.node}, finding.message);
+  }
+  return {vote.voter, vote.version, static_cast<int>(vote.verdict), vote.nodes_total, vote.nodes_checked, vote.seconds, vote.detail, findings, vote.findings_total};
+}
+
+Vote vote_of(const VoteState& state) {
+  Vote vote;
+  int verdict = 0;
+  std::vector<std::tuple<std::string, std::tuple<std::int64_t, std::int64_t, std::int64_t>, std::string>> findings;
+  std::tie(vote.voter, vote.version, verdict, vote.nodes_total, vote.nodes_checked, vote.seconds, vote.detail, findings, vote.findings_total) = state;
+  if (verdict < 0 || verdict > static_cast<int>(Verdict::refused)) {
+    throw InputError("vote", "has no verdict", "");
+  }
+  vote.verdict = static_cast<Verdict>(verdict);
+  for (const auto& [layer, node, message] : findings) {
+    vote.findings.push_back({layer, {std::get<0>(node), static_cast<std::size_t>(std::get<1>(node)), std::get<2>(node)}, message});
+  }
+  return vote;
 }
 
 std::vector<std::string> assumptions_of(const Certificate& certificate) {
@@ -191,13 +221,15 @@ void bind_certificates(nb::module_& module) {
       .def_ro("seconds", &Vote::seconds)
       .def_ro("detail", &Vote::detail)
       .def_prop_ro("findings", &findings_of, "(layer, (row, stage, register), message), at most 100")
-      .def_ro("findings_total", &Vote::findings_total);
+      .def_ro("findings_total", &Vote::findings_total)
+      .def("__getstate__", &state_of)
+      .def("__setstate__", [](Vote& vote, const VoteState& state) { new (&vote) Vote(vote_of(state)); });
   nb::class_<Election>(module, "Verification", "The voters' answers and the verdict that follows.")
       .def_prop_ro("verdict", [](const Election& e) { return to_text(e.verdict); }, "\"safe\", \"unsafe\", \"incomplete\" or \"refused\"")
       .def_ro("votes", &Election::votes)
       .def_prop_ro("assumptions", [](const Election& e) { return assumptions_of(e.certificate); });
   module.def("verify", &verify_files, "certificate"_a, "weights"_a, nb::kw_only(), "z3"_a = "ground", "replay"_a = 8, "workers"_a = 0,
-             "datapath"_a = nb::none(), "progress"_a = nb::none(), R"(Checks a certificate against its weights, trusting nothing that wrote them.
+             "datapath"_a = nb::none(), "progress"_a = nb::none(), "resume"_a = "", R"(Checks a certificate against its weights, trusting nothing that wrote them.
 
 certificate, weights  paths of an .axec file and of the weights file that it speaks about.
 z3        "ground", "box", "both", "bits", or None: not asked.
@@ -205,6 +237,7 @@ replay    random inputs per row, or None: not asked. The checker is always asked
 workers   Z3's processes; 0: one per core.
 datapath  refuse certificates for any other.
 progress  called with (voter, done, total).
+resume    a journal of what Z3 has proved: an interrupted call with the same journal goes on where it stopped.
 InputError when a file is missing or cannot be read; a certificate that does not hold is a verdict, no error.)");
 }
 

@@ -31,11 +31,14 @@ void bind_inputs(nb::module_& module) {
   nb::class_<InputQuantizer>(module, "InputQuantizer", R"(operand = clamp(round(x' / scale) + zero_point − shift, lower, upper), x' the transformed input.
 
 transform  what inputs pass first.        cols   K, input channels, or 0: as many as the longest of the arrays.
-grid       the activation grid.           lower, upper, shift   int32 [1] or [K].)")
+grid       the activation grid.           lower, upper, shift   int32 [1] or [K].
+datapath   whose lowest registers a grid with a limit speaks of; None without one.)")
       .def("__init__", [](InputQuantizer* self, std::int64_t cols, const InputTransform& transform, const ActivationGrid& grid,
-                          const In<std::int32_t, 1>& lower, const In<std::int32_t, 1>& upper, const In<std::int32_t, 1>& shift) {
-        new (self) InputQuantizer(cols, transform, grid, vector_of(lower), vector_of(upper), vector_of(shift), "input quantizer");
-      }, "cols"_a, "transform"_a, "grid"_a, "lower"_a.noconvert(), "upper"_a.noconvert(), "shift"_a.noconvert())
+                          const In<std::int32_t, 1>& lower, const In<std::int32_t, 1>& upper, const In<std::int32_t, 1>& shift,
+                          const std::optional<Datapath>& datapath) {
+        new (self) InputQuantizer(cols, transform, grid, vector_of(lower), vector_of(upper), vector_of(shift), "input quantizer",
+                                  datapath ? &*datapath : nullptr);
+      }, "cols"_a, "transform"_a, "grid"_a, "lower"_a.noconvert(), "upper"_a.noconvert(), "shift"_a.noconvert(), "datapath"_a = nb::none())
       .def_prop_ro("grid", &InputQuantizer::grid)
       .def_prop_ro("transform", &InputQuantizer::transform)
       .def("quantize", [](const InputQuantizer& q, const Matrix& x, int threads) {

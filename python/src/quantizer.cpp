@@ -42,10 +42,11 @@ std::string name_of(const std::array<std::pair<const char*, Enum>, count>& names
 
 constexpr std::array<std::pair<const char*, Corrector>, 4> correctors{
     {{"none", Corrector::none}, {"optq", Corrector::optq}, {"gpfq", Corrector::gpfq}, {"qronos", Corrector::qronos}}};
-constexpr std::array<std::pair<const char*, Constraint>, 4> constraints{{{"none", Constraint::none},
+constexpr std::array<std::pair<const char*, Constraint>, 5> constraints{{{"none", Constraint::none},
                                                                          {"datatype", Constraint::datatype},
                                                                          {"ep-init", Constraint::ep_init},
-                                                                         {"axe", Constraint::axe}}};
+                                                                         {"axe", Constraint::axe},
+                                                                         {"input", Constraint::input}}};
 constexpr std::array<std::pair<const char*, StrictForm>, 2> strict_forms{
     {{"exact", StrictForm::exact}, {"published", StrictForm::published}}};
 constexpr std::array<std::pair<const char*, Diffusion>, 2> diffusions{
@@ -96,7 +97,7 @@ void bind_options(nb::module_& module) {
   nb::class_<QuantizeOptions>(module, "QuantizeOptions", R"(How one layer is quantized (docs/quantizer.md, Options).
 
 corrector       "none", "optq", "gpfq" or "qronos".
-constraint      "none", "datatype", "ep-init" or "axe".
+constraint      "none", "datatype", "ep-init" or "axe"; "input": the activation grid's limit keeps every register small enough.
 weight_bits     2 to 8.
 granularity     "row" or "tile": what has a scale of its own.
 strict          AXE's strict limits, "exact" or as "published".
@@ -135,7 +136,8 @@ InputError on a word that is not listed here.)")
       .def_ro("activation_order", &QuantizeOptions::activation_order)
       .def_ro("refinement_passes", &QuantizeOptions::refinement_passes)
       .def_ro("box_headroom", &QuantizeOptions::box_headroom)
-      .def_ro("threads", &QuantizeOptions::threads);
+      .def_ro("threads", &QuantizeOptions::threads)
+      .def_prop_ro("largest_weight", &QuantizeOptions::largest_weight, "The largest magnitude that a weight may have.");
 }
 
 void bind_grid(nb::module_& module) {
@@ -145,20 +147,24 @@ scale       step, finite and > 0; passed over with scaling "token".
 zero_point  code of 0; 0 with scaling "token".
 bits        2 to 8.
 signed      whether codes are signed.
-scaling     "tensor": as given; "token": scale and zero point are computed from each row of the input.)")
-      .def("__init__", [](ActivationGrid* self, double scale, std::int32_t zero_point, int bits, bool is_signed, const std::string& scaling) {
-        new (self) ActivationGrid{scale, zero_point, bits, is_signed, choice(scalings, scaling, "scaling")};
-      }, "scale"_a, "zero_point"_a, "bits"_a = 8, "signed"_a = false, "scaling"_a = "tensor")
+scaling     "tensor": as given; "token": scale and zero point are computed from each row of the input.
+limit       with signed codes per token: Σ |operand| in each register of the datapath's lowest stage, at most (see
+            `input_limit`); a row's scale is enlarged until it is kept. 0: no limit.)")
+      .def("__init__", [](ActivationGrid* self, double scale, std::int32_t zero_point, int bits, bool is_signed, const std::string& scaling, std::int64_t limit) {
+        new (self) ActivationGrid{scale, zero_point, bits, is_signed, choice(scalings, scaling, "scaling"), limit};
+      }, "scale"_a, "zero_point"_a, "bits"_a = 8, "signed"_a = false, "scaling"_a = "tensor", "limit"_a = 0)
       .def_ro("scale", &ActivationGrid::scale)
       .def_ro("zero_point", &ActivationGrid::zero_point)
       .def_ro("bits", &ActivationGrid::bits)
       .def_ro("signed", &ActivationGrid::is_signed)
       .def_prop_ro("scaling", [](const ActivationGrid& g) { return name_of(scalings, g.scaling); })
+      .def_ro("limit", &ActivationGrid::limit)
       .def_prop_ro("code_lower", &ActivationGrid::code_lower)
       .def_prop_ro("code_upper", &ActivationGrid::code_upper)
       .def("__repr__", [](const ActivationGrid& g) {
         return "ActivationGrid(" + std::to_string(g.scale) + ", " + std::to_string(g.zero_point) + ", bits=" + std::to_string(g.bits) +
-               ", signed=" + (g.is_signed ? "True" : "False") + ", scaling='" + name_of(scalings, g.scaling) + "')";
+               ", signed=" + (g.is_signed ? "True" : "False") + ", scaling='" + name_of(scalings, g.scaling) + "'" +
+               (g.limit == 0 ? "" : ", limit=" + std::to_string(g.limit)) + ")";
       });
 }
 

@@ -64,6 +64,13 @@ class SmallTree(unittest.TestCase):
                                                  f"#include {name}\n")
             self.broken("the checker includes only")
 
+    def test_the_program_of_the_checker_may_map_files_and_its_library_may_not(self):
+        mapping = "/* The checker of the small tree of these tests here. */\n#include <sys/mman.h>\n"
+        self.write("verify/checker/check_main.c", mapping)
+        self.assertEqual(check_architecture.violations(self.root), [])
+        self.write("verify/checker/check.c", mapping)
+        self.broken("verify/checker/check.c:2: sys/mman.h: the checker includes only")
+
     def test_a_file_without_an_opening_paragraph_is_found(self):
         for text in ("#pragma once\n" + OPENING, "// too short\n", ""):
             self.write("cli/verb.cpp", text)

@@ -56,7 +56,8 @@ Sample make_sample(std::int64_t group, bool per_channel) {
                 {}};
   axc_certificate open;
   std::size_t position = 0;
-  if (axc_open(sample.certificate.data(), sample.certificate.size(), &open, &position) != AXC_PROVED)
+  const axc_pause no_pause{nullptr, nullptr};
+  if (axc_open(sample.certificate.data(), sample.certificate.size(), &no_pause, &open, &position) != AXC_PROVED)
     throw std::logic_error("refused");
   if (!axc_next_layer(&open, &sample.layer)) throw std::logic_error("refused");
   sample.layer.weights = reinterpret_cast<const signed char*>(sample.weights.data() +

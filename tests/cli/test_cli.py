@@ -111,6 +111,7 @@ class Case(unittest.TestCase):
 
 
 class Verbs(Case):
+    # TOR-307, TOR-501, TOR-601
     def test_quantize_then_verify_explain_report(self):
         text = self.quantize().stdout
         self.assertIn("blocks.0.up  6 × 24  W4A8  OPTQ + AXE", text)
@@ -143,6 +144,7 @@ class Verbs(Case):
         for forbidden in ("http://", "https://", "<script", "src="):
             self.assertNotIn(forbidden, page)
 
+    # TOR-601
     def test_reports_in_every_format(self):
         """Of verify, report and certify: parsed by somebody else's parsers, and saying what the exit code says."""
         self.quantize()
@@ -190,6 +192,7 @@ class Verbs(Case):
         self.run_axecert("certify", "two|<1>.npz", "-d", "axe:P=16", "-o", "c.axec", "--sarif", "r.sarif", "--junit", "no/r.xml", code=CANNOT_CREATE)
         self.assertEqual([n for n in ("c.axec", "r.sarif") if (self.path / n).exists()], [])
 
+    # TOR-601, TOR-603
     def test_json_of_every_verb(self):
         document = self.json_of("quantize", "layers.npz", "-d", "axe:P=14,T=8", "-o", "out", code=SAFE)
         self.assertEqual(list(document), ["verdict", "weights", "certificate", "options", "votes", "assumptions", "layers"])
@@ -216,6 +219,7 @@ class Verbs(Case):
         self.assertEqual((document["verdict"], document["failed"]), ("pass", 0))
         self.assertGreater(document["done"], 1000)
 
+    # TOR-109
     def test_a_zero_point_per_token_is_certified_over_its_whole_range(self):
         def model(zero_point, name="model.safetensors"):
             write_safetensors(self.path / name, {
@@ -285,6 +289,7 @@ class Verbs(Case):
         begin, end = json.loads(data[8:8 + size])["blocks.0.up.scale"]["data_offsets"]
         self.assertEqual(struct.unpack("<6f", data[8 + size + begin:8 + size + end]), (0.25,) * 6)
 
+    # TOR-104
     def test_certify(self):
         weights = [127, 127, -128, 0] + [1, -1, 1, -1]
         for name, write in (("m.safetensors", write_safetensors), ("m.npz", write_npz)):
@@ -310,6 +315,7 @@ class Verbs(Case):
 
 
 class Files(Case):
+    # TOR-212
     def test_equal_inputs_give_equal_bytes(self):
         for datapath in ("axe:P=14,T=8", "axe:P=12,T=8,act=box"):
             self.quantize("a", "--threads", 1, datapath=datapath)
@@ -317,6 +323,7 @@ class Files(Case):
             for name in ("weights.safetensors", "certificate.axec"):
                 self.assertEqual((self.path / "a" / name).read_bytes(), (self.path / "b" / name).read_bytes(), name)
 
+    # TOR-211
     def test_nothing_is_half_written(self):
         (self.path / "file").write_text("in the way")
         self.refused(("quantize", "layers.npz", "-d", "axe:P=14,T=8", "-o", "file"), CANNOT_CREATE, "file")
@@ -336,6 +343,7 @@ class Files(Case):
         self.quantize("good")
         self.refused(("report", "good/certificate.axec", "good/weights.safetensors", "--z3", "none", "--html", "no/such/folder/r.html"), CANNOT_CREATE, "r.html")
 
+    # TOR-207, TOR-204
     def test_a_tampered_file_is_refused(self):
         self.quantize()
         certificate, weights = self.path / "out/certificate.axec", self.path / "out/weights.safetensors"
@@ -355,6 +363,7 @@ class Files(Case):
             victim.write_bytes(whole)
         self.run_axecert("verify", certificate, weights, "--z3", "none", "--no-replay", code=SAFE)
 
+    # TOR-601
     def test_refused_as_json(self):
         self.quantize()
         whole = (self.path / "out/certificate.axec").read_bytes()

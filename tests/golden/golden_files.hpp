@@ -54,6 +54,14 @@ inline IntegerLayer token_layer() {
   return layer;
 }
 
+/// Every input in [-15, 15], and Σ|x| ≤ 20 in each register of the lowest stage.
+inline IntegerLayer limited_layer() {
+  IntegerLayer layer = small_layer("limited");
+  layer.box_lower = {-15};
+  layer.input_limit = 20;
+  return layer;
+}
+
 inline IntegerLayer boxed_layer() {
   IntegerLayer layer = small_layer("boxed");
   layer.box_lower = {-3, 2, -8, 1, -255};
@@ -155,6 +163,99 @@ inline void add_accepted(std::map<std::string, Pair>& files) {
   ends["layer.input_zero_point"] = int32_array({8, 8});
   one_zero_point.weights = weights_file(ends);
   files["accept/proved.two-equal-zero-points"] = one_zero_point;
+}
+
+inline void add_limited(std::map<std::string, Pair>& files) {
+  const IntegerLayer layer = limited_layer();
+  const Datapath datapath = two_stages();
+  files["accept/proved.limited-inputs"] = pair_of({layer}, datapath);
+  files["accept/proved.one-layer-of-two-limited"] = pair_of({layer, token_layer()}, datapath);
+  Datapath lanes = datapath;
+  lanes.stages[0].group = 2;
+  lanes.stages[0].stride = 2;
+  files["accept/proved.limited-lanes"] = pair_of({layer}, lanes);
+  IntegerLayer boxes = layer;
+  boxes.box_lower = {-3, 0, -8, 0, -255};
+  boxes.box_upper = {4, 9, 0, 0, 255};
+  files["accept/proved.limited-boxes"] = pair_of({boxes}, two_stages(16));
+  IntegerLayer unused = layer;
+  unused.input_limit = std::int64_t{1} << 48;
+  files["accept/proved.limit-beyond-every-box"] = pair_of({unused}, datapath);
+  Pair without_quantizer = pair_of({layer}, datapath, InputSource::given);
+  Arrays bare;
+  add_layer(bare, layer, 8);
+  bare.erase("limited.input_limit");
+  without_quantizer.weights = weights_file(bare);
+  files["accept/proved.limit-given"] = without_quantizer;
+
+  const auto claim = [&](const std::string& name, const std::function<void(LayerClaims&)>& change) {
+    files["reject/" + name] = with_claims(layer, datapath, change);
+  };
+  claim("quantizer-box.limit-not-claimed", [](LayerClaims& c) {
+    IntegerLayer plain = c.layer;
+    plain.input_limit = 0;
+    c = make_claims(plain, c.datapath, InputSource::clamped);
+  });
+  claim("quantizer-box.narrower-limit-claimed", [](LayerClaims& c) {
+    IntegerLayer narrow = c.layer;
+    narrow.input_limit = 19;
+    c = make_claims(narrow, c.datapath, InputSource::clamped);
+  });
+  claim("upper.limit-not-paid", [](LayerClaims& c) {
+    IntegerLayer narrow = c.layer;
+    narrow.input_limit = 19;
+    c.ranges = layer_ranges(narrow, Topology(c.datapath, narrow.cols));
+    c.ranges[0].lower = layer_ranges(c.layer, Topology(c.datapath, narrow.cols))[0].lower;
+  });
+  claim("lower.limit-as-if-there-were-none", [](LayerClaims& c) {
+    IntegerLayer plain = c.layer;
+    plain.input_limit = 0;
+    c.ranges = layer_ranges(plain, Topology(c.datapath, plain.cols));
+  });
+  claim("witness-box.beyond-the-limit", [](LayerClaims& c) {
+    const Topology topology(c.datapath, c.layer.cols);
+    for (const std::int64_t k : topology.products_of(c.worst.stage, c.worst.node)) {
+      c.worst_witness[static_cast<std::size_t>(k)] = 15;
+    }
+  });
+  const auto beside = [&](const std::string& name, const std::function<void(Arrays&)>& change) {
+    Pair pair = pair_of({layer}, datapath);
+    Arrays arrays;
+    add_layer(arrays, layer, 8);
+    change(arrays);
+    pair.weights = weights_file(arrays);
+    files["reject/" + name] = pair;
+  };
+  beside("quantizer-missing.no-limit", [](Arrays& a) { a.erase("limited.input_limit"); });
+  beside("quantizer-box.another-limit", [](Arrays& a) { a["limited.input_limit"].data[0] ^= 1; });
+  files["reject/quantizer-box.limit-of-zero-not-claimed"] = [&] {  // an absent claim is no claim of 0
+    IntegerLayer plain = layer;
+    plain.input_limit = 0;
+    Pair pair = pair_of({plain}, datapath);
+    Arrays arrays;
+    add_layer(arrays, plain, 8);
+    arrays["limited.input_limit"] = {"I64", {1}, little_endian(std::vector<std::int64_t>{0})};
+    pair.weights = weights_file(arrays);
+    return pair;
+  }();
+  beside("shape.limit-of-32-bits", [](Arrays& a) { a["limited.input_limit"] = int32_array({20}); });
+  beside("shape.two-limits", [](Arrays& a) {
+    a["limited.input_limit"] = {"I64", {2}, little_endian(std::vector<std::int64_t>{20, 20})};
+  });
+  const Pair pair = pair_of({layer}, datapath);
+  const auto text = [&](const std::string& name, const std::string& from, const std::string& to) {
+    files[name] = {edit_header(pair.certificate, from, to), pair.weights};
+  };
+  text("malformed/number.limit-zero", "input.limit\":\"20", "input.limit\":\"0");
+  text("malformed/number.limit-negative", "input.limit\":\"20", "input.limit\":\"-20");
+  text("malformed/number.limit-above-limit", "input.limit\":\"20", "input.limit\":\"281474976710657");
+  text("malformed/syntax.limit-twice", "\"0.input.limit\":\"20\",", "\"0.input.limit\":\"20\",\"0.input.limit\":\"20\",");
+  text("reject/assumptions.limit-hidden", "input-clamped input-limited", "input-clamped");
+  files["reject/box.excludes-zero-under-a-limit"] = [&] {
+    LayerClaims c = make_claims(layer, datapath, InputSource::clamped);
+    c.layer.box_lower = {1};
+    return Pair{certificate_bytes({"golden", {c}}), pair.weights};
+  }();
 }
 
 inline void add_unsafe(std::map<std::string, Pair>& files) {
@@ -401,6 +502,7 @@ inline void add_malformed(std::map<std::string, Pair>& files) {
 inline std::map<std::string, Pair> golden_files() {
   std::map<std::string, Pair> files;
   add_accepted(files);
+  add_limited(files);
   add_unsafe(files);
   add_false_claims(files);
   add_other_weights(files);

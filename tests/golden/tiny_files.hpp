@@ -45,6 +45,9 @@ inline void add_layer(Arrays& arrays, const IntegerLayer& layer, std::int32_t ze
   arrays[layer.name + ".weight"] = {"I8", {layer.rows, layer.cols}, little_endian(layer.weights)};
   arrays[layer.name + ".scale"] = {"F32", {1}, {0, 0, 0x80, 0x3f}};
   if (!layer.bias.empty()) arrays[layer.name + ".bias"] = {"I64", {layer.rows}, little_endian(layer.bias)};
+  if (layer.input_limit != 0) {
+    arrays[layer.name + ".input_limit"] = {"I64", {1}, little_endian(std::vector<std::int64_t>{layer.input_limit})};
+  }
   arrays[layer.name + ".input_lower"] = int32_array(layer.box_lower);
   arrays[layer.name + ".input_upper"] = int32_array(layer.box_upper);
   std::vector<std::int32_t> shift = layer.offset.empty() ? std::vector<std::int32_t>{0} : layer.offset;

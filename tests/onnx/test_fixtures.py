@@ -4,6 +4,8 @@
 
 Only the Python standard library. Every answer is a dot product of known codes: the arrays that `axecert certify --weights` writes must
 give the same integer, on a datapath that takes codes as they are and on one that re-centres them.
+
+Requirements: TOR-503.
 """
 
 import json

@@ -5,6 +5,8 @@
 Needs onnx, onnxruntime and numpy; not run without them (tests/onnx/CMakeLists.txt). Inputs that the weights' signs make are fed to the model; the claimed
 ends of every row's range must come out of MatMulInteger, ConvInteger or the dequantized product. A CPU with VNNI adds products of 8
 bits exactly, so saturation cannot be seen there: the test then says so (tests/property/onnx_instructions.cpp checks the instructions themselves).
+
+Requirements: TOR-503, TOR-102.
 """
 
 import json

@@ -4,6 +4,7 @@
 #   build_refuses.sh PROOFS_COQ FOLDER
 #
 # Writes below FOLDER only. Exit code 0: all four were refused, each for its reason, and a small honest project was not.
+# Requirements: TOR-304.
 set -eu
 proofs=$1
 folder=$2

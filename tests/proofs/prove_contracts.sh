@@ -2,6 +2,7 @@
 # Proves the ACSL contracts of the functions named below with Frama-C/WP and Z3, absence of run-time errors included, and prints
 # the goal count. Fails when a goal is unproved, or when there are none. Usage: prove_contracts.sh [range.c [functions]]
 # Side effect: a temporary folder, removed at the end, that holds the provers' configuration.
+# Requirements: TOR-101, TOR-108.
 set -eu
 checker=$(cd "$(dirname "$0")/../../verify/checker" && pwd)
 file=${1:-$checker/range.c}

@@ -72,6 +72,7 @@ IntegerLayer make_layer(Numbers& numbers, std::int64_t rows, std::int64_t cols, 
 
 }  // namespace
 
+// TOR-107, TOR-102
 TEST_CASE("every instruction set scans the same ranges as the definition, for all lengths, tiles and alignments") {
   Numbers numbers;
   std::vector<std::int8_t> weights(1100);
@@ -129,6 +130,7 @@ TEST_CASE("every instruction set scans the same ranges as the definition, for al
   }
 }
 
+// TOR-107, TOR-108
 TEST_CASE("every instruction set is exact for the longest run of the extreme weights") {
   constexpr std::size_t longest = std::size_t{1} << 24;
   for (const std::int8_t w : {std::int8_t{-128}, std::int8_t{127}}) {
@@ -145,6 +147,7 @@ TEST_CASE("every instruction set is exact for the longest run of the extreme wei
   }
 }
 
+// TOR-102
 TEST_CASE("on every preset and boxes of every kind, ranges agree with the definition and witnesses attain them") {
   Numbers numbers;
   std::vector<std::string> names = preset_names();
@@ -196,6 +199,7 @@ TEST_CASE("on every preset and boxes of every kind, ranges agree with the defini
   MESSAGE(nodes, " witnesses attained");
 }
 
+// TOR-110
 TEST_CASE("the exact data-type width is that of the extreme sum, and the published one is never below it") {
   for (const bool is_signed : {false, true}) {
     for (int m = 1; m <= 8; ++m) {
@@ -294,6 +298,7 @@ __attribute__((target("avx2"))) std::int16_t instruction(std::int8_t w0, std::in
 
 }  // namespace
 
+// TOR-404
 TEST_CASE("vpmaddubsw: 49,279 of 65,536 pairs are safe, those whose signs each sum to at most 128") {
   const Datapath datapath = parse_datapath("x86-avx2-maddubs");
   const std::vector<char> safe = safe_pairs(all_pairs(2, 1, 0, 255), datapath);
@@ -316,6 +321,7 @@ TEST_CASE("vpmaddubsw: 49,279 of 65,536 pairs are safe, those whose signs each s
   }
 }
 
+// TOR-404
 TEST_CASE("vpmaddubsw: the claim and the machine agree with the instruction on all pairs") {
 #if defined(__x86_64__) && defined(__GNUC__)
   if (__builtin_cpu_supports("avx2")) {
@@ -343,6 +349,7 @@ TEST_CASE("vpmaddubsw: the claim and the machine agree with the instruction on a
   MESSAGE("not run: this processor has no AVX2");
 }
 
+// TOR-404
 TEST_CASE("NEON smull and smlal: only two -128 in a lane, met by two -128, leave int16") {
   const Datapath datapath = parse_datapath("neon-mull-mlal");
   const IntegerLayer layer = all_pairs(16, 8, -128, 127);
@@ -367,6 +374,7 @@ TEST_CASE("NEON smull and smlal: only two -128 in a lane, met by two -128, leave
   }
 }
 
+// TOR-404
 TEST_CASE("published limits of depth: int32, Gemmini's 20 bits, FBGEMM's 16-bit segments") {
   const auto safe = [](const std::string& name, std::int64_t cols, std::int8_t weight, std::int32_t lower,
                        std::int32_t upper) {

@@ -2,6 +2,7 @@
 // addition. The set
 // of partial sums that is seen must be exactly the range that is claimed, and a datapath whose ranges fit must compute
 // the integers, whatever its registers do on overflow.
+// Requirements: TOR-102.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -10,10 +11,14 @@
 #include <string>
 #include <vector>
 
+#include "../brute_force/exhaustive.hpp"
 #include "axecert/bound/range.hpp"
 #include "axecert/datapath/machine.hpp"
 
 using namespace axe;
+using exhaustive::constant_at;
+using exhaustive::for_all_inputs;
+using exhaustive::Seen;
 
 namespace {
 
@@ -43,25 +48,13 @@ struct Box {
   std::int32_t upper;
 };
 
-/// Calls `visit` with every input vector in the boxes.
-template <class Visit>
-void for_all_inputs(const IntegerLayer& layer, Visit visit) {
-  std::vector<std::int32_t> x(static_cast<std::size_t>(layer.cols));
-  for (std::int64_t k = 0; k < layer.cols; ++k) {
-    x[static_cast<std::size_t>(k)] = layer.lower(k);
+/// Σ|x| of every register of the lowest stage is within the layer's limit.
+bool keeps_limit(const IntegerLayer& layer, const Topology& topology, const std::vector<std::int32_t>& x) {
+  std::vector<std::vector<std::int64_t>> lowest;
+  for (std::int64_t node = 0; node < topology.nodes(0); ++node) {
+    lowest.push_back(topology.values_of(0, node));
   }
-  for (;;) {
-    visit(x);
-    std::size_t k = 0;
-    while (k < x.size() && x[k] == layer.upper(static_cast<std::int64_t>(k))) {
-      x[k] = layer.lower(static_cast<std::int64_t>(k));
-      ++k;
-    }
-    if (k == x.size()) {
-      return;
-    }
-    ++x[k];
-  }
+  return exhaustive::keeps_limit(layer, lowest, x);
 }
 
 IntegerLayer one_row(const std::vector<std::int8_t>& weights, const std::vector<Box>& boxes, std::int64_t bias) {
@@ -98,39 +91,6 @@ Datapath make_datapath(std::vector<Stage> stages) {
   }
   datapath.stages = std::move(stages);
   return datapath;
-}
-
-/// One register's additions, played through in every order: the smallest and largest partial and final sums ever seen.
-struct Seen {
-  IntegerRange partial{INT64_MAX, INT64_MIN};
-  IntegerRange final{INT64_MAX, INT64_MIN};
-
-  static void widen(IntegerRange& range, std::int64_t value) {
-    range.lower = std::min(range.lower, value);
-    range.upper = std::max(range.upper, value);
-  }
-
-  void play(std::int64_t initial, std::vector<std::int64_t> values) {
-    std::sort(values.begin(), values.end());
-    do {
-      std::int64_t sum = initial;
-      widen(partial, sum);
-      for (const std::int64_t value : values) {
-        sum += value;
-        widen(partial, sum);
-      }
-      widen(final, sum);
-    } while (std::next_permutation(values.begin(), values.end()));
-  }
-};
-
-/// bias + Σ w (offset − z) of a one-row layer; offset none or one for all.
-std::int64_t constant_at(const IntegerLayer& layer, std::int64_t z) {
-  std::int64_t constant = layer.bias[0];
-  for (const std::int8_t w : layer.weights) {
-    constant += w * ((layer.offset.empty() ? 0 : layer.offset[0]) - z);
-  }
-  return constant;
 }
 
 /// Exact values of every register for one input and one constant, [stage][node], and what each of them adds.
@@ -175,7 +135,11 @@ void compare(const IntegerLayer& layer, const Datapath& datapath, Counts& counts
     const std::int64_t constant = constant_at(layer, z);
     least_constant = std::min(least_constant, constant);
     greatest_constant = std::max(greatest_constant, constant);
-    for_all_inputs(layer, [&](const std::vector<std::int32_t>& x) { play_all(layer, topology, x, constant, seen); });
+    for_all_inputs(layer, [&](const std::vector<std::int32_t>& x) {
+      if (keeps_limit(layer, topology, x)) {
+        play_all(layer, topology, x, constant, seen);
+      }
+    });
   }
   const std::vector<StageRanges> claimed = layer_ranges(layer, topology);
   ++counts.layers;
@@ -195,6 +159,7 @@ void compare(const IntegerLayer& layer, const Datapath& datapath, Counts& counts
             right = right && value == std::clamp(0, layer.lower(k), layer.upper(k));
           }
         }
+        right = right && keeps_limit(layer, topology, x) && !first_beyond_limit(layer, topology, x);
         const Order order = side == Side::upper ? Order::positive_first : Order::negative_first;
         const std::int64_t constant = side == Side::upper ? greatest_constant : least_constant;
         const RegisterTrace trace = run(topology, layer.weights, x, constant, order)[s][n];
@@ -273,7 +238,9 @@ TEST_CASE("a box per channel: what is claimed is what is seen, for all weights, 
   CHECK(counts.nodes > 30000);
 }
 
-TEST_CASE("a zero point that varies: what is claimed is what is seen, for all weights, inputs, zero points and orders") {
+// TOR-109
+TEST_CASE(
+    "a zero point that varies: what is claimed is what is seen, for all weights, inputs, zero points and orders") {
   Counts counts;
   for (std::size_t length = 1; length <= 3; ++length) {
     for_all<std::int8_t>(length, std::vector<std::int8_t>{-2, -1, 0, 2}, [&](const std::vector<std::int8_t>& weights) {
@@ -294,6 +261,38 @@ TEST_CASE("a zero point that varies: what is claimed is what is seen, for all we
   MESSAGE(counts.layers, " layers, ", counts.nodes, " nodes");
   CHECK(counts.mistakes == 0);
   CHECK(counts.nodes > 20000);
+}
+
+TEST_CASE("limited inputs: what is claimed is what is seen, for all weights, limits, inputs and orders") {
+  Counts counts;
+  for (std::size_t length = 1; length <= 4; ++length) {
+    const std::vector<std::int8_t> choices =
+        length < 4 ? std::vector<std::int8_t>{-2, -1, 0, 1, 3} : std::vector<std::int8_t>{-2, 1, 3};
+    for_all<std::int8_t>(length, choices, [&](const std::vector<std::int8_t>& weights) {
+      for (const Box& box : {Box{0, 2}, Box{-1, 1}, Box{-2, 1}, Box{0, 0}}) {
+        for (const Datapath& datapath : topologies()) {
+          for (const std::int64_t limit : {1, 2, 3, 9}) {
+            IntegerLayer layer = one_row(weights, {box}, -3);
+            layer.input_limit = limit;
+            layer.zero_point_spread = limit == 3 ? 2 : 0;
+            compare(layer, datapath, counts);
+          }
+        }
+      }
+    });
+  }
+  for_all<std::int8_t>(3, {-2, 0, 1}, [&](const std::vector<std::int8_t>& weights) {
+    for_all<Box>(3, {{0, 2}, {-1, 1}, {-3, 0}}, [&](const std::vector<Box>& chosen) {
+      for (const Datapath& datapath : topologies()) {
+        IntegerLayer layer = one_row(weights, chosen, 2);
+        layer.input_limit = 3;
+        compare(layer, datapath, counts);
+      }
+    });
+  });
+  MESSAGE(counts.layers, " layers, ", counts.nodes, " nodes");
+  CHECK(counts.mistakes == 0);
+  CHECK(counts.nodes > 30000);
 }
 
 TEST_CASE("a whole layer is its rows one by one") {
@@ -386,6 +385,7 @@ void hold_against_machine(const IntegerLayer& layer, const Datapath& datapath, V
 
 }  // namespace
 
+// TOR-101, TOR-103
 TEST_CASE("ranges that fit make every machine exact; a range that does not fit is seen to overflow") {
   struct Behaviour {
     Overflow overflow;

@@ -1,5 +1,6 @@
 // The budget's invariant over all kinds of datapaths, boxes, offsets, biases and sequences of choices: whatever is chosen
 // inside `admissible`, lib/bound finds every register's claimed range inside its limits; and one step outside overflows.
+// Requirements: TOR-501.
 #include <doctest/doctest.h>
 
 #include <algorithm>

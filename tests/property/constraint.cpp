@@ -1,5 +1,6 @@
 // Properties of the constraints: KKT conditions and a brute-force projection hold λ to account; the three readings agree;
 // decisions in double equal the rational ones on random, tied and nearly tied inputs; limits are safe and tight.
+// Requirements: TOR-501.
 #include <doctest/doctest.h>
 
 #include <algorithm>

@@ -1,6 +1,7 @@
 // Presets against the instructions that they describe, SSSE3 to AVX2: each kernel's inner loop is written once more with
 // intrinsics, and every register that it leaves must hold what axe::run says, overflow included. On a processor without AVX2 the
 // tests say that they did not run.
+// Requirements: TOR-404.
 #include <doctest/doctest.h>
 
 #include <array>

@@ -1,5 +1,6 @@
 // Presets against the instructions that they describe, AVX-512BW, AVX-512 VNNI and AVX-VNNI: each kernel's inner loop with
 // intrinsics, and every register against axe::run. What the processor does not have is named and not run.
+// Requirements: TOR-404.
 #include <doctest/doctest.h>
 
 #include <array>

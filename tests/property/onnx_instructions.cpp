@@ -2,6 +2,7 @@
 // onnxruntime's kernel for CPUs without VNNI runs them. A row that is certified safe comes out exact on its extreme inputs and on
 // random ones; a row that is not comes out wrong on its witness; after a repair all are exact. onnxruntime itself uses exact
 // instructions where the CPU has them, so this is where saturation can be seen on any x86 CPU with AVX2.
+// Requirements: TOR-404.
 #include <doctest/doctest.h>
 
 #if defined(__x86_64__) && defined(__GNUC__) && __has_include("axecert/onnx/import.hpp")

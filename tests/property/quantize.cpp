@@ -211,6 +211,7 @@ bool refused_by_data_types(const InputError& e) {
 
 }  // namespace
 
+// TOR-501, TOR-406
 TEST_CASE("whatever is combined: registers fit, the error is the definition's, and the integers are the layer") {
   int refused = 0, checked = 0, tight = 0;
   const std::vector<SyntheticLayer> layers = adversarial_layers();

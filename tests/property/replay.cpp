@@ -1,4 +1,5 @@
 // Tiny layers under every kind of stage: the replay agrees with make_claims' verdict, and with no certificate that is off by one.
+// Requirements: TOR-305, TOR-206.
 #include "axecert/replay/replay.hpp"
 
 #include <doctest/doctest.h>
@@ -33,6 +34,13 @@ TEST_CASE("the replay says what is claimed when it is true, and refuses every cl
     }
     layer.offset = {below(7) - 3};
     layer.zero_point_spread = trial % 3 == 0 ? below(40) : 0;
+    if (trial % 4 == 3) {
+      for (std::size_t k = 0; k < layer.box_lower.size(); ++k) {
+        layer.box_lower[k] = std::min(layer.box_lower[k], 0);
+        layer.box_upper[k] = std::max(layer.box_upper[k], 0);
+      }
+      layer.input_limit = 1 + below(300);
+    }
     Certificate certificate;
     certificate.layers.push_back(make_claims(layer, datapath, InputSource::given));
     const Vote vote = replay_vote(certificate, {});

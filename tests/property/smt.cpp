@@ -1,4 +1,5 @@
 // Tiny layers, every input: what execution finds, all three depths of Z3 say.
+// Requirements: TOR-302.
 #include "axecert/smt/smt.hpp"
 
 #include <doctest/doctest.h>
@@ -33,8 +34,9 @@ std::vector<std::vector<IntegerRange>> executed(const IntegerLayer& layer, Datap
   std::vector<std::int32_t> inputs(layer.box_lower);
   inputs.assign(static_cast<std::size_t>(layer.cols), layer.box_lower[0]);
   for (bool more = true; more;) {
+    const bool allowed = layer.input_limit == 0 || !first_beyond_limit(layer, topology, inputs);
     for (const Order order : {Order::positive_first, Order::negative_first}) {
-      for (const std::int64_t constant : constants) {
+      for (const std::int64_t constant : allowed ? constants : std::vector<std::int64_t>{}) {
         const auto trace = run(topology, {layer.row(0), static_cast<std::size_t>(layer.cols)}, inputs, constant, order);
         for (std::size_t s = 0; s < ranges.size(); ++s) {
           for (std::size_t j = 0; j < ranges[s].size(); ++j) {
@@ -61,7 +63,7 @@ std::vector<std::vector<IntegerRange>> executed(const IntegerLayer& layer, Datap
 TEST_CASE("every depth accepts the executed ranges, and nothing else") {
   std::mt19937_64 random(7);
   const auto below = [&](std::uint64_t n) { return static_cast<int>(random() % n); };
-  for (int trial = 0; trial < 48; ++trial) {
+  for (int trial = 0; trial < 72; ++trial) {
     IntegerLayer layer;
     layer.name = "tiny";
     layer.rows = 1;
@@ -80,6 +82,11 @@ TEST_CASE("every depth accepts the executed ranges, and nothing else") {
     datapath.stages[1].limits = trial % 5 == 0 ? Limits::full : Limits::symmetric;
     if (trial % 4 == 1 && datapath.stages[0].overflow == Overflow::wrap) {
       datapath.stages[0].claim = Claim::final_value;
+    }
+    if (trial >= 48) {  // limited inputs
+      layer.box_lower[0] = std::min(layer.box_lower[0], 0);
+      layer.box_upper[0] = std::max(layer.box_upper[0], 0);
+      layer.input_limit = 1 + below(5);
     }
     if (trial >= 24) {  // the zero point varies; in some, a register above the one that starts from the constant is in or out whole
       layer.zero_point_spread = 1 + below(3);

@@ -52,9 +52,25 @@ def recipe(datapath: str = "axe:P=14,T=16,act=s8", **changes: Any) -> Recipe:
     return Recipe(datapath=datapath, **changes)
 
 
-def by_hand(layer: axecert.QuantizedLayer, x: np.ndarray, datapath: axecert.Datapath | None = None) -> np.ndarray:
+def limited_codes(z: np.ndarray, scale: np.ndarray, grid: axecert.ActivationGrid, tile: int) -> tuple[np.ndarray, np.ndarray]:
+    """Scales [n] and codes [n, K] of tokens whose scale grows until the magnitudes in every `tile` of codes keep the limit."""
+    scale, codes = scale.copy(), np.zeros(z.shape, np.int64)
+    for i, row in enumerate(z):
+        while True:
+            codes[i] = np.clip(np.rint(row / scale[i]), grid.code_lower, grid.code_upper)
+            worst = max(int(np.abs(codes[i, first : first + tile]).sum()) for first in range(0, len(row), tile))
+            if worst <= grid.limit:
+                break
+            scale[i] *= max(1.002, worst / grid.limit)
+    return scale, codes
+
+
+def by_hand(
+    layer: axecert.QuantizedLayer, x: np.ndarray, datapath: axecert.Datapath | None = None, limited_tile: int = 0
+) -> np.ndarray:
     """Output float64 [n, rows] of the layer's own integers: activation quantizer, sums, scales. With a datapath, the lowest stage's
-    registers wrap or saturate after every product; else sums are exact."""
+    registers wrap or saturate after every product; else sums are exact. `limited_tile`: products per register that a limit of
+    the activation quantizer speaks of."""
     grid, transform = layer.input, layer.transform
     x = x.astype(np.float32)
     outliers = layer.outlier_columns
@@ -74,13 +90,13 @@ def by_hand(layer: axecert.QuantizedLayer, x: np.ndarray, datapath: axecert.Data
     else:
         scale, zero = np.full(len(z), grid.scale), np.full(len(z), grid.zero_point)
     codes = np.clip(np.rint(z / scale[:, None]) + zero[:, None], low, high).astype(np.int64)
+    if grid.limit:
+        scale, codes = limited_codes(z, scale, grid, limited_tile)
     operands = np.clip(codes - layer.input_shift, layer.input_lower, layer.input_upper)
     weights = layer.weights.astype(np.int64)
     rows, cols = weights.shape
-    groups = layer.scales.shape[1] if layer.scales.ndim == 2 else 1
     stage = None if datapath is None else datapath.stages[0]
-    tile = cols if stage is None and groups == 1 else axecert_tile(datapath or axecert.Datapath("axe:P=32"), cols, groups)
-    y = np.zeros((len(z), rows))
+    tile = cols if stage is None else stage.group or cols
     total = np.zeros((len(z), rows), np.int64)
     for first in range(0, cols, tile):
         part = slice(first, min(first + tile, cols))
@@ -94,12 +110,8 @@ def by_hand(layer: axecert.QuantizedLayer, x: np.ndarray, datapath: axecert.Data
                 sums = (sums + half) % (2 * half) - half if stage.overflow == "wrap" else np.clip(sums, -half, half - 1)
         constant = (layer.input_shift.astype(np.int64) - zero[:, None].astype(np.int64))
         constant = np.broadcast_to(constant, operands.shape)[:, part] @ weights[:, part].T
-        if groups > 1:
-            y += layer.scales[:, first // tile] * scale[:, None] * (sums + constant)
         total += sums + constant
-    if groups == 1:
-        bias = layer.bias if layer.bias.size else 0
-        y = layer.scales.reshape(-1) * scale[:, None] * (total + bias)
+    y = layer.scales.reshape(-1) * scale[:, None] * (total + (layer.bias if layer.bias.size else 0))
     if layer.float_bias.size:
         y = y + layer.float_bias
     if len(outliers):
@@ -107,11 +119,7 @@ def by_hand(layer: axecert.QuantizedLayer, x: np.ndarray, datapath: axecert.Data
     return y
 
 
-def axecert_tile(datapath: axecert.Datapath, cols: int, groups: int) -> int:
-    return datapath.stages[0].group or cols
-
-
-def check_layers(module: nn.Module, run: Any, datapath: axecert.Datapath | None = None) -> int:
+def check_layers(module: nn.Module, run: Any, datapath: axecert.Datapath | None = None, limited_tile: int = 0) -> int:
     """Compares every integer layer of the module, on what it receives in `run`, with `by_hand`; returns how many were called."""
     seen = 0
 
@@ -119,7 +127,7 @@ def check_layers(module: nn.Module, run: Any, datapath: axecert.Datapath | None 
         nonlocal seen
         seen += 1
         x = args[0].reshape(-1, args[0].shape[-1]).numpy()
-        expected = by_hand(layer.layer, x, datapath)
+        expected = by_hand(layer.layer, x, datapath, limited_tile)
         found = output.reshape(-1, output.shape[-1]).double().numpy()
         np.testing.assert_allclose(found, expected, rtol=2e-6, atol=2e-6 * float(np.abs(expected).max() + 1e-9))
 
@@ -215,6 +223,46 @@ def test_without_a_constraint_the_narrow_register_is_simulated_bit_by_bit(overfl
     assert axecert.torch.overflows(module) > 0
     axecert.torch.set_arithmetic(module, "exact")
     assert check_layers(module, lambda: module(data[0])) == 3
+
+
+def test_limited_inputs_make_unconstrained_weights_safe(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"datapath": "axe:P=12,T=16,act=s8", "activations": "token-symmetric"}
+    free, limited, data = net(), net(), batches()
+    assert axecert.torch.quantize(free, data, recipe(options={"constraint": "none"}, **settings)).verdict == "unsafe"
+    report = axecert.torch.quantize(limited, data, recipe(options={"constraint": "input"}, **settings))
+    assert report.verdict == "safe"
+    layers = axecert.torch.integer_layers(limited)
+    assert min(layer.layer.input.limit for layer in layers.values()) >= (2**11 - 1) // 8
+    assert max(layer.layer.input.limit for layer in layers.values()) < 16 * 127  # else it limits nothing
+    dense = torch.sign(torch.randn(64, 32))  # every code of a token as large as the largest: no token is harder
+    for x in (data[0], dense, 1e4 * dense):
+        axecert.torch.set_arithmetic(limited, "exact")
+        assert check_layers(limited, lambda x=x: limited(x), limited_tile=16) == 3
+        exact = limited(x)
+        axecert.torch.set_arithmetic(limited, "datapath")
+        assert torch.equal(limited(x), exact)
+        assert axecert.torch.overflows(limited) == 0
+    free(dense)
+    assert axecert.torch.overflows(free) > 0, "without the limit these inputs do not overflow: the test sees nothing"
+    reference = net()(data[0])
+    assert float((limited(data[0]) - reference).norm() / reference.norm()) < 0.25
+    axecert.torch.save(limited, tmp_path / "m")
+    loaded = axecert.torch.load(net(seed=9), tmp_path / "m")
+    assert torch.equal(loaded(data[0]), limited(data[0]))
+    weights, certificate = tmp_path / "m/weights.safetensors", tmp_path / "m/certificate.axec"
+    found = axecert.verify(str(certificate), str(weights), z3="box")
+    assert found.verdict == "safe"
+    assert any("limit" in line for line in found.assumptions)
+
+
+def test_limited_inputs_need_signed_codes_per_token() -> None:
+    for activations in ("token-asymmetric", "tensor-symmetric", "tensor-asymmetric"):
+        with pytest.raises(InputError, match="limit of the constraint"):
+            recipe(activations=activations, options={"constraint": "input"})
+    with pytest.raises(InputError, match="cannot hold one input"):
+        axecert.torch.quantize(
+            net(), batches(), recipe("axe:P=3,T=16,act=s8", activations="token-symmetric", options={"constraint": "input"})
+        )
 
 
 @pytest.mark.parametrize("activations", ["token-asymmetric", "tensor-asymmetric", "token-symmetric"])

@@ -6,10 +6,12 @@ Models are tiny and random, from the configuration class of their own family; no
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -304,6 +306,23 @@ def test_models_in_another_precision_or_without_blocks_are_refused() -> None:
     models.quantize(quantized, tokens(4), WIDE)
     with pytest.raises(InputError, match="quantized already"):
         models.quantize(quantized, tokens(4), WIDE)
+
+
+def test_float_layers_go_as_they_are_replaced_and_the_head_is_not_run() -> None:
+    model = build("smollm2")
+    replaced = weakref.ref(model.model.layers[0].mlp.down_proj.weight)
+    alive: dict[int, bool] = {}
+    logits: list[object] = []
+    model.lm_head.register_forward_hook(lambda *arguments: logits.append(arguments))
+
+    def look(step: models.Progress) -> None:
+        if step.phase == "done":
+            gc.collect()
+            alive[step.done] = replaced() is not None
+
+    models.quantize(model, tokens(4), WIDE, progress=look)
+    assert not alive[2], "the float weights of block 0 are still in memory behind block 1"
+    assert not logits
 
 
 def test_a_weight_that_is_not_finite_names_its_layer() -> None:

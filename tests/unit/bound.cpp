@@ -1,4 +1,5 @@
 // Claims about bounds on hand-worked cases, at the ends of what is allowed, and on bad input.
+// Requirements: TOR-102.
 #include <doctest/doctest.h>
 
 #include <climits>
@@ -59,6 +60,7 @@ TEST_CASE("the worked example: positives sum to 128, negatives to -121, inputs i
   CHECK(witness(layer, topology, {0, 0, 0}, Side::lower) == std::vector<std::int32_t>{0, 0, 255, 0});
 }
 
+// TOR-109
 TEST_CASE("the constant shifts the outer register, and is a partial sum of its own") {
   IntegerLayer layer = layer_of(2, 3);
   layer.weights = {1, 2, 3, -1, -2, -3};
@@ -79,6 +81,7 @@ TEST_CASE("the constant shifts the outer register, and is a partial sum of its o
   CHECK(row_constants(layer) == Values{0, 0});
 }
 
+// TOR-109
 TEST_CASE("a zero point that varies moves the constant between two ends, and only where it is added") {
   IntegerLayer layer = layer_of(3, 3);
   layer.weights = {1, 2, 3, -1, -2, -3, 5, 0, -5};
@@ -144,6 +147,7 @@ TEST_CASE("one term, a tile larger than the row, a ragged last tile, a ragged bl
         Values{-256, -256, -256, -256, -256, -256, -256, -256, -128, -128, -128});
 }
 
+// TOR-108
 TEST_CASE("the largest layer allowed: sums are exact where 32 bits would wrap") {
   constexpr std::int64_t longest = std::int64_t{1} << 24;
   constexpr std::int64_t largest = std::int64_t{1} << 62;
@@ -175,6 +179,7 @@ TEST_CASE("the largest layer allowed: sums are exact where 32 bits would wrap") 
   }
 }
 
+// TOR-108
 TEST_CASE("margins, down to what does not fit 64 bits") {
   CHECK(margin({-32767, 32767}, register_limits(16, Limits::symmetric)) == 0);
   CHECK(margin({-32768, 0}, register_limits(16, Limits::symmetric)) == -1);
@@ -212,6 +217,7 @@ TEST_CASE("the data-type bound, as published and exact") {
   }
 }
 
+// TOR-108
 TEST_CASE("bad layers are refused, and the message names what is wrong") {
   struct Wrong {
     const char* message;
@@ -293,6 +299,7 @@ TEST_CASE("bad layers are refused, and the message names what is wrong") {
   }
 }
 
+// TOR-108
 TEST_CASE("operands that the multiplier does not take are refused at their place") {
   IntegerLayer layer = layer_of(2, 3);
   layer.box_lower = {-1};

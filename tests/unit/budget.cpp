@@ -1,5 +1,6 @@
 // The integer budget by hand-worked numbers: what a plan leaves out, what a weight costs, where admissible ends, what a bias
 // and an offset take. The claims over all choices are in property/budget.cpp.
+// Requirements: TOR-501.
 #include <doctest/doctest.h>
 
 #include <limits>

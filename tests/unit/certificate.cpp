@@ -23,6 +23,7 @@ std::string hash_of(const std::string& text, Sha256Code code, std::size_t piece 
 
 }  // namespace
 
+// TOR-208
 TEST_CASE("SHA-256 gives the published values (FIPS 180-4 examples, NIST's million a)") {
   const std::string two_blocks = "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq";
   for (const Sha256Code code : {Sha256Code::fastest, Sha256Code::portable}) {
@@ -34,6 +35,7 @@ TEST_CASE("SHA-256 gives the published values (FIPS 180-4 examples, NIST's milli
   }
 }
 
+// TOR-208
 TEST_CASE("both codes of SHA-256 agree at every length around a block and in pieces") {
   for (std::size_t length = 0; length < 200; ++length) {
     const std::string text(length, 'x');
@@ -43,6 +45,7 @@ TEST_CASE("both codes of SHA-256 agree at every length around a block and in pie
   }
 }
 
+// TOR-212
 TEST_CASE("equal claims give equal bytes whatever the order of layers, and reading gives them back") {
   const LayerClaims a = make_claims(tiny::small_layer("a"), tiny::two_stages(), InputSource::given);
   const LayerClaims b = make_claims(tiny::boxed_layer(), tiny::two_stages(16), InputSource::clamped);
@@ -62,6 +65,7 @@ TEST_CASE("equal claims give equal bytes whatever the order of layers, and readi
   CHECK(certificate_bytes(back) == bytes);
 }
 
+// TOR-203
 TEST_CASE("arrays follow one another without a gap, as safetensors' reference reader demands") {
   const auto bytes =
       certificate_bytes({"test", {make_claims(tiny::small_layer(), tiny::two_stages(), InputSource::given)}});
@@ -76,6 +80,7 @@ TEST_CASE("arrays follow one another without a gap, as safetensors' reference re
   CHECK(at == bytes.size());
 }
 
+// TOR-209
 TEST_CASE("the assumptions are those of the layers, sorted, each once") {
   const auto names = [](const Certificate& certificate) {
     std::string text;
@@ -99,6 +104,7 @@ TEST_CASE("the assumptions are those of the layers, sorted, each once") {
         "constant-added-outside float-sum-outside input-given " + always);
 }
 
+// TOR-204
 TEST_CASE("other weights or another bias do not attach") {
   const IntegerLayer layer = tiny::small_layer();
   Certificate certificate = parse_certificate(
@@ -115,6 +121,7 @@ TEST_CASE("other weights or another bias do not attach") {
   CHECK_THROWS_AS(attach_weights(claims, layer.weights, {1000, -2000, 0}), InputError);
 }
 
+// TOR-211
 TEST_CASE("what a certificate cannot hold is not written") {
   const LayerClaims good = make_claims(tiny::small_layer(), tiny::two_stages(), InputSource::given);
   CHECK_THROWS_AS(certificate_bytes({"test", {}}), InputError);
@@ -130,6 +137,7 @@ TEST_CASE("what a certificate cannot hold is not written") {
   CHECK_THROWS_AS(make_claims(tiny::small_layer(), Datapath{}, InputSource::given), InputError);
 }
 
+// TOR-211
 TEST_CASE("a certificate file is replaced whole, and no temporary file is left") {
   const auto folder = std::filesystem::temp_directory_path() / "axecert-unit-certificate";
   std::filesystem::remove_all(folder);

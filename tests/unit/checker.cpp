@@ -29,6 +29,7 @@ std::string hash_of(const std::string& text, std::size_t piece) {
 
 }  // namespace
 
+// TOR-106
 TEST_CASE("with one byte of scratch less than it needs the checker says incomplete, never safe") {
   const tiny::Pair pair = tiny::pair_of({tiny::small_layer()}, tiny::two_stages());
   const std::size_t needed = axc_scratch_size(pair.certificate.data(), pair.certificate.size());
@@ -46,6 +47,7 @@ TEST_CASE("with one byte of scratch less than it needs the checker says incomple
   CHECK(with(nullptr, needed) == AXC_INCOMPLETE);
 }
 
+// TOR-106, TOR-206
 TEST_CASE("of two layers the unsafe one is reported, and a wrong claim behind it still refuses the whole") {
   Certificate certificate{"test", {}};
   tiny::Arrays arrays;
@@ -65,6 +67,7 @@ TEST_CASE("of two layers the unsafe one is reported, and a wrong claim behind it
   CHECK(report.reason == AXC_UPPER);
 }
 
+// TOR-205
 TEST_CASE("a certificate that does not claim a clamp does not need the box's arrays, but its offsets are the file's") {
   const IntegerLayer layer = tiny::small_layer();
   IntegerLayer unshifted = layer;
@@ -98,6 +101,7 @@ TEST_CASE("a certificate that does not claim a clamp does not need the box's arr
   }
 }
 
+// TOR-210
 TEST_CASE("integer weights that no layer of the certificate covers are noticed, whatever their type") {
   const tiny::Pair pair = tiny::pair_of({tiny::small_layer()}, tiny::two_stages());
   const auto with_array = [&](const std::string& dtype) {
@@ -123,6 +127,7 @@ TEST_CASE("integer weights that no layer of the certificate covers are noticed, 
   CHECK(with_array("F32") == AXC_SAFE);  // float layers are nobody's claim
 }
 
+// TOR-108
 TEST_CASE("a margin that only 65 bits hold is compared, not overflowed") {
   Datapath datapath = tiny::two_stages();
   datapath.stages = {tiny::stage("all", 64, 0)};
@@ -138,6 +143,7 @@ TEST_CASE("a margin that only 65 bits hold is compared, not overflowed") {
   }
 }
 
+// TOR-201
 TEST_CASE("every reason and verdict has a name and a sentence, and a number outside has none") {
   for (int reason = 0; reason < AXC_REASON_COUNT; ++reason) {
     CHECK(std::string(axc_reason_name(static_cast<axc_reason>(reason))) != "unknown");
@@ -146,6 +152,7 @@ TEST_CASE("every reason and verdict has a name and a sentence, and a number outs
   CHECK(std::string(axc_reason_name(AXC_REASON_COUNT)) == "unknown");
 }
 
+// TOR-208
 TEST_CASE("the checker's SHA-256 equals lib/certificate's at every length around a block, in pieces of any size") {
   for (std::size_t length : {0u, 1u, 54u, 55u, 56u, 57u, 63u, 64u, 65u, 119u, 120u, 128u, 1000u}) {
     const std::string text(length, 'q');

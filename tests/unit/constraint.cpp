@@ -1,4 +1,5 @@
 // Claims about the constraints on hand-made inputs: thresholds, limits, decisions, EP-init, data types, and bad input.
+// Requirements: TOR-501.
 #include <doctest/doctest.h>
 
 #include <array>

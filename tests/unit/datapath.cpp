@@ -46,6 +46,7 @@ const std::string one_stage = "[[stage]]\nname = \"row\"\nwidth = 16\ngroup = \"
 
 }  // namespace
 
+// TOR-402
 TEST_CASE("register limits, symmetric and full, from 1 to 64 bits") {
   CHECK(register_limits(16, Limits::symmetric) == IntegerRange{-32767, 32767});
   CHECK(register_limits(16, Limits::full) == IntegerRange{-32768, 32767});
@@ -58,6 +59,7 @@ TEST_CASE("register limits, symmetric and full, from 1 to 64 bits") {
   CHECK_THROWS_AS(register_limits(65, Limits::full), InputError);
 }
 
+// TOR-110
 TEST_CASE("the minimum width holds the range, and one bit less does not") {
   for (const Limits limits : {Limits::symmetric, Limits::full}) {
     for (int width = 1; width <= 64; ++width) {
@@ -76,6 +78,7 @@ TEST_CASE("the minimum width holds the range, and one bit less does not") {
   CHECK(minimum_width({5, 5}, Limits::full) == 4);
 }
 
+// TOR-403
 TEST_CASE("the shorthand says: T products in P bits, tiles and the constant in the outer register") {
   const Datapath datapath = parse_datapath("axe:P=16,T=64");
   CHECK(datapath.name == "axe:P=16,T=64");
@@ -90,6 +93,7 @@ TEST_CASE("the shorthand says: T products in P bits, tiles and the constant in t
   CHECK(describe(datapath) == "64 products → 16 bits (wrap) → all values + constant → 32 bits (wrap)");
 }
 
+// TOR-403
 TEST_CASE("the shorthand's other settings, in any order") {
   CHECK(parse_datapath("axe:P=1").stages[0].width == 1);
   CHECK(parse_datapath("axe:P=64").stages[0].group == 0);
@@ -116,6 +120,7 @@ TEST_CASE("the shorthand's other settings, in any order") {
   }
 }
 
+// TOR-403
 TEST_CASE("a wrong shorthand is refused at its place") {
   struct Wrong {
     const char* text;
@@ -161,6 +166,7 @@ TEST_CASE("a wrong shorthand is refused at its place") {
   }
 }
 
+// TOR-403
 TEST_CASE("what is neither shorthand nor preset nor file is refused with the list of presets") {
   for (const char* text : {"", "axe", "x86", "AXE:P=16", "no-such.toml", "./no/such/folder.toml"}) {
     CAPTURE(text);
@@ -169,6 +175,7 @@ TEST_CASE("what is neither shorthand nor preset nor file is refused with the lis
   CHECK_THROWS_AS(preset_toml("nothing"), InputError);
 }
 
+// TOR-404
 TEST_CASE("every preset reads, is named like its file, cites a source, and is listed once, sorted") {
   const std::vector<std::string> names = preset_names();
   CHECK(std::is_sorted(names.begin(), names.end()));
@@ -187,6 +194,7 @@ TEST_CASE("every preset reads, is named like its file, cites a source, and is li
   }
 }
 
+// TOR-403
 TEST_CASE("the AXE presets are the shorthand's datapaths") {
   CHECK(parse_datapath("axe-16x64").stages == parse_datapath("axe:P=16,T=64").stages);
   CHECK(parse_datapath("axe-monolithic-16").stages == parse_datapath("axe:P=16").stages);
@@ -202,6 +210,7 @@ TEST_CASE("presets as people draw them") {
   CHECK(describe(parse_datapath("gemmini-os")) == "all products + constant → 20 bits (wrap)");
 }
 
+// TOR-403
 TEST_CASE("a TOML file of a datapath, with every key") {
   const Datapath datapath = datapath_from_toml(
       "name = \"mine\"\ntitle = \"A title\"\nsources = [\"a\", \"b\"]\nnotes = [\"n\"]\nweights = [-7, 7]\n"
@@ -224,6 +233,7 @@ TEST_CASE("a TOML file of a datapath, with every key") {
         Stage{"b", 64, 0, 1, Overflow::wrap, Limits::symmetric, Initial::constant, Claim::final_value});
 }
 
+// TOR-403
 TEST_CASE("a wrong TOML file is refused with file, line and column") {
   struct Wrong {
     std::string toml;
@@ -274,6 +284,7 @@ TEST_CASE("a wrong TOML file is refused with file, line and column") {
   }
 }
 
+// TOR-403
 TEST_CASE("a datapath file is found by its path, and a large or missing one is refused") {
   const std::filesystem::path folder = std::filesystem::temp_directory_path() / "axecert-unit-datapath";
   std::filesystem::create_directories(folder);
@@ -286,6 +297,7 @@ TEST_CASE("a datapath file is found by its path, and a large or missing one is r
   CHECK(contains(refusal(path), "no such file"));
 }
 
+// TOR-403
 TEST_CASE("every preset's TOML text, changed in one key, is refused") {
   for (const std::string& name : preset_names()) {
     std::string text = preset_toml(name);
@@ -313,6 +325,7 @@ using Values = std::vector<std::int64_t>;
 
 }  // namespace
 
+// TOR-401
 TEST_CASE("NEON's lanes: k and k+8 meet inside a block of 16, the ragged block's lanes fill from 0") {
   const Topology topology(parse_datapath("neon-mull-mlal"), 16 + 10);
   CHECK(topology.nodes(0) == 16);
@@ -328,6 +341,7 @@ TEST_CASE("NEON's lanes: k and k+8 meet inside a block of 16, the ragged block's
   CHECK(Topology(parse_datapath("neon-mull-mlal"), 9).nodes(0) == 8);
 }
 
+// TOR-401
 TEST_CASE("tiles: ragged at the end, longer than the row, all of it, one product") {
   CHECK(Topology(grouped({{64, 1}}), 576).nodes(0) == 9);
   CHECK(Topology(grouped({{128, 1}}), 576).nodes(0) == 5);
@@ -345,6 +359,7 @@ TEST_CASE("tiles: ragged at the end, longer than the row, all of it, one product
   CHECK_THROWS_AS(Topology(grouped({{1, 0}}), 5), InputError);
 }
 
+// TOR-401
 TEST_CASE("every product ends up in exactly one register of every stage, for all small trees") {
   for (std::int64_t length = 1; length <= 14; ++length) {
     for (std::int64_t g0 = 0; g0 <= 4; ++g0) {
@@ -377,6 +392,7 @@ TEST_CASE("every product ends up in exactly one register of every stage, for all
   }
 }
 
+// TOR-401
 TEST_CASE("registers are those of the definition: block by block, lane by lane") {
   // Stage: "blocks of group × stride consecutive values; register j of a block adds the values j, j + stride, …".
   for (std::int64_t length = 1; length <= 30; ++length) {
@@ -404,6 +420,7 @@ TEST_CASE("registers are those of the definition: block by block, lane by lane")
   }
 }
 
+// TOR-109
 TEST_CASE("the constant is added once: a stage of several registers may not start from it") {
   Datapath datapath = grouped({{2, 1}});
   datapath.stages[0].initial = Initial::constant;
@@ -411,6 +428,7 @@ TEST_CASE("the constant is added once: a stage of several registers may not star
   CHECK_THROWS_AS(Topology(datapath, 3), InputError);
 }
 
+// TOR-605
 TEST_CASE("docs/datapaths.md lists every preset as it is, and its TOML example reads") {
   std::ifstream file(std::string(AXECERT_SOURCE_DIR) + "/docs/datapaths.md");
   const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());

@@ -40,6 +40,7 @@ axc_verdict verdict_of(const std::string& reason) {
 
 }  // namespace
 
+// TOR-101, TOR-104, TOR-106, TOR-201, TOR-203, TOR-204, TOR-205, TOR-206, TOR-209, TOR-210
 TEST_CASE("every golden pair gets the verdict and the reason that its name says") {
   std::size_t pairs = 0;
   for (const std::string& name : committed()) {
@@ -61,6 +62,7 @@ TEST_CASE("every golden pair gets the verdict and the reason that its name says"
   CHECK(pairs > 80);
 }
 
+// TOR-212
 TEST_CASE("the golden files are those that make_golden writes, byte for byte, and no others") {
   std::set<std::string> expected;
   for (const auto& [name, pair] : axe::tiny::golden_files()) {
@@ -72,6 +74,7 @@ TEST_CASE("the golden files are those that make_golden writes, byte for byte, an
   CHECK(committed() == expected);
 }
 
+// TOR-203
 TEST_CASE("lib/certificate reads every accepted certificate back to the same bytes and refuses every malformed one") {
   for (const auto& [name, pair] : axe::tiny::golden_files()) {
     INFO(name);
@@ -83,6 +86,7 @@ TEST_CASE("lib/certificate reads every accepted certificate back to the same byt
   }
 }
 
+// TOR-201
 TEST_CASE("every reason of the checker has a golden file") {
   std::set<std::string> seen;
   for (const auto& [name, pair] : axe::tiny::golden_files()) {

@@ -1,5 +1,6 @@
 // Claims about a quantized layer at work. "exact" equals 64-bit sums of its operands, "datapath" the machine's own run of every row, for
 // every operand form, scaling and overflow; the two agree when the registers are wide, differ when they are not, and bad input is refused.
+// Requirements: TOR-103, TOR-406.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -285,4 +286,11 @@ TEST_CASE(
   QuantizedLayer wrong = q;
   wrong.layer.weights.pop_back();
   CHECK_FALSE(told(wrong, datapath, inputs_of(data)).empty());
+  // A claim that the activation quantizer would not keep.
+  const QuantizedLayer token = quantized(data, datapath, ActivationScaling::token, {});
+  wrong = token;
+  wrong.layer.box_lower = {-128};
+  wrong.layer.box_upper = {127};
+  wrong.layer.input_limit = 50;
+  CHECK(told(wrong, datapath, inputs_of(data)).find("keeps a limit of 0, its claims rest on 50") != std::string::npos);
 }

@@ -3,6 +3,7 @@
 // weights: the longest safe row and the safe inputs, each attained and each refused one step beyond.
 // Reports without numbers are listed with the presets (`bugs`); ruy 373 (the product of two zero points and the depth) concerns a
 // constant that kernels compute before the dot product, which no stage sees.
+// Requirements: TOR-405.
 #include <doctest/doctest.h>
 
 #include <cstdint>

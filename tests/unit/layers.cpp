@@ -1,8 +1,11 @@
 // Claims about layer files: the keys mean what docs/layers.md says, what is written is read back, and every file that is not a
 // layer is refused with the key and the remedy.
+// Requirements: TOR-504.
 #include "axecert/model/layers.hpp"
 
 #include <doctest/doctest.h>
+
+#include "../refusal.hpp"
 #include <unistd.h>
 
 #include <cmath>
@@ -11,20 +14,12 @@
 #include <limits>
 
 using namespace axe;
+using axe::test::refusal;
 
 namespace {
 
 using Floats = std::vector<float>;
 using Integers = std::vector<std::int32_t>;
-
-std::string refusal(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const InputError& error) {
-    return error.what();
-  }
-  return "";
-}
 
 // One row of two weights, with second moments.
 TensorFile small_problem() {
@@ -321,6 +316,16 @@ TEST_CASE("the zero point of tokens is read as a range, the scale that is comput
     CAPTURE(told);
     CHECK(told.find(words) != std::string::npos);
   };
+  const auto limit = [](Tensor tensor) { return [tensor](TensorFile& bad) { bad.tensors["l.input_limit"] = tensor; }; };
+  using Wide = std::vector<std::int64_t>;
+  refused(limit(Tensor::of({1}, Wide{0})), "1 to 2^48");
+  refused(limit(Tensor::of({1}, Wide{-1})), "1 to 2^48");
+  refused(limit(Tensor::of({2}, Wide{5, 5})), "must be [1]");
+  refused([](TensorFile& bad) {
+    bad.tensors["l.input_limit"] = Tensor::of({1}, Wide{5});
+    bad.tensors.erase("l.input_lower");
+    bad.tensors.erase("l.input_upper");
+  }, "input_limit");
   const auto zero_point = [](Tensor tensor) {
     return [tensor](TensorFile& bad) { bad.tensors["l.input_zero_point"] = tensor; };
   };
@@ -363,6 +368,7 @@ TEST_CASE("bare integer weights take the datapath's operand range, which is then
   refused("H", Tensor::of({2, 2}, Floats{1, 0, 0, 1}), "'H' is no key of a layer");
 }
 
+// TOR-204
 TEST_CASE("weights attach to a certificate only when name, shape and hash agree") {
   TensorFile file;
   file.path = "weights.safetensors";

@@ -1,6 +1,7 @@
 // The 16-bit products and the licences that they need: against plain 64-bit sums on every target, tile, packing, operand form and
 // ragged shape; on witnesses that land exactly on the register's limit; and one step beyond it, where no licence is issued and the
 // loops, called without one, are wrong.
+// Requirements: TOR-502.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -183,6 +184,53 @@ TEST_CASE("every target, tile, packing, operand form and ragged shape against 64
         }
       }
     }
+  }
+}
+
+TEST_CASE("a limit of the inputs licenses weights that their box alone would not, and the product holds every token against it") {
+  Random random(5);
+  for (const char* shorthand : {"axe:P=16,T=128,act=s8", "axe:P=16,T=32,act=s8", "axe:P=18,act=s8"}) {
+    const Topology topology(parse_datapath(shorthand), 300);
+    IntegerLayer layer = layer_of(33, 300, -128, 127);
+    for (std::int8_t& w : layer.weights) {
+      w = static_cast<std::int8_t>(random() % 3 == 0 ? 7 : -8);
+    }
+    CHECK_FALSE(LicenceOffice::issue(layer, topology, -128, 128).licence);
+    const std::int64_t registers = std::string(shorthand) == "axe:P=16,T=32,act=s8" ? 4 : 1;  // that one lane meets
+    layer.input_limit = 32767 / 8 / registers + 1;
+    CHECK_FALSE(LicenceOffice::issue(layer, topology, -128, 128).licence);
+    --layer.input_limit;
+    const LicenceDecision decision = LicenceOffice::issue(layer, topology, -128, 128);
+    REQUIRE(decision.licence);
+    // Inputs that use the limit up, in each register of the lowest stage, at the ends of the box.
+    Batch batch;
+    batch.base = -128;
+    batch.tokens = 5;
+    for (std::size_t i = 0; i < batch.tokens; ++i) {
+      std::vector<std::int64_t> left(static_cast<std::size_t>(topology.nodes(0)), layer.input_limit);
+      for (std::int64_t k = 0; k < layer.cols; ++k) {
+        std::int64_t& rest = left[static_cast<std::size_t>(topology.node_of_product(0, k))];
+        const std::int64_t end = i == 0 ? (layer.row(0)[k] > 0 ? 127 : -128) : i == 1 ? (layer.row(0)[k] > 0 ? -127 : 127)
+                                                                                     : between(random, -128, 127);
+        const std::int64_t x = std::clamp(end, -rest, rest);
+        rest -= std::abs(x);
+        batch.biased.push_back(static_cast<std::uint8_t>(x + 128));
+      }
+    }
+    check_product(*decision.licence, layer, topology, batch);
+    // One step more in a register is refused, though it is inside the box.
+    for (std::size_t k = 0; k < 300; ++k) {
+      batch.biased[2 * 300 + k] = 255;
+    }
+    std::vector<std::int64_t> sums(5 * 33 * static_cast<std::size_t>(topology.nodes(topology.stages() - 1)));
+    const CertifiedProduct product(*decision.licence, layer, topology);
+    CHECK_THROWS_WITH_AS(product.multiply(batch.operands(), sums), doctest::Contains("token 2"), InputError);
+    // The licence is for this limit alone.
+    IntegerLayer other = layer;
+    other.input_limit = 0;
+    CHECK_THROWS_AS(CertifiedProduct(*decision.licence, other, topology), InputError);
+    ++(other.input_limit = layer.input_limit);
+    CHECK_THROWS_AS(CertifiedProduct(*decision.licence, other, topology), InputError);
   }
 }
 

@@ -1,5 +1,6 @@
 // Quantized layers at work: with registers that cannot overflow, in 16 bits with a licence, and bit by bit in the datapath's own, the
 // outputs are the same floats; and they are what the integers and scales say, computed here in long double from scratch.
+// Requirements: TOR-502.
 #include <doctest/doctest.h>
 
 #include <cmath>

@@ -1,4 +1,5 @@
 // Claims about the machine: what one register does on one step, and what a run of a whole datapath records.
+// Requirements: TOR-402.
 #include <doctest/doctest.h>
 
 #include <climits>

@@ -1,5 +1,6 @@
 // The catalogue of datapaths: every preset against a table that was written by hand from the kernels' descriptions, not from
 // the TOML files; that each names its source, its pairing and its family; and what the operand formats refuse.
+// Requirements: TOR-404.
 #include <doctest/doctest.h>
 
 #include <algorithm>

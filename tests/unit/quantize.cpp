@@ -10,6 +10,7 @@
 
 #include "../synthetic_layer.hpp"
 #include "axecert/bound/range.hpp"
+#include "axecert/constraint/input_limit.hpp"
 #include "axecert/numeric/error.hpp"
 #include "axecert/quantize/quantize.hpp"
 
@@ -235,6 +236,7 @@ TEST_CASE(
   CHECK(says(overflow, "single precision"));
 }
 
+// TOR-501
 TEST_CASE("registers of one bit hold only zeros") {
   for (const Constraint constraint : {Constraint::axe, Constraint::ep_init}) {
     QuantizeOptions options;
@@ -250,6 +252,43 @@ TEST_CASE("registers of one bit hold only zeros") {
   run(small(), "axe:P=64,outer=64");
 }
 
+TEST_CASE("limited inputs: any weights fit, and a limit that is too large or missing is refused") {
+  QuantizeOptions options;
+  options.constraint = Constraint::input;
+  LayerProblem problem = small(true);
+  problem.input = {1, 0, 8, true, ActivationScaling::token, 100};
+  const QuantizedLayer result = run(problem, "axe:P=12,act=s8", options);
+  CHECK(result.layer.input_limit >= 2047 / 8);  // widened: these weights leave room
+  const Topology topology(parse_datapath("axe:P=12,act=s8"), 12);
+  CHECK(result.layer.input_limit == widest_input_limit(result.layer, topology));
+  CHECK(result.input.limit == result.layer.input_limit);
+  QuantizeOptions free = options;
+  free.constraint = Constraint::none;
+  CHECK(quantize(problem, parse_datapath("axe:P=12,act=s8"), free).layer.weights == result.layer.weights);
+  problem.input.limit = 2047 / 8;
+  run(problem, "axe:P=12,act=s8", options);
+  ++problem.input.limit;
+  CHECK(says(refusal(problem, "axe:P=12,act=s8", options), "1 to 255"));
+  problem.input.limit = 0;
+  CHECK(says(refusal(problem, "axe:P=12,act=s8", options), "1 to 255"));
+  problem.input.limit = -1;
+  CHECK(says(refusal(problem, "axe:P=12,act=s8", free), "input limit"));
+}
+
+TEST_CASE("a register above the one that starts from the bias pays for it too") {
+  Datapath datapath = parse_datapath("axe:P=20,outer=11");
+  datapath.stages[0].initial = Initial::constant;
+  datapath.stages[1].initial = Initial::zero;
+  LayerProblem problem = small(true);
+  for (float& b : problem.bias) {
+    b *= 4;
+  }
+  const QuantizedLayer result = quantize(problem, datapath, {});  // which checks every register itself
+  CHECK(std::any_of(result.layer.bias.begin(), result.layer.bias.end(), [](std::int64_t b) { return std::abs(b) > 30; }));
+  CHECK(std::any_of(result.layer.weights.begin(), result.layer.weights.end(), [](int w) { return w != 0; }));
+}
+
+// TOR-501
 TEST_CASE("a bias that no scale makes small enough is refused; one that a coarser scale carries is not") {
   LayerProblem problem = small(true);
   problem.bias[1] = 1e20F;
@@ -271,6 +310,7 @@ TEST_CASE("a bias that no scale makes small enough is refused; one that a coarse
   CHECK(static_cast<double>(result.scales[0]) > scale * 0.99);
 }
 
+// TOR-501
 TEST_CASE("a scale that is fitted to the integers does not push the bias out of its register") {
   // G = 0.2 H: fitted scales are far below the max-based ones, and a bias of half the register would leave it.
   SyntheticLayer s = synthetic_layer({.rows = 1, .cols = 8, .tokens = 60, .seed = 4});
@@ -292,6 +332,7 @@ TEST_CASE("a scale that is fitted to the integers does not push the bias out of 
   }
 }
 
+// TOR-501
 TEST_CASE("H that is not positive semidefinite: dampening is raised, said so, and the constraint is kept") {
   for (const Corrector corrector : {Corrector::optq, Corrector::qronos}) {
     LayerProblem problem = small();
@@ -458,6 +499,7 @@ TEST_CASE("options out of range are refused") {
   CHECK(says(refusal(problem, "axe:P=12"), "do not fit the datapath's activations"));
 }
 
+// TOR-501
 TEST_CASE("no weight leaves the multiplier's operand format") {
   for (const int bits : {4, 8}) {
     Datapath datapath = parse_datapath("axe:P=32");

@@ -1,5 +1,6 @@
 // Claims about weights files: every part of a quantized layer comes back, with and without each optional key; written again the bytes
 // are the same; and a file from which a key is missing, or in which one is wrong, is refused with the file and the key.
+// Requirements: TOR-504.
 #include <doctest/doctest.h>
 #include <unistd.h>
 

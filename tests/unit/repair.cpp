@@ -128,6 +128,7 @@ TEST_CASE("the change is the smallest there is: four products in 8 bits") {
   }
 }
 
+// TOR-505
 TEST_CASE("after a repair every register is safe, weights only shrink, and safe rows keep theirs") {
   std::mt19937 random(3);
   for (const char* name : {"x86-avx2-maddubs", "fbgemm-acc16", "axe:P=12,T=8", "axe:P=14",
@@ -180,6 +181,7 @@ TEST_CASE("after a repair every register is safe, weights only shrink, and safe 
   }
 }
 
+// TOR-505
 TEST_CASE("a bias that alone leaves its register is refused by name") {
   IntegerLayer layer = layer_of(2, {1, 1}, 0, 255);
   layer.bias = {std::int64_t{1} << 40};

@@ -1,4 +1,5 @@
 // The replay sees what the machine does, and contradicts a certificate that says otherwise.
+// Requirements: TOR-305.
 #include "axecert/replay/replay.hpp"
 
 #include <doctest/doctest.h>
@@ -46,6 +47,7 @@ TEST_CASE("a certificate that is right is replayed at both ends of every node") 
   CHECK(vote.findings.empty());
 }
 
+// TOR-206
 TEST_CASE("an end that is off by one is contradicted, too small or too large, either side") {
   for (const bool upper : {true, false}) {
     for (const std::int64_t change : {-1, 1}) {
@@ -71,6 +73,7 @@ TEST_CASE("an overflow that is claimed is seen, and named") {
   CHECK(vote.findings[0].message.find("32895") != std::string::npos);  // 255 · 129
 }
 
+// TOR-206
 TEST_CASE("unsafe claimed safe is refused") {
   Certificate planted = certificate(layer({64, 65}, 1, 0, 255), "axe:P=16,outer=32");
   planted.layers[0].verdict = Verdict::safe;
@@ -80,6 +83,7 @@ TEST_CASE("unsafe claimed safe is refused") {
   CHECK(verdict(planted) == Verdict::refused);
 }
 
+// TOR-206
 TEST_CASE("safe claimed unsafe, swapped sides, missing ranges are refused") {
   Certificate planted = small();
   planted.layers[0].verdict = Verdict::unsafe;
@@ -101,6 +105,7 @@ TEST_CASE("a register narrower than the claims were made for is noticed") {
   CHECK(verdict(planted) == Verdict::refused);
 }
 
+// TOR-206
 TEST_CASE("other weights, another box, another bias are noticed") {
   Certificate planted = small();
   planted.layers[0].layer.weights[0] = 4;
@@ -114,6 +119,7 @@ TEST_CASE("other weights, another box, another bias are noticed") {
   CHECK(verdict(planted) == Verdict::refused);
 }
 
+// TOR-206
 TEST_CASE("a witness that does not reach, and a worst node that is not worst, are refused") {
   Certificate planted = small();
   planted.layers[0].worst_witness.assign(4, 0);
@@ -126,6 +132,7 @@ TEST_CASE("a witness that does not reach, and a worst node that is not worst, ar
   CHECK(verdict(planted) == Verdict::refused);
 }
 
+// TOR-106
 TEST_CASE("no layers is no verdict") {
   CHECK(verdict({}) == Verdict::incomplete);
 }
@@ -154,6 +161,7 @@ TEST_CASE("saturating, centred, zero-excluding and final-value datapaths replay"
   }
 }
 
+// TOR-602
 TEST_CASE("the story of a node ends where the claim says") {
   const Certificate claims = small();
   const NodeReplay up = replay_node(claims.layers[0], {.row = 0, .stage = 0, .node = 0}, Side::upper);
@@ -173,6 +181,7 @@ TEST_CASE("the story of a node ends where the claim says") {
   CHECK_THROWS_AS(replay_node(claims.layers[0], {.row = 0, .stage = 9, .node = 0}, Side::upper), InputError);
 }
 
+// TOR-602
 TEST_CASE("the story shows what an overflowing register holds") {
   const Certificate claims = certificate(layer({64, 65}, 1, 0, 255), "axe:P=16,outer=32");
   const NodeReplay story = replay_node(claims.layers[0], {.row = 0, .stage = 0, .node = 0}, Side::upper);

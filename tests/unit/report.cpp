@@ -1,5 +1,6 @@
 // Claims about verify/report: summaries are the numbers that one computes by hand, an explanation adds up and is replayed, and
 // every form of the report says the same verdict.
+// Requirements: TOR-601.
 #include "axecert/report/report.hpp"
 
 #include <doctest/doctest.h>
@@ -66,6 +67,20 @@ TEST_CASE("numbers are written with thousands separated, extremes included") {
   CHECK(runs(std::vector<std::int32_t>{}).empty());
 }
 
+TEST_CASE("a register whose inputs are limited is explained by what the limit lets them reach") {
+  LayerClaims claims = claims_of("axe:P=8,T=2", {3, 7, -1, 0}, 1, 0, 15);
+  claims.layer.input_limit = 20;
+  claims = make_claims(claims.layer, claims.datapath, InputSource::clamped);
+  const Explanation e = explain(claims, {0, 0, 0});
+  CHECK(e.positive_sum == 7 * 15 + 3 * 5);  // 20 in all, the weight of 7 first
+  CHECK(e.negative_sum == 0);
+  const std::string text = joined(in_words(e));
+  CAPTURE(text);
+  CHECK(text.find("Σ|x| ≤ 20") != std::string::npos);
+  CHECK(text.find("upper = max Σ w·x, the largest |w| first = 120 ≤ 127") != std::string::npos);
+  CHECK(text.find("15·10") == std::string::npos);  // what the box alone would give
+}
+
 TEST_CASE("a summary's margins, widths and budgets are those computed by hand") {
   // P = 6: limits ±31. Tiles of two, inputs in [0, 5]. Row 0: (3, 3 | -1, 0), upper 30. Row 1: (1, -6 | 0, 0), lower -30.
   // Row 2: (4, 3 | 0, 0): upper 35, 4 too many.
@@ -101,6 +116,7 @@ TEST_CASE("a summary's margins, widths and budgets are those computed by hand") 
   CHECK(map.used[1] == doctest::Approx(35.0 / 31));
 }
 
+// TOR-602
 TEST_CASE("an explanation adds up, and its replay reaches the end that it names") {
   const LayerClaims claims = claims_of("axe:P=6,T=2", {3, 3, -1, 0, 1, -6, 0, 0}, 2, 0, 5);
   const NodeId tightest = tightest_node(claims, -1, -1, -1);
@@ -130,6 +146,7 @@ TEST_CASE("an explanation adds up, and its replay reaches the end that it names"
   CHECK(outer.values.size() == 2);
 }
 
+// TOR-602, TOR-109
 TEST_CASE("a constant whose zero point varies is told by both of its ends, and the replay takes the one that counts") {
   LayerClaims claims = claims_of("axe:P=32,outer=8", {3, 3, -1, 0}, 1, 0, 5);
   claims.layer.zero_point_spread = 4;
@@ -148,6 +165,7 @@ TEST_CASE("a constant whose zero point varies is told by both of its ends, and t
   CHECK(text.find("lower = 80 + Σ min(0, lower) = 80 + -5 = 75 ≥ -127") != std::string::npos);
 }
 
+// TOR-602
 TEST_CASE("an overflow is told with what the register wraps to") {
   const LayerClaims claims = claims_of("axe:P=6", {7, 1}, 1, 0, 5);
   const Explanation e = explain(claims, claims.worst);
@@ -383,6 +401,7 @@ TEST_CASE("every format says the verdict, and names are unique") {
   CHECK(names == std::set<std::string>{"html", "markdown", "sarif", "junit"});
 }
 
+// TOR-106, TOR-201
 TEST_CASE("the checker's vote on bytes: safe, unsafe, refused with the place") {
   for (const bool safe : {true, false}) {
     Certificate certificate;

@@ -1,4 +1,5 @@
 // The Z3 voter at its three depths: planted errors are found, unknown is never a pass, workers may die.
+// Requirements: TOR-302.
 #include "axecert/smt/smt.hpp"
 
 #include <doctest/doctest.h>
@@ -78,6 +79,7 @@ TEST_CASE("how often Z3's context is replaced changes nothing") {
   }
 }
 
+// TOR-206
 TEST_CASE("an end that is off by one is refused at every depth: too small, or too large and so not reached") {
   for (const SmtDepth depth : depths) {
     for (const bool upper : {true, false}) {
@@ -179,6 +181,7 @@ TEST_CASE("a final-value claim is about the final value") {
   }
 }
 
+// TOR-303, TOR-106
 TEST_CASE("unknown is not a pass") {
   for (const SmtDepth depth : {SmtDepth::box, SmtDepth::bit_precise}) {
     SmtOptions options = at(depth);
@@ -189,6 +192,7 @@ TEST_CASE("unknown is not a pass") {
   }
 }
 
+// TOR-303
 TEST_CASE("a worker that hangs is killed, one that dies is replaced; their nodes stay unchecked") {
   SmtOptions options = at(SmtDepth::box);
   options.stall_seconds = 0.5;
@@ -206,6 +210,7 @@ TEST_CASE("a worker that hangs is killed, one that dies is replaced; their nodes
   CHECK(vote.detail.find("died") != std::string::npos);
 }
 
+// TOR-303
 TEST_CASE("nodes too large for the bit-precise depth are counted as unchecked") {
   SmtOptions options = at(SmtDepth::bit_precise);
   options.bit_products = 2;
@@ -214,6 +219,7 @@ TEST_CASE("nodes too large for the bit-precise depth are counted as unchecked") 
   CHECK(vote.nodes_checked == 4);
 }
 
+// TOR-106
 TEST_CASE("no layers is no verdict; options out of range are an error") {
   CHECK(smt_vote({}, {}).verdict == Verdict::incomplete);
   SmtOptions options;
@@ -227,6 +233,7 @@ TEST_CASE("no layers is no verdict; options out of range are an error") {
   CHECK_THROWS_AS(smt_vote(small(), options), InputError);
 }
 
+// TOR-402, TOR-404
 TEST_CASE("every stage of every preset does what is proved of it, and steps as axe::step does") {
   std::vector<std::string> names = preset_names();
   names.push_back("axe:P=16,T=64");

@@ -1,6 +1,7 @@
 // Tampering: no changed byte of a certificate, and none of a weights file that carries a claim, leaves the verdict safe; nor does
 // cutting either file short. With the digest made right again, safe is said only of claims that lib/certificate computes
 // itself. Main functions: the test cases. No side effects.
+// Requirements: TOR-207.
 #include <doctest/doctest.h>
 
 #include "../golden/golden_files.hpp"
@@ -135,6 +136,7 @@ TEST_CASE("a changed byte in the weights file's header leaves safe only what con
   }
 }
 
+// TOR-201
 TEST_CASE("either file cut short anywhere is refused") {
   const tiny::Pair pair = sample();
   for (std::size_t size = 0; size < pair.certificate.size(); ++size) {
@@ -148,6 +150,7 @@ TEST_CASE("either file cut short anywhere is refused") {
   }
 }
 
+// TOR-202
 TEST_CASE("a header length of any size is refused, not obeyed") {
   const tiny::Pair pair = sample();
   for (int bit = 0; bit < 64; ++bit) {

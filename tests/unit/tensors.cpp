@@ -1,8 +1,11 @@
 // Claims about lib/model's containers: what is read back is what was written, bit for bit; what is damaged is refused with the
 // file and the place; nothing is read beyond the file.
+// Requirements: TOR-504.
 #include "axecert/model/tensors.hpp"
 
 #include <doctest/doctest.h>
+
+#include "../refusal.hpp"
 #include <unistd.h>
 #include <zip.h>
 
@@ -13,6 +16,7 @@
 #include <limits>
 
 using namespace axe;
+using axe::test::refusal;
 
 namespace {
 
@@ -38,15 +42,6 @@ std::filesystem::path written(const std::string& name, const std::string& bytes)
 std::string content(const std::filesystem::path& path) {
   std::ifstream stream(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(stream), {}};
-}
-
-std::string refusal(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const InputError& error) {
-    return error.what();
-  }
-  return "";
 }
 
 std::string refusal_of(const std::filesystem::path& path) {
@@ -134,6 +129,7 @@ TEST_CASE(
   CHECK(static_cast<unsigned char>(content(file("one.safetensors"))[0]) % 8 == 0);  // the arrays begin aligned
 }
 
+// TOR-211
 TEST_CASE("an unwritable place is an error and leaves nothing behind") {
   const std::filesystem::path missing = file("no-such-folder") / "x.safetensors";
   CHECK(refusal([&] { write_safetensors(missing, {}, {}); }).find(missing.string()) != std::string::npos);
@@ -198,6 +194,7 @@ TEST_CASE("a conversion that would change a value is refused with the element") 
   CHECK(Tensor::of({2}, std::vector<std::int32_t>{-128, 127}).as_i8("w") == std::vector<std::int8_t>{-128, 127});
 }
 
+// TOR-202
 TEST_CASE("a file cut at any length is refused, whatever its container") {
   write_safetensors(file("whole.safetensors"), {{"l.weight", Tensor::of({1, 2}, std::vector<std::int8_t>{1, 2})}},
                     {{"k", "v"}});
@@ -218,6 +215,7 @@ TEST_CASE("a file cut at any length is refused, whatever its container") {
   }
 }
 
+// TOR-202
 TEST_CASE("no single changed byte makes a reader crash, and in npz none changes an array unnoticed") {
   const std::vector<float> floats{1, 2};
   for (const int method : {ZIP_CM_STORE, ZIP_CM_DEFLATE}) {

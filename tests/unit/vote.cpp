@@ -1,4 +1,5 @@
 // How votes become a verdict: combine's truth table.
+// Requirements: TOR-306.
 #include "axecert/certificate/vote.hpp"
 
 #include <doctest/doctest.h>
@@ -20,6 +21,7 @@ constexpr Verdict safe = Verdict::safe, unsafe = Verdict::unsafe, incomplete = V
 
 }  // namespace
 
+// TOR-106
 TEST_CASE("no vote is no verdict") {
   CHECK(combine({}) == incomplete);
 }
@@ -52,6 +54,7 @@ TEST_CASE("three votes: one dissent is enough") {
   CHECK(combine({vote(safe), vote(unsafe), vote(incomplete)}) == incomplete);
 }
 
+// TOR-106
 TEST_CASE("safe without every node is not safe") {
   CHECK(combine({vote(safe, 4, 5)}) == incomplete);
   CHECK(combine({vote(safe), vote(safe, 4, 5)}) == incomplete);

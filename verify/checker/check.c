@@ -1,6 +1,6 @@
-/* Puts the checker together: opens both files, binds every layer of the certificate to its arrays by shape and hash, has the
- * core prove it, and looks for weights that nobody spoke of. Main function: axc_check. Side effect: axc_check allocates its
- * scratch memory; axc_check_with allocates nothing. */
+/* Puts the checker together: opens the files, binds every layer of the certificate to its arrays by shape and hash, has the
+ * core prove it, and looks for weights that nobody spoke of. Main function: axc_check_files. Side effect: it
+ * allocates its scratch memory; axc_check_with allocates nothing. */
 #include <stdlib.h>
 
 #include "core.h"
@@ -23,10 +23,13 @@ const char* axc_verdict_name(axc_verdict verdict) {
 
 typedef struct {
   const unsigned char* certificate;
-  const unsigned char* weights;
-  size_t weights_size;
+  const axc_file* files;
+  size_t count;
+  axc_pause pause;
   axc_report* report;
 } job;
+
+enum { MOST_FILES = 1 << 20 };
 
 static void name_layer(axc_report* report, axc_span name) {
   size_t i = 0;
@@ -47,14 +50,19 @@ static int conclude(axc_report* report, axc_verdict verdict, axc_reason reason, 
   return 0;
 }
 
-static int refuse_weights(const job* j, axc_reason reason, size_t position) {
-  return conclude(j->report, AXC_REFUSED, reason, 1, position);
+/* The number of a weights file, from 1; it is below MOST_FILES. */
+static int number_of(const job* j, const axc_file* file) {
+  return (int)(file - j->files) + 1;
 }
 
-/* ---- a layer's arrays in the weights file ---- */
+static int refuse_weights(const job* j, axc_reason reason, const axc_file* file, size_t position) {
+  return conclude(j->report, AXC_REFUSED, reason, number_of(j, file), position);
+}
 
-enum { WEIGHT, BIAS, INPUT_LOWER, INPUT_UPPER, INPUT_SHIFT, INPUT_ZERO_POINT, ROLES };
-static const char* const role_names[ROLES] = {".weight",      ".bias",        ".input_lower",
+/* ---- a layer's arrays in the weights files ---- */
+
+enum { WEIGHT, BIAS, INPUT_LIMIT, INPUT_LOWER, INPUT_UPPER, INPUT_SHIFT, INPUT_ZERO_POINT, ROLES };
+static const char* const role_names[ROLES] = {".weight",      ".bias",        ".input_limit",     ".input_lower",
                                               ".input_upper", ".input_shift", ".input_zero_point"};
 
 /* What `name` is to `layer`: a role, or ROLES. */
@@ -67,19 +75,33 @@ static int role_of(axc_span name, axc_span layer) {
   return role;
 }
 
-/* Finds the layer's arrays; each may be there once. found[role].end is 0 for one that is not. */
+/* An array that is not there: it ends at byte 0 of the first file. */
+static axc_array absent(const job* j) {
+  const axc_array none = {{NULL, 0}, AXC_OTHER, 0, {1, 1}, 0, 0, j->files};
+  return none;
+}
+
+/* Finds the layer's arrays; each may be there once, in all files together. found[role].end is 0 for one that is not. */
 static int find_arrays(const job* j, const axc_layer* layer, axc_array found[ROLES]) {
   axc_array array;
-  axc_cursor c = axc_open_weights(j->weights, j->weights_size);
-  for (int role = 0; role < ROLES; ++role) found[role].end = 0;
-  while (axc_next_array(&c, j->weights_size, &array)) {
-    const int role = role_of(array.name, layer->name);
-    if (role == ROLES) continue;
-    if (found[role].end != 0) return refuse_weights(j, AXC_TWICE, (size_t)(array.name.text - j->weights));
-    found[role] = array;
+  for (int role = 0; role < ROLES; ++role) found[role] = absent(j);
+  for (size_t f = 0; f < j->count; ++f) {
+    const axc_file* file = &j->files[f];
+    axc_cursor c = axc_open_weights(file);
+    while (axc_next_array(&c, file, &array)) {
+      const int role = role_of(array.name, layer->name);
+      if (role == ROLES) continue;
+      if (found[role].end != 0) return refuse_weights(j, AXC_TWICE, file, (size_t)(array.name.text - file->bytes));
+      found[role] = array;
+    }
+    if (c.failure != AXC_PROVED) return refuse_weights(j, c.failure, file, c.failure_at);
   }
-  if (c.failure != AXC_PROVED) return refuse_weights(j, c.failure, c.failure_at);
   return 1;
+}
+
+/* Where the array's name stands, for a report. */
+static int refuse_name(const job* j, axc_reason reason, const axc_array* array) {
+  return refuse_weights(j, reason, array->file, (size_t)(array->name.text - array->file->bytes));
 }
 
 static int is_channels(const axc_array* array, int64_t cols) {
@@ -91,25 +113,38 @@ static int64_t entry(const unsigned char* bytes, int64_t entries, int64_t k) {
   return axc_load32(bytes + 4 * (entries == 1 ? 0 : k));
 }
 
+/* The quantizer that clamps also keeps the claimed limit of Σ|x|, and no other; without a claim it has none. */
+static int agree_with_limit(const job* j, const axc_layer* layer, const axc_array found[ROLES]) {
+  const axc_array* limit = &found[INPUT_LIMIT];
+  if (layer->source != AXC_CLAMPED || (layer->limit == 0 && limit->end == 0)) return 1;
+  if (limit->end == 0) return refuse_weights(j, AXC_QUANTIZER_MISSING, found[WEIGHT].file, 0);
+  if (limit->type != AXC_I64 || limit->rank != 1 || limit->shape[0] != 1) return refuse_name(j, AXC_SHAPE, limit);
+  if (layer->limit == 0 || axc_load64(limit->file->bytes + limit->begin) != layer->limit) {
+    return refuse_weights(j, AXC_QUANTIZER_BOX, limit->file, limit->begin);
+  }
+  return 1;
+}
+
 /* What the weights file says of the activation quantizer is what the certificate says: always offset = input_shift − the least
  * input_zero_point and spread = the greatest less the least (all are 0 when the file has neither), and box = [input_lower,
  * input_upper] when the box is clamped. */
 static int agree_with_quantizer(const job* j, const axc_layer* layer, const axc_array found[ROLES]) {
   const int clamped = layer->source == AXC_CLAMPED;
+  if (!agree_with_limit(j, layer, found)) return 0;
   const int shifted = clamped || found[INPUT_SHIFT].end != 0 || found[INPUT_ZERO_POINT].end != 0;
   const unsigned char* at[ROLES]; /* only what was found is read */
-  for (int role = 0; role < ROLES; ++role) at[role] = j->weights + found[role].begin;
+  for (int role = 0; role < ROLES; ++role) at[role] = found[role].file->bytes + found[role].begin;
   for (int role = INPUT_LOWER; role < ROLES; ++role) {
     if (!(role == INPUT_LOWER || role == INPUT_UPPER ? clamped : shifted)) continue;
-    if (found[role].end == 0) return refuse_weights(j, AXC_QUANTIZER_MISSING, 0);
+    if (found[role].end == 0) return refuse_weights(j, AXC_QUANTIZER_MISSING, found[WEIGHT].file, 0);
     if (!is_channels(&found[role], role == INPUT_ZERO_POINT ? 2 : layer->cols)) {
-      return refuse_weights(j, AXC_SHAPE, (size_t)(found[role].name.text - j->weights));
+      return refuse_name(j, AXC_SHAPE, &found[role]);
     }
   }
   const int64_t zero_point = shifted ? axc_load32(at[INPUT_ZERO_POINT]) : 0; /* one, or the least and the greatest */
   const int64_t greatest = shifted ? entry(at[INPUT_ZERO_POINT], found[INPUT_ZERO_POINT].shape[0], 1) : 0;
   if (greatest - zero_point != layer->spread) {
-    return refuse_weights(j, AXC_QUANTIZER_ZERO_POINT, found[INPUT_ZERO_POINT].begin);
+    return refuse_weights(j, AXC_QUANTIZER_ZERO_POINT, found[INPUT_ZERO_POINT].file, found[INPUT_ZERO_POINT].begin);
   }
   for (int64_t k = 0; k < layer->cols; ++k) {
     const int64_t lower = entry(layer->box_lower, layer->channels, k),
@@ -117,12 +152,14 @@ static int agree_with_quantizer(const job* j, const axc_layer* layer, const axc_
     const int64_t offset = layer->offsets == 0 ? 0 : entry(layer->offset, layer->offsets, k);
     const int64_t shift = shifted ? entry(at[INPUT_SHIFT], found[INPUT_SHIFT].shape[0], k) : 0;
     if (clamped && entry(at[INPUT_LOWER], found[INPUT_LOWER].shape[0], k) != lower) {
-      return refuse_weights(j, AXC_QUANTIZER_BOX, found[INPUT_LOWER].begin);
+      return refuse_weights(j, AXC_QUANTIZER_BOX, found[INPUT_LOWER].file, found[INPUT_LOWER].begin);
     }
     if (clamped && entry(at[INPUT_UPPER], found[INPUT_UPPER].shape[0], k) != upper) {
-      return refuse_weights(j, AXC_QUANTIZER_BOX, found[INPUT_UPPER].begin);
+      return refuse_weights(j, AXC_QUANTIZER_BOX, found[INPUT_UPPER].file, found[INPUT_UPPER].begin);
     }
-    if (shift - zero_point != offset) return refuse_weights(j, AXC_QUANTIZER_OFFSET, found[INPUT_SHIFT].begin);
+    if (shift - zero_point != offset) {
+      return refuse_weights(j, AXC_QUANTIZER_OFFSET, found[INPUT_SHIFT].file, found[INPUT_SHIFT].begin);
+    }
   }
   return 1;
 }
@@ -140,18 +177,18 @@ static int has_hash(const unsigned char* bytes, size_t size, const unsigned char
 
 static int bind_bias(const job* j, axc_layer* layer, const axc_array* bias) {
   layer->bias = NULL;
-  if ((bias->end != 0) != layer->has_bias) return refuse_weights(j, AXC_BIAS_PRESENCE, bias->begin);
+  if ((bias->end != 0) != layer->has_bias) return refuse_weights(j, AXC_BIAS_PRESENCE, bias->file, bias->begin);
   if (!layer->has_bias) return 1;
   if (bias->type != AXC_I64 || bias->rank != 1 || bias->shape[0] != layer->rows) {
-    return refuse_weights(j, AXC_SHAPE, (size_t)(bias->name.text - j->weights));
+    return refuse_name(j, AXC_SHAPE, bias);
   }
-  layer->bias = j->weights + bias->begin;
+  layer->bias = bias->file->bytes + bias->begin;
   if (!has_hash(layer->bias, bias->end - bias->begin, layer->bias_hash))
-    return refuse_weights(j, AXC_BIAS_HASH, bias->begin);
+    return refuse_weights(j, AXC_BIAS_HASH, bias->file, bias->begin);
   for (int64_t row = 0; row < layer->rows; ++row) {
     const int64_t value = axc_load64(layer->bias + 8 * row);
     if (value < -AXC_MOST_BIAS || value > AXC_MOST_BIAS)
-      return refuse_weights(j, AXC_BIAS, bias->begin + 8 * (size_t)row);
+      return refuse_weights(j, AXC_BIAS, bias->file, bias->begin + 8 * (size_t)row);
   }
   return 1;
 }
@@ -160,16 +197,16 @@ static int bind_bias(const job* j, axc_layer* layer, const axc_array* bias) {
 static int bind_arrays(const job* j, axc_layer* layer) {
   axc_array found[ROLES];
   const axc_array* weight = &found[WEIGHT];
-  for (int role = 0; role < ROLES; ++role) found[role].begin = 0;
   if (!find_arrays(j, layer, found)) return 0;
-  if (weight->end == 0) return refuse_weights(j, AXC_MISSING, 0);
+  if (weight->end == 0) return refuse_weights(j, AXC_MISSING, weight->file, 0);
   if (weight->type != AXC_I8 || weight->rank != 2 || weight->shape[0] != layer->rows ||
       weight->shape[1] != layer->cols) {
-    return refuse_weights(j, AXC_SHAPE, (size_t)(weight->name.text - j->weights));
+    return refuse_name(j, AXC_SHAPE, weight);
   }
-  layer->weights = (const signed char*)(j->weights + weight->begin);
-  if (!has_hash(j->weights + weight->begin, weight->end - weight->begin, layer->weight_hash)) {
-    return refuse_weights(j, AXC_WEIGHT_HASH, weight->begin);
+  layer->weight_file = weight->file;
+  layer->weights = (const signed char*)(weight->file->bytes + weight->begin);
+  if (!has_hash(weight->file->bytes + weight->begin, weight->end - weight->begin, layer->weight_hash)) {
+    return refuse_weights(j, AXC_WEIGHT_HASH, weight->file, weight->begin);
   }
   return bind_bias(j, layer, &found[BIAS]) && agree_with_quantizer(j, layer, found);
 }
@@ -188,9 +225,10 @@ static int take_finding(const job* j, const axc_layer* layer, const axc_finding*
   report->claimed = finding->claimed;
   report->recomputed = finding->recomputed;
   report->limits = finding->limits;
-  const int in_weights = finding->reason == AXC_WEIGHT;
+  const int in_weights = finding->reason == AXC_WEIGHT ? number_of(j, layer->weight_file) : 0;
   size_t position = finding->reason == AXC_VERDICT ? layer->verdict_at : layer->worst_at;
-  if (finding->place != NULL) position = (size_t)(finding->place - (in_weights ? j->weights : j->certificate));
+  if (finding->place != NULL)
+    position = (size_t)(finding->place - (in_weights ? layer->weight_file->bytes : j->certificate));
   (void)conclude(report, finding->reason == AXC_OVERFLOW ? AXC_UNSAFE : AXC_REFUSED, finding->reason, in_weights,
                  position);
   return finding->reason == AXC_OVERFLOW;
@@ -213,16 +251,22 @@ static int is_covered(axc_certificate all, axc_span name) {
 static void look_for_uncovered(const job* j, const axc_certificate* all) {
   axc_array array;
   int64_t arrays = 0;
-  axc_cursor c = axc_open_weights(j->weights, j->weights_size);
-  while (axc_next_array(&c, j->weights_size, &array)) arrays += is_weight_array(&array);
+  for (size_t f = 0; f < j->count; ++f) {
+    axc_cursor c = axc_open_weights(&j->files[f]);
+    while (axc_next_array(&c, &j->files[f], &array)) arrays += is_weight_array(&array);
+  }
   j->report->uncovered = arrays - all->layers;
   if (j->report->uncovered == 0 || j->report->verdict == AXC_UNSAFE) return;
-  c = axc_open_weights(j->weights, j->weights_size);
-  while (axc_next_array(&c, j->weights_size, &array)) {
-    if (!is_weight_array(&array) || is_covered(*all, array.name)) continue;
-    name_layer(j->report, array.name);
-    (void)conclude(j->report, AXC_INCOMPLETE, AXC_UNCOVERED, 1, (size_t)(array.name.text - j->weights));
-    return;
+  for (size_t f = 0; f < j->count; ++f) {
+    const axc_file* file = &j->files[f];
+    axc_cursor c = axc_open_weights(file);
+    while (axc_next_array(&c, file, &array)) {
+      if (!is_weight_array(&array) || is_covered(*all, array.name)) continue;
+      name_layer(j->report, array.name);
+      (void)conclude(j->report, AXC_INCOMPLETE, AXC_UNCOVERED, number_of(j, file),
+                     (size_t)(array.name.text - file->bytes));
+      return;
+    }
   }
   (void)conclude(j->report, AXC_INCOMPLETE, AXC_UNCOVERED, 1, 0);
 }
@@ -243,14 +287,16 @@ static void check_layers(const job* j, axc_certificate* certificate, int64_t* sc
     axc_prove_layer(&layer, scratch, &finding);
     if (!take_finding(j, &layer, &finding)) return;
     ++j->report->layers;
+    if (j->pause.call != NULL) j->pause.call(j->pause.context);
   }
   look_for_uncovered(j, &all);
 }
 
 size_t axc_scratch_size(const unsigned char* bytes, size_t size) {
+  const axc_pause none = {NULL, NULL};
   axc_certificate certificate;
   size_t position = 0;
-  if (axc_open(bytes, size, &certificate, &position) != AXC_PROVED) return 0;
+  if (axc_open(bytes, size, &none, &certificate, &position) != AXC_PROVED) return 0;
   return (size_t)certificate.most_nodes * 4 * sizeof(int64_t);
 }
 
@@ -259,7 +305,7 @@ static axc_verdict check(const job* j, size_t certificate_size, void* scratch, s
   axc_certificate certificate;
   size_t position = 0;
   clear(j->report);
-  const axc_reason reason = axc_open(j->certificate, certificate_size, &certificate, &position);
+  const axc_reason reason = axc_open(j->certificate, certificate_size, &j->pause, &certificate, &position);
   if (reason != AXC_PROVED) {
     (void)conclude(j->report, AXC_REFUSED, reason, 0, position);
     return j->report->verdict;
@@ -285,12 +331,22 @@ static axc_verdict check(const job* j, size_t certificate_size, void* scratch, s
 axc_verdict axc_check_with(const unsigned char* certificate, size_t certificate_size, const unsigned char* weights,
                            size_t weights_size, void* scratch, size_t scratch_size, axc_report* report) {
   static int64_t none;
-  const job j = {certificate, weights, weights_size, report};
+  const axc_file file = {weights, weights_size};
+  const job j = {certificate, &file, 1, {NULL, NULL}, report};
   return check(&j, certificate_size, scratch == NULL ? &none : scratch, scratch == NULL ? 0 : scratch_size);
+}
+
+axc_verdict axc_check_files(const unsigned char* certificate, size_t certificate_size, const axc_file* weights,
+                            size_t files, axc_between between, void* context, axc_report* report) {
+  static const unsigned char nothing[1] = {0};
+  static const axc_file no_file = {nothing, 0};
+  const int some = files > 0 && files <= MOST_FILES;
+  const job j = {certificate, some ? weights : &no_file, some ? files : 1, {between, context}, report};
+  return check(&j, certificate_size, NULL, 0); /* a file of no bytes is refused */
 }
 
 axc_verdict axc_check(const unsigned char* certificate, size_t certificate_size, const unsigned char* weights,
                       size_t weights_size, axc_report* report) {
-  const job j = {certificate, weights, weights_size, report};
-  return check(&j, certificate_size, NULL, 0);
+  const axc_file file = {weights, weights_size};
+  return axc_check_files(certificate, certificate_size, &file, 1, NULL, NULL, report);
 }

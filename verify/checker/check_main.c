@@ -1,54 +1,64 @@
-/* axecert-check CERTIFICATE WEIGHTS: prints the checker's verdict and its reason. Exit codes: 0 safe, 1 unsafe, 2 incomplete,
- * 3 refused; 64 wrong usage, 66 no input, 71 no memory (sysexits). Main function: main. Side effects: reads the two files
- * into memory, writes standard output, and standard error when something is wrong with the call. */
+/* axecert-check CERTIFICATE WEIGHTS...: prints the checker's verdict and its reason. Exit codes: 0 safe, 1 unsafe, 2 incomplete,
+ * 3 refused; 64 wrong usage, 66 no input, 71 no memory (sysexits). Main function: main. Side effects: maps the files into memory,
+ * writes standard output, and standard error when something is wrong with the call. Memory behind what was checked is given back,
+ * so that what is resident is a layer at a time, whatever the size of the files; who changes a file meanwhile gets an answer about
+ * neither version, or ends the program. */
+#define _DEFAULT_SOURCE /* madvise */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "checker.h"
 
 enum { EXIT_USAGE = 64, EXIT_NO_INPUT = 66, EXIT_NO_MEMORY = 71 };
 
-/* The whole file, or NULL after a message; *code is then the exit code. */
-static unsigned char* read_file(const char* path, size_t* size, int* code) {
-  FILE* file = fopen(path, "rb");
-  unsigned char* bytes = NULL;
-  size_t room = 0;
-  *size = 0;
-  *code = EXIT_NO_INPUT;
-  if (file == NULL) {
-    fprintf(stderr, "%s: cannot be opened: %s\n", path, strerror(errno));
-    return NULL;
-  }
-  for (;;) {
-    if (*size == room) {
-      unsigned char* more = room > SIZE_MAX / 2 ? NULL : realloc(bytes, room = room == 0 ? 1 << 16 : 2 * room);
-      if (more == NULL) {
-        fprintf(stderr, "%s: does not fit into memory\n", path);
-        *code = EXIT_NO_MEMORY;
-        break;
-      }
-      bytes = more;
-    }
-    const size_t got = fread(bytes + *size, 1, room - *size, file);
-    *size += got;
-    if (got == 0 && ferror(file)) {
-      fprintf(stderr, "%s: cannot be read: %s\n", path, strerror(errno));
-      break;
-    }
-    if (got == 0) {
-      fclose(file);
-      return bytes;
-    }
-  }
-  fclose(file);
-  free(bytes);
-  return NULL;
+/* The files of the call: the certificate, then the weights. */
+typedef struct {
+  axc_file* file;
+  size_t count;
+} axc_files;
+
+static int complain(const char* path, const char* what, int reason) {
+  fprintf(stderr, "%s: %s: %s\n", path, what, strerror(reason));
+  return reason == ENOMEM ? EXIT_NO_MEMORY : EXIT_NO_INPUT;
 }
 
-static void print(const axc_report* report, const char* certificate, const char* weights) {
+/* Maps a whole file; 0, or the exit code after a message. */
+static int map_file(const char* path, axc_file* out) {
+  static const unsigned char nothing[1] = {0};
+  struct stat facts;
+  const int descriptor = open(path, O_RDONLY);
+  if (descriptor < 0) return complain(path, "cannot be opened", errno);
+  int code = fstat(descriptor, &facts) == 0 ? 0 : complain(path, "cannot be read", errno);
+  if (code == 0 && !S_ISREG(facts.st_mode)) code = complain(path, "is not a regular file", EINVAL);
+  out->bytes = nothing;
+  out->size = code == 0 ? (size_t)facts.st_size : 0;
+  if (out->size > 0) {
+    void* bytes = mmap(NULL, out->size, PROT_READ, MAP_PRIVATE, descriptor, 0);
+    if (bytes == MAP_FAILED) code = complain(path, "cannot be mapped", errno);
+    out->bytes = bytes;
+  }
+  (void)close(descriptor);
+  return code;
+}
+
+/* Gives back the memory behind all files: it is filled from them again when it is read again. */
+static void let_go(void* context) {
+  const axc_files* files = context;
+  for (size_t i = 0; i < files->count; ++i) {
+    if (files->file[i].size > 0)
+      (void)madvise((void*)(uintptr_t)files->file[i].bytes, files->file[i].size, MADV_DONTNEED);
+  }
+}
+
+/* `paths`: the certificate's, then those of the weights. */
+static void print(const axc_report* report, char** paths) {
   printf("%s: %s\n", axc_verdict_name(report->verdict), axc_reason_sentence(report->reason));
   if (report->layer[0] != 0) printf("  layer %s\n", report->layer);
   if (report->node >= 0) {
@@ -58,31 +68,33 @@ static void print(const axc_report* report, const char* certificate, const char*
     printf("  limits     [%" PRId64 ", %" PRId64 "]\n", report->limits.lower, report->limits.upper);
   }
   if (report->reason != AXC_PROVED) {
-    printf("  reason %s, %s, byte %zu\n", axc_reason_name(report->reason), report->in_weights ? weights : certificate,
-           report->position);
+    printf("  reason %s, %s, byte %zu\n", axc_reason_name(report->reason), paths[report->in_weights], report->position);
   }
-  if (report->uncovered > 0) printf("  %" PRId64 " layers of the weights file are not covered\n", report->uncovered);
+  if (report->uncovered > 0) printf("  %" PRId64 " layers of the weights files are not covered\n", report->uncovered);
   printf("  %" PRId64 " of %" PRId64 " registers checked, %" PRId64 " layers\n", report->nodes_checked,
          report->nodes_total, report->layers);
 }
 
 int main(int argc, char** argv) {
-  if (argc != 3) {
-    fprintf(stderr, "usage: axecert-check CERTIFICATE.axec WEIGHTS.safetensors\n");
+  if (argc < 3) {
+    fprintf(stderr, "usage: axecert-check CERTIFICATE.axec WEIGHTS.safetensors...\n");
     return EXIT_USAGE;
   }
   int code = 0;
-  size_t certificate_size = 0;
-  size_t weights_size = 0;
   axc_report report;
-  unsigned char* certificate = read_file(argv[1], &certificate_size, &code);
-  unsigned char* weights = certificate == NULL ? NULL : read_file(argv[2], &weights_size, &code);
-  if (weights != NULL) {
-    code = (int)axc_check(certificate, certificate_size, weights, weights_size, &report);
-    print(&report, argv[1], argv[2]);
+  axc_files files = {calloc((size_t)argc, sizeof(axc_file)), 0};
+  if (files.file == NULL) return complain(argv[0], "cannot start", ENOMEM);
+  while (code == 0 && files.count + 1 < (size_t)argc) {
+    code = map_file(argv[files.count + 1], &files.file[files.count]);
+    ++files.count;
+  }
+  if (code == 0) {
+    const axc_file* certificate = &files.file[0];
+    code = (int)axc_check_files(certificate->bytes, certificate->size, certificate + 1, files.count - 1, let_go, &files,
+                                &report);
+    print(&report, argv + 1);
     if (fflush(stdout) != 0 && code == 0) code = 74;
   }
-  free(certificate);
-  free(weights);
+  free(files.file);
   return code;
 }

@@ -123,6 +123,12 @@ static void text_key(axc_cursor* c, int64_t layer, const char* name) {
   key(c, layer, name, AXC_SYNTAX);
   expect(c, "\":\"");
 }
+/* Whether an optional one is next; moves nothing. */
+static int is_text_key(const axc_cursor* c, int64_t layer, const char* name) {
+  axc_cursor ahead = *c;
+  text_key(&ahead, layer, name);
+  return ahead.failure == AXC_PROVED;
+}
 
 static void close_text(axc_cursor* c) {
   expect(c, "\"");
@@ -244,6 +250,12 @@ static void read_metadata(axc_cursor* c, int64_t number, axc_layer* layer) {
   text_key(c, number, "zero_point.spread");
   layer->spread = axc_number(c, 0, AXC_MOST_INPUT);
   close_text(c);
+  layer->limit = 0;
+  if (is_text_key(c, number, "input.limit")) {
+    text_key(c, number, "input.limit");
+    layer->limit = axc_number(c, 1, AXC_MOST_LIMIT);
+    close_text(c);
+  }
   text_key(c, number, "datapath");
   (void)word(c, 1, "_.:=,/-", 200);
   close_text(c);
@@ -320,7 +332,9 @@ static void check_box(axc_certificate* f, const axc_layer* layer) {
   for (int64_t k = 0; k < layer->channels && c->failure == AXC_PROVED; ++k) {
     const int64_t lower = axc_load32(layer->box_lower + 4 * k);
     const int64_t upper = axc_load32(layer->box_upper + 4 * k);
-    if (lower > upper || lower < layer->activation_operand.lower || upper > layer->activation_operand.upper) {
+    const int excludes_zero = lower > 0 || upper < 0;
+    if (lower > upper || lower < layer->activation_operand.lower || upper > layer->activation_operand.upper ||
+        (layer->limit > 0 && excludes_zero)) {
       axc_fail(c, AXC_BOX, (size_t)(layer->box_lower + 4 * k - c->bytes));
     }
   }
@@ -371,7 +385,8 @@ int axc_next_name(axc_certificate* f, axc_span* name) {
 /* ---- the whole ---- */
 
 /* SHA-256 of the file with the digest's 64 characters at `at` read as '0'. */
-static void check_digest(axc_cursor* c, size_t size) {
+static void check_digest(axc_cursor* c, size_t size, const axc_pause* pause) {
+  const size_t piece = (size_t)1 << 20;
   static const unsigned char zeros[65] = "0000000000000000000000000000000000000000000000000000000000000000";
   const size_t at = c->at;
   unsigned char claimed[32] = {0};
@@ -382,7 +397,10 @@ static void check_digest(axc_cursor* c, size_t size) {
   axc_sha256_start(&state);
   axc_sha256_add(&state, c->bytes, at);
   axc_sha256_add(&state, zeros, 64);
-  axc_sha256_add(&state, c->bytes + at + 64, size - at - 64);
+  for (size_t from = at + 64; from < size; from += piece) {
+    axc_sha256_add(&state, c->bytes + from, size - from < piece ? size - from : piece);
+    if (pause->call != NULL) pause->call(pause->context);
+  }
   axc_sha256_finish(&state, computed);
   for (int i = 0; i < 32; ++i) {
     if (claimed[i] != computed[i]) axc_fail(c, AXC_DIGEST, at);
@@ -401,7 +419,8 @@ enum {
   RESTS_ON_FLOAT_SUM = 2,
   RESTS_ON_CALIBRATED = 4,
   RESTS_ON_CLAMPED = 8,
-  RESTS_ON_GIVEN = 16
+  RESTS_ON_GIVEN = 16,
+  RESTS_ON_LIMITED = 32
 };
 
 static int layer_rests_on(const axc_layer* layer) {
@@ -409,6 +428,7 @@ static int layer_rests_on(const axc_layer* layer) {
   for (int s = 0; s < layer->stages; ++s) inside |= layer->stage[s].from_constant;
   return (!inside && (layer->has_bias || layer->offsets > 0 || layer->spread > 0) ? RESTS_ON_OUTSIDE_CONSTANT : 0) |
          (layer->stage[layer->stages - 1].nodes > 1 ? RESTS_ON_FLOAT_SUM : 0) |
+         (layer->limit > 0 ? RESTS_ON_LIMITED : 0) |
          (layer->source == AXC_CALIBRATED ? RESTS_ON_CALIBRATED
           : layer->source == AXC_CLAMPED  ? RESTS_ON_CLAMPED
                                           : RESTS_ON_GIVEN);
@@ -421,6 +441,7 @@ static void check_assumptions(axc_cursor* c, int rests_on) {
   if (rests_on & RESTS_ON_CALIBRATED) axc_expect(c, "input-calibrated ", AXC_ASSUMPTIONS);
   if (rests_on & RESTS_ON_CLAMPED) axc_expect(c, "input-clamped ", AXC_ASSUMPTIONS);
   if (rests_on & RESTS_ON_GIVEN) axc_expect(c, "input-given ", AXC_ASSUMPTIONS);
+  if (rests_on & RESTS_ON_LIMITED) axc_expect(c, "input-limited ", AXC_ASSUMPTIONS);
   axc_expect(c, "product-order-as-stated products-exact sha256-collision-free\"", AXC_ASSUMPTIONS);
   if (c->failure == AXC_ASSUMPTIONS) c->failure_at = begin;
 }
@@ -442,7 +463,7 @@ static void read_all_metadata(axc_certificate* f) {
 }
 
 /* Second pass: every layer with its arrays, then the header's end and the file's. Returns what the layers rest on. */
-static int read_all_layers(axc_certificate* f, size_t size) {
+static int read_all_layers(axc_certificate* f, size_t size, const axc_pause* pause) {
   int rests_on = 0;
   axc_layer layer;
   axc_cursor* c = &f->arrays;
@@ -451,6 +472,7 @@ static int read_all_layers(axc_certificate* f, size_t size) {
     rests_on |= layer_rests_on(&layer);
     for (int s = 0; s < layer.stages; ++s) nodes += layer.stage[s].nodes;
     if (layer.stage[0].nodes > f->most_nodes) f->most_nodes = layer.stage[0].nodes;
+    if (pause->call != NULL) pause->call(pause->context);
     f->nodes_total += layer.rows * nodes; /* every register takes bytes of the file: their number is below its size */
   }
   expect(c, "}");
@@ -460,7 +482,8 @@ static int read_all_layers(axc_certificate* f, size_t size) {
   return rests_on;
 }
 
-axc_reason axc_open(const unsigned char* bytes, size_t size, axc_certificate* f, size_t* position) {
+axc_reason axc_open(const unsigned char* bytes, size_t size, const axc_pause* pause, axc_certificate* f,
+                    size_t* position) {
   uint64_t header = 0;
   *position = 0;
   if (size < 8) return *position = size, AXC_TRUNCATED;
@@ -474,7 +497,7 @@ axc_reason axc_open(const unsigned char* bytes, size_t size, axc_certificate* f,
   f->next = f->nodes_total = f->most_nodes = f->layers = 0;
   axc_cursor* c = &f->claims;
   expect(c, "{\"__metadata__\":{\"format\":\"axec 1\",\"digest\":\"");
-  check_digest(c, size);
+  check_digest(c, size, pause);
   expect(c, "\",\"tool\":\"");
   (void)plain_text(c);
   expect(c, "\",\"assumptions\":\"");
@@ -487,7 +510,7 @@ axc_reason axc_open(const unsigned char* bytes, size_t size, axc_certificate* f,
   read_all_metadata(f);
   if (f->arrays.failure != AXC_PROVED) return *position = f->arrays.failure_at, f->arrays.failure;
   const axc_certificate first = *f;
-  const int rests_on = read_all_layers(f, size);
+  const int rests_on = read_all_layers(f, size, pause);
   if (f->arrays.failure != AXC_PROVED) return *position = f->arrays.failure_at, f->arrays.failure;
   check_assumptions(&assumptions, rests_on);
   if (assumptions.failure != AXC_PROVED) return *position = assumptions.failure_at, assumptions.failure;

@@ -13,6 +13,7 @@
  * product at most. */
 #define AXC_MOST_COLS ((int64_t)1 << 24)
 #define AXC_MOST_INPUT ((int64_t)1 << 24) /* |box|, |offset|, |activation operand|, spread of the zero point */
+#define AXC_MOST_LIMIT ((int64_t)1 << 48) /* of Σ|x| in one register */
 #define AXC_MOST_BIAS ((int64_t)1 << 62)
 #define AXC_MOST_ROWS ((int64_t)1 << 31)        /* rows · cols ≤ 2^55 */
 #define AXC_MOST_GROUP (((int64_t)1 << 31) - 1) /* group · stride < 2^62 */
@@ -54,6 +55,7 @@ typedef struct {
   axc_range activation_operand;
   axc_source source;
   int64_t spread; /* greatest zero point less the least */
+  int64_t limit;  /* Σ|x| of each register of the lowest stage is at most this; 0: no limit */
   int stages;
   axc_stage stage[AXC_MOST_STAGES];
   axc_verdict verdict; /* claimed */
@@ -66,7 +68,8 @@ typedef struct {
   int has_bias;
   unsigned char bias_hash[32];
   size_t operands_at, weight_range_at, stages_at, worst_at, verdict_at; /* bytes of the certificate */
-  const signed char* weights;                                           /* [rows, cols], from the weights file */
+  const signed char* weights;                                           /* [rows, cols], from a weights file, */
+  const axc_file* weight_file;                                          /* this one */
   const unsigned char* bias;                                            /* little-endian int64 [rows], or NULL */
 } axc_layer;
 
@@ -133,8 +136,15 @@ typedef struct {
   int64_t most_nodes;  /* of one dot product in a lowest stage */
 } axc_certificate;
 
+/* Who is called between pieces of the work; call may be NULL. */
+typedef struct {
+  axc_between call;
+  void* context;
+} axc_pause;
+
 /* Parses the whole certificate, strictly; *out is then at the first layer. AXC_PROVED or the reason, and its byte. */
-axc_reason axc_open(const unsigned char* bytes, size_t size, axc_certificate* out, size_t* position);
+axc_reason axc_open(const unsigned char* bytes, size_t size, const axc_pause* pause, axc_certificate* out,
+                    size_t* position);
 /* The next layer's claims, all but its weights. 0 on failure (then claims.failure or arrays.failure says why). */
 int axc_next_layer(axc_certificate* certificate, axc_layer* layer);
 /* Only the name of the next layer. */
@@ -147,7 +157,7 @@ int64_t axc_number(axc_cursor* cursor, int64_t least, int64_t greatest);
 void axc_fail(axc_cursor* cursor, axc_reason reason, size_t at);
 int axc_same(axc_span a, const unsigned char* text, size_t size);
 
-/* ---- weights.c: the weights file ---- */
+/* ---- weights.c: a weights file ---- */
 
 typedef enum { AXC_I8, AXC_I32, AXC_I64, AXC_INTEGER, AXC_OTHER } axc_type; /* AXC_INTEGER: any other integers */
 
@@ -157,11 +167,12 @@ typedef struct {
   int rank;
   int64_t shape[2];  /* the first two lengths; 1 when there are fewer */
   size_t begin, end; /* bytes of the file */
+  const axc_file* file;
 } axc_array;
 
 /* A cursor at the first array, or failed. */
-axc_cursor axc_open_weights(const unsigned char* bytes, size_t size);
-/* The next array; 0 at the end or on failure. `data_begin` is the end of the header, `size` that of the file. */
-int axc_next_array(axc_cursor* cursor, size_t size, axc_array* array);
+axc_cursor axc_open_weights(const axc_file* file);
+/* The next array; 0 at the end or on failure. */
+int axc_next_array(axc_cursor* cursor, const axc_file* file, axc_array* array);
 
 #endif

@@ -225,6 +225,43 @@ static void lowest_boxed(const axc_layer* layer, const signed char* w, axc_range
   }
 }
 
+/* The most that Σ w x reaches when the magnitudes |x| add up to `limit` at most, and caps[a] is how far they can go at weights of
+ * magnitude a in the direction that helps: what there is goes to the largest weights first. Leaves caps all 0. */
+static int64_t spend(int64_t caps[129], int64_t limit) {
+  int64_t sum = 0; /* ≤ 2^7 · 2^48 */
+  for (int magnitude = 128; magnitude > 0; --magnitude) {
+    const int64_t taken = smaller(caps[magnitude], limit);
+    sum += magnitude * taken;
+    limit -= taken;
+    caps[magnitude] = 0;
+  }
+  caps[0] = 0;
+  return sum;
+}
+
+/* The lowest stage under a limit: every box holds 0, so the complete sum and all partial sums have one range. */
+static void lowest_limited(const axc_layer* layer, const signed char* w, axc_range initial, ranges out) {
+  int64_t up[129] = {0}, down[129] = {0};
+  const int64_t stride = layer->stage[0].stride;
+  const int64_t block = block_of(&layer->stage[0], layer->cols);
+  int64_t node = 0;
+  for (int64_t begin = 0; begin < layer->cols; begin += block) {
+    const int64_t end = begin + smaller(block, layer->cols - begin);
+    for (int64_t lane = 0; lane < smaller(stride, end - begin); ++lane, ++node) {
+      for (int64_t k = begin + lane; k < end; k += stride) {
+        const int64_t channel = layer->channels == 1 ? 0 : k;
+        const int64_t above = axc_load32(layer->box_upper + 4 * channel);
+        const int64_t below = -axc_load32(layer->box_lower + 4 * channel);
+        const int magnitude = w[k] < 0 ? -w[k] : w[k];
+        up[magnitude] += w[k] > 0 ? above : below; /* ≤ 2^24 · 2^24 */
+        down[magnitude] += w[k] > 0 ? below : above;
+      }
+      out.final_upper[node] = out.partial_upper[node] = initial.upper + spend(up, layer->limit);
+      out.final_lower[node] = out.partial_lower[node] = initial.lower - spend(down, layer->limit);
+    }
+  }
+}
+
 /* A stage above: its values are the final ranges of the `values` registers below. In place: register b·lanes + lane of
  * block b is written when its own values have been read, and its place is at or before every value still to be read. */
 AXC_EVERY_TARGET
@@ -256,6 +293,8 @@ static void compute_stage(const axc_layer* layer, int s, const signed char* w, a
   const axc_range initial = stage->from_constant ? constant : nothing;
   if (s > 0) {
     higher_stage(stage, layer->stage[s - 1].nodes, initial, out);
+  } else if (layer->limit > 0) {
+    lowest_limited(layer, w, initial, out);
   } else if (layer->channels == 1) {
     const int64_t ahead = w == layer->weights + (layer->rows - 1) * layer->cols ? 0 : layer->cols;
     sum_weights(w, layer->cols, ahead, block_of(stage, layer->cols), stage->stride, out.final_lower, out.final_upper);
@@ -438,6 +477,24 @@ static int64_t first_input_outside(const axc_layer* layer) {
   return layer->cols;
 }
 
+/* The first input at which the magnitudes of a register's inputs exceed the limit; cols when there is none. */
+static int64_t first_input_beyond_limit(const axc_layer* layer) {
+  const int64_t stride = layer->stage[0].stride;
+  const int64_t block = block_of(&layer->stage[0], layer->cols);
+  for (int64_t begin = 0; layer->limit > 0 && begin < layer->cols; begin += block) {
+    const int64_t end = begin + smaller(block, layer->cols - begin);
+    for (int64_t lane = 0; lane < smaller(stride, end - begin); ++lane) {
+      int64_t sum = 0;
+      for (int64_t k = begin + lane; k < end; k += stride) {
+        const int64_t x = axc_load32(layer->witness + 4 * k);
+        sum += x < 0 ? -x : x;
+        if (sum > layer->limit) return k;
+      }
+    }
+  }
+  return layer->cols;
+}
+
 /* The worst register's end when every input's box is the witness alone: what these inputs really reach, with the zero point
  * (0 or spread above the least) that is worse for that end. */
 static int64_t end_on_witness(const axc_layer* layer, ranges memory) {
@@ -447,6 +504,7 @@ static int64_t end_on_witness(const axc_layer* layer, ranges memory) {
   pinned.box_lower = layer->witness;
   pinned.box_upper = layer->witness;
   pinned.channels = layer->cols;
+  pinned.limit = 0;
   for (int s = 0; s <= layer->worst_stage; ++s) compute_stage(&pinned, s, w, constant, memory);
   const int64_t* final = layer->worst_upper ? memory.final_upper : memory.final_lower;
   const int64_t* partial = layer->worst_upper ? memory.partial_upper : memory.partial_lower;
@@ -455,7 +513,8 @@ static int64_t end_on_witness(const axc_layer* layer, ranges memory) {
 
 static void judge_witness(const axc_layer* layer, ranges memory, axc_finding* finding) {
   const int s = layer->worst_stage;
-  const int64_t outside = first_input_outside(layer);
+  int64_t outside = first_input_outside(layer);
+  if (outside == layer->cols) outside = first_input_beyond_limit(layer);
   if (outside < layer->cols) {
     find(finding, AXC_WITNESS_BOX, layer->witness + 4 * outside, layer->worst_row, s, layer->worst_node);
     return;

@@ -128,7 +128,9 @@ static int at_close(axc_cursor* c) {
   return 1;
 }
 
-axc_cursor axc_open_weights(const unsigned char* bytes, size_t size) {
+axc_cursor axc_open_weights(const axc_file* file) {
+  const unsigned char* bytes = file->bytes;
+  const size_t size = file->size;
   uint64_t header = 0;
   axc_cursor c = {bytes, 8, 8, AXC_PROVED, 0};
   for (size_t i = 0; i < 8 && i < size; ++i) header |= (uint64_t)bytes[i] << (8 * i);
@@ -142,7 +144,8 @@ axc_cursor axc_open_weights(const unsigned char* bytes, size_t size) {
   return c;
 }
 
-int axc_next_array(axc_cursor* c, size_t size, axc_array* array) {
+int axc_next_array(axc_cursor* c, const axc_file* file, axc_array* array) {
+  array->file = file;
   for (;;) { /* once, or twice where the metadata stands first */
     if (c->failure != AXC_PROVED || c->at == c->end || at_close(c)) return 0;
     array->name = text(c, 0);
@@ -151,7 +154,7 @@ int axc_next_array(axc_cursor* c, size_t size, axc_array* array) {
     if (metadata)
       skip_metadata(c);
     else
-      read_array(c, size, array);
+      read_array(c, file->size, array);
     if (accept_token(c, ",")) {
       if (axc_is(c, "}")) axc_fail(c, AXC_WEIGHTS_FILE, c->at);
     } else if (!axc_is(c, "}")) {

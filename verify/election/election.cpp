@@ -4,15 +4,15 @@
 #include <algorithm>
 #include <thread>
 
+#include "axecert/certificate/certificate_file.hpp"
+#include "axecert/certificate/shape.hpp"
 #include "axecert/model/layers.hpp"
+#include "axecert/model/weight_files.hpp"
 #include "axecert/report/votes.hpp"
+#include "axecert/smt/journal.hpp"
 
 namespace axe {
 namespace {
-
-bool same_arithmetic(const Datapath& a, const Datapath& b) {
-  return a.weights == b.weights && a.activations == b.activations && a.form == b.form && a.stages == b.stages;
-}
 
 // The user's datapath against the certificate's: the stages count, not the name.
 Vote datapath_vote(const Certificate& certificate, const Datapath& expected) {
@@ -33,38 +33,119 @@ Vote datapath_vote(const Certificate& certificate, const Datapath& expected) {
   return vote;
 }
 
-// What follows the checker's vote; `weights` gives the arrays when it did not refuse.
-Election after_checker(Vote checker, const std::filesystem::path& certificate,
-                       const std::function<TensorFile()>& weights, const ElectionOptions& options) {
+constexpr std::int64_t weights_at_a_time = std::int64_t{1} << 26;
+
+// The voters behind the checker, in the order in which they are asked.
+class Voters {
+ public:
+  Voters(const ElectionOptions& options, std::int64_t nodes, const std::string& digest)
+      : options_(options), nodes_(nodes) {
+    if (!options.resume.empty() && !options.z3.empty()) {
+      journal_.emplace(options.resume, digest, smt_.rlimit);
+      smt_.journal = &*journal_;
+    }
+    smt_.workers = options.workers > 0 ? options.workers
+                                       : static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1u, 256u));
+    votes_.resize(options.z3.size() + (options.replay ? 1 : 0));
+  }
+
+  /// Shows them some layers, with weights.
+  void ask(const Certificate& part) {
+    for (std::size_t i = 0; i < options_.z3.size(); ++i) {
+      smt_.depth = options_.z3[i];
+      smt_.progress = progress_of("z3 " + to_text(smt_.depth));
+      hear(votes_[i], smt_vote(part, smt_));
+    }
+    if (options_.replay) {
+      ReplayOptions replay;
+      replay.random_inputs_per_row = *options_.replay;
+      replay.progress = progress_of("replay");
+      hear(votes_.back(), replay_vote(part, replay));
+      if (!votes_.back().detail.empty()) {
+        votes_.back().detail = replay_detail(votes_.back().nodes_checked, replay);
+      }
+    }
+    seen_ += nodes_total(part);
+  }
+  bool none() const { return votes_.empty(); }
+
+  /// Everything was shown. With nothing left to prove the journal goes; else the next run needs it.
+  void end() {
+    const bool complete = std::all_of(votes_.begin(), votes_.end(),
+                                      [](const Vote& vote) { return vote.nodes_checked == vote.nodes_total; });
+    if (journal_ && complete) {
+      journal_->remove();
+    }
+  }
+  const std::vector<Vote>& votes() const { return votes_; }
+
+ private:
+  void hear(Vote& whole, Vote part) {
+    std::vector<Vote> parts;
+    if (seen_ > 0) {
+      parts.push_back(std::move(whole));
+    }
+    parts.push_back(std::move(part));
+    whole = join(std::move(parts));
+  }
+  Progress progress_of(const std::string& voter) const {
+    const Progress told = options_.progress ? options_.progress(voter) : Progress{};
+    if (!told) {
+      return {};
+    }
+    return [told, before = seen_, total = nodes_](std::int64_t done, std::int64_t) { told(before + done, total); };
+  }
+
+  const ElectionOptions& options_;
+  std::int64_t nodes_;
+  std::int64_t seen_ = 0;
+  SmtOptions smt_;
+  std::optional<SmtJournal> journal_;
+  std::vector<Vote> votes_;
+};
+
+// What follows the checker's vote. `weights` gives the arrays of one layer.
+Election after_checker(Vote checker, const std::filesystem::path& path,
+                       const std::function<TensorFile(const std::string& layer)>& weights,
+                       const ElectionOptions& options) {
   Election election;
-  const auto progress_of = [&](const std::string& voter) {
-    return options.progress ? options.progress(voter) : Progress{};
-  };
   election.votes.push_back(std::move(checker));
   if (election.votes[0].verdict != Verdict::refused) {
-    election.certificate = read_certificate(certificate);
-    attach_weights(election.certificate, weights());
+    const CertificateFile file(path);
+    election.certificate = file.certificate();
     if (options.expected) {
       const Vote vote = datapath_vote(election.certificate, *options.expected);
       if (vote.verdict == Verdict::refused) {
         election.votes.push_back(vote);
       }
     }
-  }
-  if (combine(election.votes) != Verdict::refused) {
-    SmtOptions smt;
-    smt.workers = options.workers > 0 ? options.workers
-                                      : static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1u, 256u));
-    for (const SmtDepth depth : options.z3) {
-      smt.depth = depth;
-      smt.progress = progress_of("z3 " + to_text(depth));
-      election.votes.push_back(smt_vote(election.certificate, smt));
+    Voters voters(options, election.votes[0].nodes_total, file.digest());
+    const bool asked = !voters.none() && combine(election.votes) != Verdict::refused;
+    const std::size_t layers = election.certificate.layers.size();
+    for (std::size_t i = 0; i < layers && (asked || options.keep_certificate);) {
+      Certificate part{election.certificate.tool, {}};
+      const std::size_t first = i;
+      for (std::int64_t size = 0; i < layers; ++i) {
+        const IntegerLayer& layer = election.certificate.layers[i].layer;
+        size += layer.rows * layer.cols;
+        if (i > first && size > weights_at_a_time) {
+          break;
+        }
+        Certificate one{"", {}};
+        one.layers.push_back(file.claims(i));
+        attach_weights(one, weights(layer.name));
+        part.layers.push_back(std::move(one.layers[0]));
+      }
+      if (asked) {
+        voters.ask(part);
+      }
+      for (std::size_t k = first; options.keep_certificate && k < i; ++k) {
+        election.certificate.layers[k] = std::move(part.layers[k - first]);
+      }
     }
-    if (options.replay) {
-      ReplayOptions replay;
-      replay.random_inputs_per_row = *options.replay;
-      replay.progress = progress_of("replay");
-      election.votes.push_back(replay_vote(election.certificate, replay));
+    if (asked) {
+      voters.end();
+      election.votes.insert(election.votes.end(), voters.votes().begin(), voters.votes().end());
     }
   }
   election.verdict = combine(election.votes);
@@ -75,15 +156,22 @@ Election after_checker(Vote checker, const std::filesystem::path& certificate,
 
 Election hold_election(const std::filesystem::path& certificate, const std::filesystem::path& weights,
                        const ElectionOptions& options) {
+  Vote checker = checker_vote(certificate, weights);
+  if (checker.verdict != Verdict::refused && is_safetensors(weights)) {
+    const WeightFiles files(weights);
+    return after_checker(
+        std::move(checker), certificate, [&](const std::string& layer) { return files.layer(layer); }, options);
+  }
+  const TensorFile file = checker.verdict == Verdict::refused ? TensorFile{} : read_tensors(weights);
   return after_checker(
-      checker_vote(certificate, weights), certificate, [&] { return read_tensors(weights); }, options);
+      std::move(checker), certificate, [&](const std::string& layer) { return arrays_of(file, layer); }, options);
 }
 
 Election hold_election(const std::filesystem::path& certificate, const TensorFile& weights, const std::string& detail,
                        const ElectionOptions& options) {
   return after_checker(
-      checker_vote(whole_file(certificate), weights_for_checker(weights), detail), certificate, [&] { return weights; },
-      options);
+      checker_vote(whole_file(certificate), weights_for_checker(weights), detail), certificate,
+      [&](const std::string& layer) { return arrays_of(weights, layer); }, options);
 }
 
 }  // namespace axe

@@ -21,18 +21,24 @@ struct ElectionOptions {
   std::vector<SmtDepth> z3;          ///< depths to ask, in order
   std::optional<int> replay;         ///< random inputs per row, ≥ 0; none: not asked
   int workers = 0;                   ///< Z3's processes; 0: one per core, at most 256
+  /// Z3's journal (smt/journal.hpp): begun or gone on with, removed when nothing is left to prove. Empty: none.
+  std::filesystem::path resume;
+  bool keep_certificate =
+      true;  ///< false: Election::certificate holds outlines, and memory does not grow with the model
   /// Progress of one voter, by its name; may be empty.
   std::function<Progress(const std::string& voter)> progress;
 };
 
 struct Election {
   std::vector<Vote> votes;
-  Certificate certificate;  ///< with weights; without layers when the checker refused it
+  Certificate
+      certificate;  ///< with weights, or outlines (certificate_file.hpp); without layers when the checker refused it
   Verdict verdict = Verdict::incomplete;
 };
 
-/// Checker first; what it refuses is not shown to the others. Throws InputError when a file cannot be read, and when something
-/// is wrong with the weights file that the checker does not look at.
+/// Checker first; what it refuses is not shown to the others. `weights` is a file, or an index of shards. The other voters are
+/// shown some layers at a time, at least one, and less than 2^26 weights where layers are smaller. Throws InputError when a file cannot
+/// be read, and when something is wrong with the weights file that the checker does not look at.
 Election hold_election(const std::filesystem::path& certificate, const std::filesystem::path& weights,
                        const ElectionOptions& options);
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <random>
 #include <span>
 #include <string>
@@ -78,9 +79,14 @@ class Replayer {
     return constant;
   }
 
-  /// The inputs that drive every product to one end: w x is largest at the box's upper end for w > 0, lower end for w < 0.
+  /// The inputs that drive every product to one end: w x is largest at the box's upper end for w > 0, lower end for w < 0. Under
+  /// an input limit, in each register of the lowest stage, the largest |w| are driven first, as far as the limit lets them.
   void drive(NodeId id, Side side, std::vector<std::int32_t>& inputs) const {
     const std::int8_t* weights = claims_.layer.row(id.row);
+    if (claims_.layer.input_limit != 0) {
+      for_lowest(id.stage, id.node, [&](std::int64_t j) { drive_limited(weights, j, side, inputs); });
+      return;
+    }
     for_products(id.stage, id.node, [&](std::int64_t k) {
       if (weights[k] != 0) {
         const bool high = (weights[k] > 0) == (side == Side::upper);
@@ -164,7 +170,52 @@ class Replayer {
     return {.lower = ranges.lower[i], .upper = ranges.upper[i]};
   }
 
+  /// Scales the inputs of every register of the lowest stage that exceeds the limit by limit / Σ|x|, towards 0.
+  void keep_limit(std::vector<std::int32_t>& inputs) const {
+    const std::int64_t limit = claims_.layer.input_limit;
+    for (std::int64_t j = 0; limit != 0 && j < topology_.nodes(0); ++j) {
+      std::int64_t sum = 0;
+      for (const std::int64_t k : values(0, j)) {
+        sum += std::abs(std::int64_t{inputs[static_cast<std::size_t>(k)]});
+      }
+      if (sum <= limit) {
+        continue;
+      }
+      for (const std::int64_t k : values(0, j)) {
+        std::int32_t& x = inputs[static_cast<std::size_t>(k)];
+        x = static_cast<std::int32_t>(x * limit / sum);  // 2^24 · 2^24 at most: the limit is below the sum
+      }
+    }
+  }
+
  private:
+  void drive_limited(const std::int8_t* weights, std::int64_t register_number, Side side,
+                     std::vector<std::int32_t>& inputs) const {
+    std::vector<std::int64_t> by_magnitude = values(0, register_number);
+    std::stable_sort(by_magnitude.begin(), by_magnitude.end(),
+                     [&](std::int64_t a, std::int64_t b) { return std::abs(weights[a]) > std::abs(weights[b]); });
+    std::int64_t left = claims_.layer.input_limit;
+    for (const std::int64_t k : by_magnitude) {
+      const bool high = (weights[k] > 0) == (side == Side::upper);
+      const std::int64_t end = high ? claims_.layer.upper(k) : claims_.layer.lower(k);
+      const std::int64_t x = weights[k] == 0 ? 0 : std::clamp(end, -left, left);
+      left -= std::abs(x);
+      inputs[static_cast<std::size_t>(k)] = static_cast<std::int32_t>(x);
+    }
+  }
+
+  /// Registers of the lowest stage below one.
+  template <class Use>
+  void for_lowest(std::size_t stage, std::int64_t node, const Use& use) const {
+    if (stage == 0) {
+      use(node);
+      return;
+    }
+    for (const std::int64_t v : values(stage, node)) {
+      for_lowest(stage - 1, v, use);
+    }
+  }
+
   template <class Use>
   void for_products(std::size_t stage, std::int64_t node, const Use& use) const {
     for (const std::int64_t v : values(stage, node)) {
@@ -228,9 +279,8 @@ class LayerReplay {
         }
       }
     }
-    const Account account =
-        replayer_.account(id, claims_.worst_side, claims_.worst_witness,
-                          replayer_.constant(id.row).towards(claims_.worst_side));
+    const Account account = replayer_.account(id, claims_.worst_side, claims_.worst_witness,
+                                              replayer_.constant(id.row).towards(claims_.worst_side));
     const int128 reached = replayer_.reached(id, claims_.worst_side, account);
     const IntegerRange claimed = replayer_.claimed(id);
     const std::int64_t end = claims_.worst_side == Side::upper ? claimed.upper : claimed.lower;
@@ -295,6 +345,7 @@ class LayerReplay {
       for (std::int64_t k = 0; k < layer.cols; ++k) {
         inputs[static_cast<std::size_t>(k)] = choose(k);
       }
+      replayer_.keep_limit(inputs);
       run_row(r, constant.at(zero_point), inputs);
     };
     fill(0, [&](std::int64_t k) { return layer.lower(k); });
@@ -390,6 +441,11 @@ class LayerReplay {
 
 }  // namespace
 
+std::string replay_detail(std::int64_t nodes_checked, const ReplayOptions& options) {
+  return std::to_string(2 * nodes_checked) + " witnesses, " + std::to_string(4 + 2 * options.random_inputs_per_row) +
+         " inputs per row in kernel order, seed " + std::to_string(options.seed);
+}
+
 Vote replay_vote(const Certificate& certificate, const ReplayOptions& options) {
   if (options.random_inputs_per_row < 0) {
     throw InputError("replay options", "random_inputs_per_row = " + std::to_string(options.random_inputs_per_row),
@@ -427,9 +483,7 @@ Vote replay_vote(const Certificate& certificate, const ReplayOptions& options) {
   if (options.progress) {
     options.progress(vote.nodes_checked, vote.nodes_total);
   }
-  vote.detail = std::to_string(2 * vote.nodes_checked) + " witnesses, " +
-                std::to_string(4 + 2 * options.random_inputs_per_row) + " inputs per row in kernel order, seed " +
-                std::to_string(options.seed);
+  vote.detail = replay_detail(vote.nodes_checked, options);
   vote.verdict = contradicted ? Verdict::refused : overflowed ? Verdict::unsafe : Verdict::safe;
   return finish();
 }

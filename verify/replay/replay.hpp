@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "axecert/certificate/vote.hpp"
@@ -17,6 +18,9 @@ struct ReplayOptions {
   std::uint64_t seed = 1;
   Progress progress;
 };
+
+/// One line: what replay_vote did when it checked so many nodes.
+std::string replay_detail(std::int64_t nodes_checked, const ReplayOptions& options);
 
 /// Drives every node of `certificate` to both ends and demands that the claimed end is what is reached, and that the register
 /// overflows exactly when the claim exceeds it; runs extreme and random inputs of every row, with extreme and random zero points
@@ -42,7 +46,7 @@ struct NodeReplay {
   Side side = Side::upper;
   std::vector<std::int32_t> inputs;  ///< [cols], inside the box
   std::int64_t initial = 0;          ///< the row's constant (at the zero point that drives to `side`), or 0
-  std::vector<ReplayStep> steps;  ///< in the order that attains the end
+  std::vector<ReplayStep> steps;     ///< in the order that attains the end
   IntegerRange limits;
   std::int64_t claimed = 0;  ///< the claimed end
   int128 reached = 0;        ///< the extreme of the exact partial sums (or the exact final sum, if that is claimed)

@@ -40,6 +40,18 @@ void add_products(Explanation& e, const LayerClaims& claims) {
     e.box = first ? IntegerRange{low, high} : IntegerRange{std::min(e.box.lower, low), std::max(e.box.upper, high)};
     first = false;
   }
+  if (layer.input_limit != 0) {  // what the driving inputs reach, product by product
+    e.input_limit = layer.input_limit;
+    positive = negative = 0;
+    const Topology topology(claims.datapath, layer.cols);
+    const std::vector<std::int32_t> most = witness(layer, topology, e.node, Side::upper),
+                                    least = witness(layer, topology, e.node, Side::lower);
+    for (const std::int64_t k : e.values) {
+      const auto i = static_cast<std::size_t>(k);
+      positive += std::int64_t{layer.row(e.node.row)[k]} * most[i];
+      negative += std::int64_t{layer.row(e.node.row)[k]} * least[i];
+    }
+  }
   e.positive_sum = narrow(positive, "sum of products");
   e.negative_sum = narrow(negative, "sum of products");
 }
@@ -142,7 +154,7 @@ std::vector<std::string> in_words(const Explanation& e) {
     return std::string(upper ? (holds ? " ≤ " : " > ") : (holds ? " ≥ " : " < ")) +
            in_words(upper ? e.limits.upper : e.limits.lower);
   };
-  if (e.node.stage == 0 && e.uniform_box && e.box.lower <= 0 && e.box.upper >= 0) {
+  if (e.node.stage == 0 && e.input_limit == 0 && e.uniform_box && e.box.lower <= 0 && e.box.upper >= 0) {
     lines.push_back("  positive weights sum to " + in_words(e.positive_weights) + ", negative to " +
                     in_words(e.negative_weights) + ", inputs in " + in_words(e.box));
     const auto product = [&](std::int64_t x, std::int64_t w) {
@@ -153,16 +165,20 @@ std::vector<std::string> in_words(const Explanation& e) {
     lines.push_back("  lower = " + start(false) + product(e.box.lower, e.positive_weights) + " + " +
                     product(e.box.upper, e.negative_weights) + " = " + in_words(e.range.lower) + relation(false));
   } else {
+    const bool limited = e.input_limit != 0;
     const std::string of =
         e.node.stage == 0 ? "products, each over its channel's range" : "registers below, each over its own range";
-    lines.push_back("  adds " + in_words(static_cast<std::int64_t>(e.values.size())) + " " + of);
+    lines.push_back("  adds " + in_words(static_cast<std::int64_t>(e.values.size())) + " " + of +
+                    (limited ? ", Σ|x| ≤ " + in_words(e.input_limit) : ""));
     const std::string zero = e.stage.claim == Claim::every_partial_sum ? "0, " : "";
-    const std::string most = e.node.stage == 0 ? "Σ max(" + zero + "w·low, w·high)"
-                             : zero.empty()    ? "Σ upper"
-                                               : "Σ max(0, upper)";
-    const std::string least = e.node.stage == 0 ? "Σ min(" + zero + "w·low, w·high)"
-                              : zero.empty()    ? "Σ lower"
-                                                : "Σ min(0, lower)";
+    const std::string most = limited             ? "max Σ w·x, the largest |w| first"
+                             : e.node.stage == 0 ? "Σ max(" + zero + "w·low, w·high)"
+                             : zero.empty()      ? "Σ upper"
+                                                 : "Σ max(0, upper)";
+    const std::string least = limited             ? "min Σ w·x, the largest |w| first"
+                              : e.node.stage == 0 ? "Σ min(" + zero + "w·low, w·high)"
+                              : zero.empty()      ? "Σ lower"
+                                                  : "Σ min(0, lower)";
     const auto sum = [&](bool upper, const std::string& formula, std::int64_t value) {
       return start(upper).empty() ? formula : start(upper) + formula + " = " + start(upper) + in_words(value);
     };

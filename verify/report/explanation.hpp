@@ -17,12 +17,13 @@ struct Explanation {
   IntegerRange limits;
   IntegerRange range;  ///< recomputed from the weights
   std::int64_t margin = 0;
-  IntegerRange initial;      ///< what the register starts from: one value, or the ends that a varying zero point gives
+  IntegerRange initial;  ///< what the register starts from: one value, or the ends that a varying zero point gives
   std::vector<std::int64_t>
-      values;                ///< positions of the values that it adds: inputs for stage 0, registers below otherwise
-  std::int64_t stride = 1;   ///< distance between them
-  bool uniform_box = false;  ///< stage 0, and every input has the same box:
-  IntegerRange box;          ///<   that box (else the hull)
+      values;               ///< positions of the values that it adds: inputs for stage 0, registers below otherwise
+  std::int64_t stride = 1;  ///< distance between them
+  std::int64_t input_limit = 0;        ///< stage 0: the magnitudes of its inputs add up to this at most; 0: no limit
+  bool uniform_box = false;            ///< stage 0, and every input has the same box:
+  IntegerRange box;                    ///<   that box (else the hull)
   std::int64_t positive_weights = 0;   ///<   Σ of the weights > 0
   std::int64_t negative_weights = 0;   ///<   Σ of the weights < 0
   std::int64_t positive_sum = 0;       ///< what the values add to `initial`'s upper end to make `upper`

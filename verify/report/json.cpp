@@ -77,6 +77,7 @@ Json layer_object(const LayerClaims& claims, const LayerSummary& summary) {
           {"input_range", range_json(summary.box)},
           {"input_range_per_channel", claims.layer.box_lower.size() > 1},
           {"zero_point_spread", claims.layer.zero_point_spread},
+          {"input_limit", claims.layer.input_limit},
           {"datapath",
            {{"name", claims.datapath.name},
             {"description", describe(claims.datapath)},

@@ -94,8 +94,10 @@ LayerSummary summarize(const LayerClaims& claims) {
 
 std::string source_in_words(const LayerClaims& claims) {
   const std::int64_t spread = claims.layer.zero_point_spread;
+  const std::int64_t limit = claims.layer.input_limit;
   return to_text(claims.input_source) +
-         (spread == 0 ? "" : ", zero points over " + in_words(spread + 1) + " codes");
+         (spread == 0 ? "" : ", zero points over " + in_words(spread + 1) + " codes") +
+         (limit == 0 ? "" : ", Σ|x| ≤ " + in_words(limit) + " per register");
 }
 
 BudgetMap budget_map(const LayerClaims& claims, std::size_t stage, std::int64_t most_rows, std::int64_t most_columns) {

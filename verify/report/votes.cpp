@@ -1,10 +1,12 @@
-// Runs the C checker on two files and turns its report into a vote. See votes.hpp.
+// Runs the C checker on a certificate and its weights and turns its report into a vote. See votes.hpp; `checker_vote` is the main
+// function. Side effects: reads files.
 #include "axecert/report/votes.hpp"
 
 #include <chrono>
 #include <fstream>
 
 #include "axecert/checker/checker.h"
+#include "axecert/model/weight_files.hpp"
 #include "axecert/report/words.hpp"
 
 namespace axe {
@@ -28,7 +30,20 @@ std::string range_text(axc_range range) {
   return in_words(IntegerRange{range.lower, range.upper});
 }
 
-std::string message_of(const axc_report& report) {
+/// What the checker is shown.
+struct Shown {
+  axc_file certificate;
+  std::vector<axc_file> weights;
+  std::vector<std::string> names;  ///< of the weights files, when there are several
+  std::vector<const MappedFile*> mapped;
+};
+
+axc_file file_of(std::span<const std::uint8_t> bytes) {
+  static const std::uint8_t nothing = 0;
+  return {bytes.empty() ? &nothing : bytes.data(), bytes.size()};
+}
+
+std::string message_of(const axc_report& report, const Shown& shown) {
   std::string text = axc_reason_sentence(report.reason);
   if (report.reason == AXC_OVERFLOW) {
     text += ": range " + range_text(report.recomputed) + ", limits " + range_text(report.limits);
@@ -37,10 +52,40 @@ std::string message_of(const axc_report& report) {
   }
   if (report.verdict == AXC_REFUSED) {
     text += std::string(" (") + axc_reason_name(report.reason) + ", " +
-            (report.in_weights != 0 ? "weights file" : "certificate") + ", byte " + std::to_string(report.position) +
-            ")";
+            (report.in_weights == 0   ? "certificate"
+             : shown.names.size() > 1 ? shown.names[static_cast<std::size_t>(report.in_weights) - 1]
+                                      : "weights file") +
+            ", byte " + std::to_string(report.position) + ")";
   }
   return text;
+}
+
+Vote vote_on(const Shown& shown, const std::string& detail) {
+  Vote vote;
+  vote.voter = "checker";
+  vote.detail = detail;
+  axc_report report{};
+  const auto let_go = [](void* context) {
+    for (const MappedFile* file : static_cast<const Shown*>(context)->mapped) {
+      file->let_go();
+    }
+  };
+  const auto start = std::chrono::steady_clock::now();
+  const axc_verdict verdict = axc_check_files(shown.certificate.bytes, shown.certificate.size, shown.weights.data(),
+                                              shown.weights.size(), let_go, const_cast<Shown*>(&shown), &report);
+  vote.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  vote.verdict = verdict_of(verdict);
+  vote.nodes_total = report.nodes_total;
+  vote.nodes_checked = report.nodes_checked;
+  if (vote.verdict != Verdict::safe) {
+    Finding finding;
+    finding.layer = report.layer;
+    finding.node = {report.row, report.stage < 0 ? 0 : static_cast<std::size_t>(report.stage), report.node};
+    finding.message = message_of(report, shown);
+    vote.findings.push_back(finding);
+    vote.findings_total = 1;
+  }
+  return vote;
 }
 
 }  // namespace
@@ -85,37 +130,34 @@ std::vector<std::uint8_t> weights_for_checker(TensorFile file) {
 
 Vote checker_vote(const std::vector<std::uint8_t>& certificate, const std::vector<std::uint8_t>& weights,
                   const std::string& detail) {
-  Vote vote;
-  vote.voter = "checker";
-  vote.detail = detail;
-  axc_report report{};
-  const auto start = std::chrono::steady_clock::now();
-  const axc_verdict verdict =
-      axc_check(certificate.data(), certificate.size(), weights.data(), weights.size(), &report);
-  vote.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  vote.verdict = verdict_of(verdict);
-  vote.nodes_total = report.nodes_total;
-  vote.nodes_checked = report.nodes_checked;
-  if (vote.verdict != Verdict::safe) {
-    Finding finding;
-    finding.layer = report.layer;
-    finding.node = {report.row, report.stage < 0 ? 0 : static_cast<std::size_t>(report.stage), report.node};
-    finding.message = message_of(report);
-    vote.findings.push_back(finding);
-    vote.findings_total = 1;
+  return vote_on({file_of(certificate), {file_of(weights)}, {}, {}}, detail);
+}
+
+Vote checker_vote(const MappedFile& certificate, const std::vector<MappedFile>& weights, const std::string& detail) {
+  Shown shown{file_of(certificate.bytes()), {}, {}, {&certificate}};
+  for (const MappedFile& file : weights) {
+    shown.weights.push_back(file_of(file.bytes()));
+    shown.names.push_back(file.path().filename().string());
+    shown.mapped.push_back(&file);
   }
-  return vote;
+  return vote_on(shown, detail);
 }
 
 Vote checker_vote(const std::filesystem::path& certificate, const std::filesystem::path& weights) {
-  const std::vector<std::uint8_t> certificate_file = whole_file(certificate);
-  std::vector<std::uint8_t> weights_file = whole_file(weights);
   const std::string what = "every range computed again from the weights";
-  const bool npz = weights_file.size() >= 4 && weights_file[0] == 'P' && weights_file[1] == 'K';
-  if (npz) {
-    weights_file = weights_for_checker(read_tensors(weights));
+  const MappedFile claims(certificate);
+  if (is_sharded(weights)) {
+    const WeightFiles files(weights);
+    return checker_vote(claims, files.shards(), what + "; " + std::to_string(files.shards().size()) + " weights files");
   }
-  return checker_vote(certificate_file, weights_file, npz ? what + "; arrays unpacked from .npz" : what);
+  std::vector<MappedFile> files;
+  files.emplace_back(weights);
+  const std::span<const std::uint8_t> head = files[0].bytes();
+  if (head.size() >= 4 && head[0] == 'P' && head[1] == 'K') {
+    return checker_vote({claims.bytes().begin(), claims.bytes().end()}, weights_for_checker(read_tensors(weights)),
+                        what + "; arrays unpacked from .npz");
+  }
+  return checker_vote(claims, files, what);
 }
 
 }  // namespace axe

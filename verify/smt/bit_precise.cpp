@@ -132,6 +132,7 @@ class BitPrecise {
       const std::int64_t x =
           std::max(std::abs(std::int64_t{of.layer().lower(k)}), std::abs(std::int64_t{of.layer().upper(k)}));
       most += std::abs(std::int64_t{weights[k]}) * x;
+      most += of.layer().input_limit != 0 ? x : 0;
     }
     for (std::size_t s = 0; s <= id.stage; ++s) {
       most += int128{1} << (of.topology().stage(s).width - 1);
@@ -145,9 +146,7 @@ class BitPrecise {
     const z3::expr at_least = solver_.bits(constant.at_least, bits);
     return constant.slope == 0 ? at_least : at_least + solver_.bits(constant.slope, bits) * zero_point(bits);
   }
-  z3::expr zero_point(unsigned bits) {
-    return solver_.context().bv_const(("z_" + std::to_string(bits)).c_str(), bits);
-  }
+  z3::expr zero_point(unsigned bits) { return solver_.context().bv_const(("z_" + std::to_string(bits)).c_str(), bits); }
 
   std::vector<Value> values(const LayerNodes& of, NodeId id, unsigned bits,
                             const std::unordered_map<std::int64_t, z3::expr>& x) {
@@ -198,8 +197,7 @@ class BitPrecise {
 
     std::string key = std::to_string(id.stage) + (safe ? "s" : "u") + std::to_string(claimed.lower) + "," +
                       std::to_string(claimed.upper) + "," + to_string(of.constant(id.row).at_least) + "," +
-                      to_string(of.constant(id.row).slope) + "," +
-                      std::to_string(nodes_.layer_of(job)) + ":" +
+                      to_string(of.constant(id.row).slope) + "," + std::to_string(nodes_.layer_of(job)) + ":" +
                       std::to_string(of.products(id.stage, id.node).size());
     if (id.stage == 0) {  // equal weights and boxes in the same order are the same question
       for (const std::int64_t k : of.products(0, id.node)) {
@@ -224,6 +222,18 @@ class BitPrecise {
       solver_.solver().add(!signed_less(input, solver_.bits(of.layer().lower(k), bits)));
       solver_.solver().add(!signed_greater(input, solver_.bits(of.layer().upper(k), bits)));
       x.emplace(k, input);
+    }
+    if (of.layer().input_limit != 0) {
+      const z3::expr zero = solver_.bits(0, bits);
+      for (const std::int64_t j : of.lowest(id.stage, id.node)) {
+        z3::expr magnitude = zero;
+        std::int64_t most = 0;  // what the boxes allow: a limit beyond it says nothing, and may need more bits
+        for (const std::int64_t k : of.products(0, j)) {
+          most += std::max(-std::int64_t{of.layer().lower(k)}, std::int64_t{of.layer().upper(k)});
+          magnitude = magnitude + z3::ite(signed_less(x.at(k), zero), -x.at(k), x.at(k));
+        }
+        solver_.solver().add(!signed_greater(magnitude, solver_.bits(std::min(most, of.layer().input_limit), bits)));
+      }
     }
     const BitStage stage(solver_, of.topology().stage(id.stage), bits);
     if (of.constant(id.row).slope != 0) {

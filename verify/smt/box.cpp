@@ -13,6 +13,8 @@
 //    initial value counts i_v times.
 //  - A row's constant whose zero point varies is c + s z with one more integer variable, 0 ≤ z ≤ spread; where it is the
 //    initial value of a value v, i_v c + s z with 0 ≤ z ≤ i_v · spread (z counts only when v is in).
+//  - Under an input limit L: groups are kept apart by registers of the lowest stage, and Σ |y| ≤ L over the groups of each, with a
+//    variable a ≥ |y| for each group. Members of one group that share a sign have Σ |x| = |y|, and no others have less.
 // Since limits and claims are compared as numbers by Z3 in the same query (the smaller of claim and limit, where it fits), a
 // node that passes is inside both.
 #include <algorithm>
@@ -35,6 +37,7 @@ struct Group {
   bool counted = false;     ///< has a count m of members that are in
   std::int64_t lower = 0;   ///< Σ l, or l of one member when counted
   std::int64_t upper = 0;
+  std::int64_t limited = -1;  ///< which register of the lowest stage limits it, from 0 in the node's order; −1: none
   std::vector<std::int64_t> members;  ///< products
 };
 
@@ -45,6 +48,7 @@ struct Model {
   std::vector<std::int64_t> switched;     ///< values with an i_v
   LayerNodes::Constant switched_initial;  ///< of each of them (registers of one stage start alike)
   std::int64_t spread = 0;                ///< of z
+  std::int64_t limit = 0;                 ///< of Σ |y| in each register of the lowest stage; 0: none
 };
 
 /// One query's answer, kept for equal queries.
@@ -83,8 +87,11 @@ class Box {
     Model result;
     result.initial = of.initial(id);
     result.spread = of.spread();
+    result.limit = layer.input_limit;
+    std::map<std::int64_t, std::int64_t> registers;  // of the lowest stage, numbered as they come
     const bool each_value = id.stage > 0 && partial && !(of.box_holds_zero() && of.initial_below(id) == of.initial(id));
-    using Name = std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t>;  // value, weight, l, h
+    using Name = std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t>;
+    // value, register of the lowest stage, weight, l, h
     std::map<Name, std::size_t> known;
     const auto put = [&](std::int64_t value, std::int64_t k) {
       const std::int64_t w = weights[k];
@@ -94,11 +101,21 @@ class Box {
         return;  // its product is 0, in or out
       }
       const bool counted = id.stage == 0 && partial && (l > 0 || h < 0);
-      const Name name = counted ? Name{value, w, l, h} : Name{value, w, 0, 0};
+      const std::int64_t limited =
+          result.limit == 0
+              ? -1
+              : registers.try_emplace(of.topology().node_of_product(0, k), static_cast<std::int64_t>(registers.size()))
+                    .first->second;
+      const Name name = counted ? Name{value, limited, w, l, h} : Name{value, limited, w, 0, 0};
       const auto [found, fresh] = known.try_emplace(name, result.groups.size());
       if (fresh) {
-        result.groups.push_back(
-            {.weight = w, .value = value, .counted = counted, .lower = 0, .upper = 0, .members = {}});
+        result.groups.push_back({.weight = w,
+                                 .value = value,
+                                 .counted = counted,
+                                 .lower = 0,
+                                 .upper = 0,
+                                 .limited = limited,
+                                 .members = {}});
       }
       Group& group = result.groups[found->second];
       group.lower = counted ? l : group.lower + l;
@@ -122,7 +139,8 @@ class Box {
     }
     // Small weights' order does not matter to Z3's answer; a fixed one lets equal nodes meet in the cache.
     std::stable_sort(result.groups.begin(), result.groups.end(), [](const Group& a, const Group& b) {
-      return std::tie(a.value, a.weight, a.lower, a.upper) < std::tie(b.value, b.weight, b.lower, b.upper);
+      return std::tie(a.value, a.limited, a.weight, a.lower, a.upper) <
+             std::tie(b.value, b.limited, b.weight, b.lower, b.upper);
     });
     return result;
   }
@@ -136,12 +154,14 @@ class Box {
       put_wide(constant.slope);
     }
     put(model.spread);
+    put(model.limit);
     put(claimed.lower);
     put(claimed.upper);
     put(static_cast<std::int64_t>(model.switched.size()));
     for (const Group& group : model.groups) {
       put(group.value);
       put(group.weight);
+      put(group.limited);
       put(group.lower);
       put(group.upper);
       put(group.counted ? static_cast<std::int64_t>(group.members.size()) : -1);
@@ -153,12 +173,14 @@ class Box {
     y_.clear();
     m_.clear();
     in_.clear();
+    a_.clear();
     solver_.renew();
   }
 
   z3::expr y(std::size_t i) { return known(y_, "y", i); }
   z3::expr m(std::size_t i) { return known(m_, "m", i); }
   z3::expr in(std::size_t i) { return known(in_, "i", i); }
+  z3::expr a(std::size_t i) { return known(a_, "a", i); }
   z3::expr z() { return solver_.context().int_const("z"); }
   z3::expr known(std::vector<z3::expr>& names, const char* prefix, std::size_t i) {
     while (names.size() <= i) {
@@ -188,8 +210,14 @@ class Box {
       asserted.add(z() <= (model.initial.slope != 0 ? spread : spread * in(0)));
       terms.push_back(solver_.number(model.initial.slope + model.switched_initial.slope) * z());
     }
+    std::map<std::int64_t, std::vector<z3::expr>> magnitudes;  // by register of the lowest stage
     for (std::size_t i = 0; i < model.groups.size(); ++i) {
       const Group& group = model.groups[i];
+      if (group.limited >= 0) {
+        asserted.add(a(i) >= y(i));
+        asserted.add(a(i) >= -y(i));
+        magnitudes[group.limited].push_back(a(i));
+      }
       const z3::expr lower = solver_.number(group.lower);
       const z3::expr upper = solver_.number(group.upper);
       if (group.counted) {
@@ -206,6 +234,9 @@ class Box {
         asserted.add(y(i) <= upper);
       }
       terms.push_back(solver_.number(group.weight) * y(i));
+    }
+    for (const auto& [limited, parts] : magnitudes) {
+      asserted.add(solver_.sum(parts) <= solver_.number(model.limit));
     }
     if (model.initial.at_least != 0 || terms.empty()) {
       terms.push_back(solver_.number(model.initial.at_least));
@@ -329,11 +360,11 @@ class Box {
     for (std::size_t i = 0; i < node.groups.size(); ++i) {
       const Group& group = node.groups[i];
       int128 rest = Solver::value_of(found.eval(y(i), true));
-      // Members take as much as they can while the others can still take their least.
+      // Members take as much as they can while the others can still take their least; under a limit, all in one direction.
       int128 least = 0;
       std::int64_t count = group.counted ? narrow(Solver::value_of(found.eval(m(i), true)), "count of members")
                                          : static_cast<std::int64_t>(group.members.size());
-      for (std::int64_t j = 0; j < count; ++j) {
+      for (std::int64_t j = 0; group.limited < 0 && j < count; ++j) {
         least += layer.lower(group.members[static_cast<std::size_t>(j)]);
       }
       if (group.value >= 0) {
@@ -344,7 +375,7 @@ class Box {
       }
       for (std::int64_t j = 0; j < count; ++j) {
         const std::int64_t k = group.members[static_cast<std::size_t>(j)];
-        least -= layer.lower(k);
+        least -= group.limited < 0 ? layer.lower(k) : 0;
         const auto x = static_cast<std::int32_t>(std::clamp<int128>(rest - least, layer.lower(k), layer.upper(k)));
         inputs[static_cast<std::size_t>(k)] = x;
         rest -= x;
@@ -396,7 +427,7 @@ class Box {
   const Nodes& nodes_;
   const SmtOptions& options_;
   Solver solver_;
-  std::vector<z3::expr> y_, m_, in_;
+  std::vector<z3::expr> y_, m_, in_, a_;
   std::unordered_map<std::string, Answer> answers_;
 };
 

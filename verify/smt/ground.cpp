@@ -105,6 +105,11 @@ class Ground {
   static WideRange summed(const LayerNodes& of, NodeId id) {
     WideRange sum = of.ends(of.initial(id));
     const bool partial = of.claim(id.stage) == Claim::every_partial_sum;
+    if (id.stage == 0 && of.layer().input_limit != 0) {
+      sum.lower -= of.dual(id.row, id.node, Side::lower).bound(of.layer().input_limit);
+      sum.upper += of.dual(id.row, id.node, Side::upper).bound(of.layer().input_limit);
+      return sum;
+    }
     for (const WideRange part : parts(of, id)) {
       sum.lower += partial ? std::min<int128>(0, part.lower) : part.lower;
       sum.upper += partial ? std::max<int128>(0, part.upper) : part.upper;
@@ -120,7 +125,13 @@ class Ground {
     Key key{static_cast<std::int64_t>(layer_index), static_cast<std::int64_t>(id.stage), claimed.lower, claimed.upper};
     put(key, of.initial(id).at_least);
     put(key, of.initial(id).slope);
-    if (id.stage == 0 && of.uniform_box()) {
+    if (id.stage == 0 && of.layer().input_limit != 0) {
+      for (const Side side : {Side::lower, Side::upper}) {
+        const LayerNodes::Dual dual = of.dual(id.row, id.node, side);
+        key.push_back(dual.theta);
+        put(key, dual.excess);
+      }
+    } else if (id.stage == 0 && of.uniform_box()) {
       const auto [positive, negative] = signed_sums(of, id);
       key.push_back(positive);
       key.push_back(negative);
@@ -139,6 +150,7 @@ class Ground {
 
   /// upper and lower as formulas, from the claim's definition:
   ///   stage 0, uniform box [α, β]: final value βP⁺ + αN⁻; every partial sum max(0, β)P⁺ + min(0, α)N⁻ (lower: α and β swapped)
+  ///   stage 0 under an input limit L: θ L + Σ (|w| − θ)⁺ c (LayerNodes::Dual), for both claims; the lower end likewise
   ///   above: Σ of the values' final ends, clipped at 0 for every partial sum
   ///   each plus the initial value c + s z, 0 ≤ z ≤ spread: c + max(0, s · spread) above, c + min(0, s · spread) below.
   z3::expr fact(std::int64_t job) {
@@ -156,7 +168,13 @@ class Ground {
       upper.push_back(z3::ite(shift >= zero, shift, zero));
       lower.push_back(z3::ite(shift <= zero, shift, zero));
     }
-    if (id.stage == 0 && of.uniform_box()) {
+    if (id.stage == 0 && of.layer().input_limit != 0) {
+      const z3::expr limit = solver_.number(of.layer().input_limit);
+      const LayerNodes::Dual above = of.dual(id.row, id.node, Side::upper);
+      const LayerNodes::Dual below = of.dual(id.row, id.node, Side::lower);
+      upper.push_back(solver_.number(above.theta) * limit + solver_.number(above.excess));
+      lower.push_back(-(solver_.number(below.theta) * limit + solver_.number(below.excess)));
+    } else if (id.stage == 0 && of.uniform_box()) {
       const auto [positive_sum, negative_sum] = signed_sums(of, id);
       const z3::expr positive = solver_.number(positive_sum);
       const z3::expr negative = solver_.number(negative_sum);

@@ -34,6 +34,7 @@ z3::expr greatest(const z3::expr& a, const z3::expr& b) {
 //   step      s ∈ [L, U]  ⇒  s + v ∈ [L + a, U + b]                          (final value)
 //             s ∈ [L, U]  ⇒  (included ? s + v : s) ∈ [L + min(0, a), U + max(0, b)]   (every partial sum)
 //   attained  s = U, v = b  ⇒  the new end is reached, likewise below; left out where b < 0
+//   limited   under a limit of Σ|x|: weak duality, below
 //   initial   0 ≤ z ≤ Z  ⇒  c + min(0, s Z) ≤ c + s z ≤ c + max(0, s Z), each end at z = 0 or z = Z: a constant whose zero
 //             point varies (the product lemma with l = 0, and the base)
 //   split     for α ≤ x ≤ β the product's ends are βw and αw for w > 0, αw and βw for w < 0: so ends depend on P⁺, N⁻ only
@@ -83,6 +84,17 @@ void prove_range_lemma(Solver& solver, const Nodes& nodes) {
   const z3::expr P = integer("P"), N = integer("N"), lo = integer("lo"), hi = integer("hi");
   prove(solver, "reduction, w > 0", (hi * P + lo * N) + hi * w == hi * (P + w) + lo * N);
   prove(solver, "reduction, w < 0", (hi * P + lo * N) + lo * w == hi * P + lo * (N + w));
+
+  // Under an input limit: with m = |w|, p = |x| ≤ c where w x > 0, and e = m − θ:
+  //   term    w x ≤ m p = e p + θ p, and e p ≤ e c for e ≥ 0 (a product of signs with c − p), e p ≤ 0 for e < 0
+  //   step    s ≤ X + θ q, t ≤ Y + θ p  ⇒  s + t ≤ (X + Y) + θ (q + p)
+  //   end     q ≤ L, θ ≥ 0  ⇒  s ≤ X + θ L
+  // so Σ w x ≤ Σ (|w| − θ)⁺ c + θ L for every θ ≥ 0, whatever is left out.
+  const z3::expr ep = integer("ep"), ec = integer("ec"), ed = integer("ed"), t = integer("t"), X = integer("X"),
+                 Y = integer("Y"), tq = integer("tq"), tp = integer("tp"), tL = integer("tL"), te = integer("te");
+  prove(solver, "limited, term", z3::implies(ec == ep + ed && ed >= zero, ep <= ec));
+  prove(solver, "limited, step", z3::implies(s <= X + tq && t <= Y + tp, s + t <= (X + Y) + (tq + tp)));
+  prove(solver, "limited, end", z3::implies(s <= X + tq && tL == tq + te && te >= zero, s <= X + tL));
 
   // The limits of a register of P bits: 2^(P−1), built by doubling, less 1; below −(2^(P−1) − 1) or −2^(P−1).
   std::set<std::pair<int, bool>> seen;

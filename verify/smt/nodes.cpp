@@ -2,6 +2,8 @@
 #include "axecert/smt/nodes.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstdlib>
 
 namespace axe::smt {
 
@@ -12,25 +14,34 @@ LayerNodes::LayerNodes(const LayerClaims& claims) : claims_(&claims), topology_(
     per_row_ += topology_.nodes(s);
     Lists values;
     Lists products;
+    Lists lowest;
     std::vector<std::int64_t> constants;
     for (std::int64_t j = 0; j < topology_.nodes(s); ++j) {
       values.add(topology_.values_of(s, j));
       std::int64_t below = topology_.stage(s).initial == Initial::constant ? 1 : 0;
       std::vector<std::int64_t> list;
+      std::vector<std::int64_t> registers;
+      if (s == 0) {
+        registers.push_back(j);
+      }
       for (const std::int64_t v : values[j]) {
         if (s == 0) {
           list.push_back(v);
         } else {
           const auto part = products_[s - 1][v];
           list.insert(list.end(), part.begin(), part.end());
+          const auto under = lowest_[s - 1][v];
+          registers.insert(registers.end(), under.begin(), under.end());
           below += constants_below_[s - 1][static_cast<std::size_t>(v)];
         }
       }
       products.add(list);
+      lowest.add(registers);
       constants.push_back(below);
     }
     values_.push_back(std::move(values));
     products_.push_back(std::move(products));
+    lowest_.push_back(std::move(lowest));
     constants_below_.push_back(std::move(constants));
   }
   constants_.assign(static_cast<std::size_t>(layer.rows), {});
@@ -80,6 +91,13 @@ WideRange LayerNodes::final_range(NodeId id) const {
   const IntegerLayer& layer = claims_->layer;
   const std::int8_t* weights = layer.row(id.row);
   WideRange range = ends(initial_below(id));
+  if (layer.input_limit != 0) {
+    for (const std::int64_t j : lowest(id.stage, id.node)) {
+      range.lower -= dual(id.row, j, Side::lower).bound(layer.input_limit);
+      range.upper += dual(id.row, j, Side::upper).bound(layer.input_limit);
+    }
+    return range;
+  }
   for (const std::int64_t k : products(id.stage, id.node)) {
     const std::int64_t a = std::int64_t{weights[k]} * layer.lower(k);
     const std::int64_t b = std::int64_t{weights[k]} * layer.upper(k);
@@ -87,6 +105,27 @@ WideRange LayerNodes::final_range(NodeId id) const {
     range.upper += std::max(a, b);
   }
   return range;
+}
+
+LayerNodes::Dual LayerNodes::dual(std::int64_t row, std::int64_t node, Side side) const {
+  const IntegerLayer& layer = claims_->layer;
+  const std::int8_t* weights = layer.row(row);
+  std::array<int128, 130> caps{};  // by |w|
+  for (const std::int64_t k : products(0, node)) {
+    const bool high = (weights[k] > 0) == (side == Side::upper);
+    caps[static_cast<std::size_t>(std::abs(weights[k]))] += high ? layer.upper(k) : -layer.lower(k);
+  }
+  // In θ the bound is convex with slope L − Σ_{|w| > θ} c: least at the first θ where the caps above it do not exceed L.
+  int128 above = 0;
+  std::size_t theta = caps.size() - 1;
+  while (theta > 0 && above + caps[theta] <= layer.input_limit) {
+    above += caps[theta--];
+  }
+  Dual result{.theta = static_cast<std::int64_t>(theta), .excess = 0};
+  for (std::size_t magnitude = theta + 1; magnitude < caps.size(); ++magnitude) {
+    result.excess += caps[magnitude] * static_cast<std::int64_t>(magnitude - theta);
+  }
+  return result;
 }
 
 Nodes::Nodes(const Certificate& certificate) {

@@ -70,8 +70,24 @@ class LayerNodes {
   Constant initial(NodeId id) const;
   Constant initial_below(NodeId id) const;
 
-  /// The complete sum's range: initial values + [Σ min(w l, w h), Σ max(w l, w h)] over the products below.
+  /// The complete sum's range: initial values + [Σ min(w l, w h), Σ max(w l, w h)] over the products below; under an input
+  /// limit, the limited sums of the registers of the lowest stage below.
   WideRange final_range(NodeId id) const;
+
+  /// Under an input limit L, the end of a register of the lowest stage as linear duality states it, initial value apart: with
+  /// caps c_k (how far |x_k| can go in the direction that helps), θ L + Σ (|w_k| − θ)⁺ c_k for the θ that makes it least.
+  /// Every θ ≥ 0 gives an upper bound of Σ w x, because w x ≤ (|w| − θ)⁺ c + θ |x|.
+  struct Dual {
+    std::int64_t theta = 0;
+    int128 excess = 0;  ///< Σ (|w_k| − θ)⁺ c_k
+    int128 bound(std::int64_t limit) const { return int128{theta} * limit + excess; }
+    friend bool operator==(const Dual&, const Dual&) = default;
+  };
+  /// For −Σ w x with Side::lower.
+  Dual dual(std::int64_t row, std::int64_t node, Side side) const;
+
+  /// Registers of the lowest stage below a register, itself in stage 0.
+  std::span<const std::int64_t> lowest(std::size_t stage, std::int64_t node) const { return lowest_[stage][node]; }
 
  private:
   const LayerClaims* claims_;
@@ -80,6 +96,7 @@ class LayerNodes {
   std::vector<std::int64_t> first_;  ///< [stage]: number of a row's first register of that stage
   std::vector<Lists> products_;
   std::vector<Lists> values_;
+  std::vector<Lists> lowest_;                               ///< like products_, of registers of stage 0
   std::vector<std::vector<std::int64_t>> constants_below_;  ///< [stage][node]: registers that start from the constant
   std::vector<Constant> constants_;
   bool box_holds_zero_ = true;
@@ -92,6 +109,8 @@ class Nodes {
   std::int64_t count() const { return first_.back(); }
   std::size_t layers() const { return layers_.size(); }
   std::size_t layer_of(std::int64_t job) const;
+  /// The number of layer i's first node.
+  std::int64_t first(std::size_t i) const { return first_[i]; }
   const LayerNodes& layer(std::size_t i) const { return layers_[i]; }
   NodeId place(std::int64_t job) const;
 

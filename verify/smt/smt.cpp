@@ -12,19 +12,10 @@
 #include "axecert/certificate/shape.hpp"
 #include "axecert/numeric/error.hpp"
 #include "axecert/smt/depths.hpp"
+#include "axecert/smt/journal.hpp"
 
 namespace axe {
 namespace {
-
-/// Z3's version; this call creates no context.
-std::string z3_version() {
-  unsigned major = 0;
-  unsigned minor = 0;
-  unsigned build = 0;
-  unsigned revision = 0;
-  Z3_get_version(&major, &minor, &build, &revision);
-  return std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(build);
-}
 
 void validate(const SmtOptions& options) {
   if (options.workers < 1 || options.workers > 256) {
@@ -71,12 +62,49 @@ std::int64_t slice_of(std::int64_t jobs, const SmtOptions& options) {
   return std::clamp<std::int64_t>(share, 1, options.depth == SmtDepth::ground ? 2048 : 64);
 }
 
-smt::Pool pool_of(std::int64_t jobs, const SmtOptions& options) {
-  return {.jobs = jobs,
-          .slice = slice_of(jobs, options),
+smt::Pool pool_of(std::vector<smt::Slice> slices, const SmtOptions& options) {
+  return {.slices = std::move(slices),
           .workers = options.workers,
           .stall_seconds = options.stall_seconds,
-          .progress = options.progress};
+          .progress = options.progress,
+          .done = {}};
+}
+
+/// Jobs [begin, end) in slices.
+void cut(std::int64_t begin, std::int64_t end, std::int64_t slice, std::vector<smt::Slice>& slices) {
+  for (; begin < end; begin += slice) {
+    slices.push_back({begin, std::min(begin + slice, end)});
+  }
+}
+
+/// The slices of nodes that the journal does not have.
+std::vector<smt::Slice> left_to_do(const smt::Nodes& nodes, const SmtOptions& options) {
+  std::vector<smt::Slice> slices;
+  const std::int64_t slice = slice_of(nodes.count(), options);
+  if (options.journal == nullptr) {
+    cut(0, nodes.count(), slice, slices);
+    return slices;
+  }
+  for (std::size_t i = 0; i < nodes.layers(); ++i) {
+    const std::int64_t first = nodes.first(i), count = nodes.layer(i).count();
+    std::int64_t next = 0;
+    for (const NodeSpan& span : options.journal->proved(options.depth, nodes.layer(i).layer().name)) {
+      cut(first + next, first + std::min(span.begin, count), slice, slices);
+      next = std::min(span.end, count);
+    }
+    cut(first + next, first + count, slice, slices);
+  }
+  return slices;
+}
+
+/// Notes a slice, which may have nodes of several layers.
+void note_proved(const smt::Nodes& nodes, smt::Slice slice, const SmtOptions& options) {
+  while (slice.begin < slice.end) {
+    const std::size_t i = nodes.layer_of(slice.begin);
+    const std::int64_t first = nodes.first(i), end = std::min(slice.end, first + nodes.layer(i).count());
+    options.journal->add(options.depth, nodes.layer(i).layer().name, {slice.begin - first, end - first});
+    slice.begin = end;
+  }
 }
 
 }  // namespace
@@ -93,6 +121,15 @@ void obey_test_hooks(const SmtOptions& options, std::int64_t job) {
 }
 
 }  // namespace smt
+
+std::string smt_version() {
+  unsigned major = 0;
+  unsigned minor = 0;
+  unsigned build = 0;
+  unsigned revision = 0;
+  Z3_get_version(&major, &minor, &build, &revision);
+  return std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(build);
+}
 
 std::string to_text(SmtDepth depth) {
   switch (depth) {
@@ -111,7 +148,7 @@ Vote smt_vote(const Certificate& certificate, const SmtOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   Vote vote;
   vote.voter = "z3 " + to_text(options.depth);
-  vote.version = z3_version();
+  vote.version = smt_version();
   vote.detail = what_is_done(options) + ", rlimit " + std::to_string(options.rlimit);
   const auto finish = [&] {
     vote.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -126,9 +163,25 @@ Vote smt_vote(const Certificate& certificate, const SmtOptions& options) {
   }
   const smt::Nodes nodes(certificate);
   vote.nodes_total = nodes.count();
-  const smt::Outcome outcome =
-      smt::run_workers(pool_of(nodes.count(), options), [&] { return work_of(nodes, options); });
-  vote.nodes_checked = outcome.checked;
+  smt::Pool pool = pool_of(left_to_do(nodes, options), options);
+  std::int64_t known = nodes.count();  // from the journal
+  for (const smt::Slice& slice : pool.slices) {
+    known -= slice.end - slice.begin;
+  }
+  if (options.journal != nullptr) {
+    pool.done = [&](smt::Slice slice) { note_proved(nodes, slice, options); };
+    if (options.progress) {
+      pool.progress = [&](std::int64_t done, std::int64_t) { options.progress(known + done, nodes.count()); };
+    }
+  }
+  const smt::Outcome outcome = smt::run_workers(pool, [&] { return work_of(nodes, options); });
+  vote.nodes_checked = known + outcome.checked;
+  if (options.journal != nullptr) {
+    options.journal->flush();
+  }
+  if (known > 0) {
+    vote.detail += "; " + std::to_string(known) + " nodes proved by an earlier run, from the journal";
+  }
 
   bool false_claim = false;
   bool overflow = false;
@@ -165,8 +218,11 @@ std::vector<StageProof> prove_datapath(const Datapath& datapath, const SmtOption
   for (const Stage& stage : datapath.stages) {
     proofs.push_back({.stage = stage.name, .proved = false, .steps_compared = 0, .detail = "not reached"});
   }
-  const smt::Outcome outcome = smt::run_workers(pool_of(static_cast<std::int64_t>(proofs.size()), options),
-                                                [&] { return smt::stage_work(datapath, options); });
+  const auto stages = static_cast<std::int64_t>(proofs.size());
+  std::vector<smt::Slice> slices;
+  cut(0, stages, slice_of(stages, options), slices);
+  const smt::Outcome outcome =
+      smt::run_workers(pool_of(std::move(slices), options), [&] { return smt::stage_work(datapath, options); });
   for (const smt::JobFinding& found : outcome.findings) {
     StageProof& proof = proofs[static_cast<std::size_t>(found.job)];
     proof.proved = found.kind == smt::FindingKind::note;

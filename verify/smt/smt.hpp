@@ -21,14 +21,21 @@ enum class SmtDepth {
 };
 std::string to_text(SmtDepth);  // "ground" | "box" | "bit-precise"
 
+class SmtJournal;
+
+/// Z3's, "4.8.12"; this call creates no context.
+std::string smt_version();
+
 struct SmtOptions {
   SmtDepth depth = SmtDepth::box;
   int workers = 1;                    ///< processes, 1 to 256
   std::uint64_t rlimit = 10'000'000;  ///< Z3 resource units per query, 1 to 2^32 − 1; beyond it the answer is `unknown`
   double stall_seconds = 30;          ///< a worker that reports nothing for so long is killed
   std::int64_t nodes_per_context = 4096;  ///< a worker's Z3 context is replaced after so many nodes, ≥ 1
-  std::int64_t bit_products = 6;      ///< bit_precise: nodes with more products are left unchecked
+  std::int64_t bit_products = 6;          ///< bit_precise: nodes with more products are left unchecked
   Progress progress;
+  SmtJournal* journal =
+      nullptr;  ///< nodes in it are not asked again, and what is proved is added (journal.hpp); null: none
 
   /// For tests: the worker that reaches this node (counted by layer, row, stage, node) hangs or kills itself.
   std::int64_t hang_at = -1;

@@ -51,6 +51,7 @@ struct Worker {
   int pipe = -1;
   std::string buffer;
   std::int64_t heard_ns = 0;
+  bool found = false;  ///< something in the slice that it works on
 };
 
 /// The counter that hands out slices, in memory that parent and children share.
@@ -83,11 +84,11 @@ class SharedCounter {
     const SliceWork work = prepare();
     reporter.alive();
     for (;;) {
-      const std::int64_t begin = counter.take(pool.slice);
-      if (begin >= pool.jobs) {
+      const auto next = static_cast<std::size_t>(counter.take(1));
+      if (next >= pool.slices.size()) {
         break;
       }
-      work({begin, std::min(begin + pool.slice, pool.jobs)}, reporter);
+      work(pool.slices[next], reporter);
     }
   } catch (const std::exception& problem) {
     reporter.error(problem.what());
@@ -116,11 +117,11 @@ Worker start(const Pool& pool, SharedCounter& counter, const std::function<Slice
     child(ends[1], pool, counter, prepare);
   }
   close(ends[1]);
-  return {.pid = pid, .pipe = ends[0], .buffer = {}, .heard_ns = now_ns()};
+  return {.pid = pid, .pipe = ends[0], .buffer = {}, .heard_ns = now_ns(), .found = false};
 }
 
 /// Takes the complete messages out of a worker's buffer.
-void digest(Worker& worker, Outcome& outcome) {
+void digest(Worker& worker, Outcome& outcome, const Pool& pool) {
   std::size_t at = 0;
   while (worker.buffer.size() - at >= header_bytes) {
     const auto size = take<std::uint32_t>(worker.buffer, at + 1);
@@ -131,8 +132,15 @@ void digest(Worker& worker, Outcome& outcome) {
     const std::string payload = worker.buffer.substr(at + header_bytes, size);
     at += header_bytes + size;
     if (type == 'D') {
-      outcome.checked += take<std::int64_t>(payload, 0);
+      const Slice slice = take<Slice>(payload, 0);
+      const auto checked = take<std::int64_t>(payload, sizeof slice);
+      outcome.checked += checked;
+      if (pool.done && !worker.found && checked == slice.end - slice.begin) {
+        pool.done(slice);
+      }
+      worker.found = false;
     } else if (type == 'F') {
+      worker.found = true;
       outcome.findings.push_back({.job = take<std::int64_t>(payload, 0),
                                   .kind = take<FindingKind>(payload, sizeof(std::int64_t)),
                                   .message = payload.substr(sizeof(std::int64_t) + sizeof(FindingKind))});
@@ -144,7 +152,7 @@ void digest(Worker& worker, Outcome& outcome) {
 }
 
 /// Reads what there is; false at the end of the pipe.
-bool listen(Worker& worker, Outcome& outcome) {
+bool listen(Worker& worker, Outcome& outcome, const Pool& pool) {
   char bytes[65536];
   const ssize_t got = read(worker.pipe, bytes, sizeof bytes);
   if (got < 0) {
@@ -155,7 +163,7 @@ bool listen(Worker& worker, Outcome& outcome) {
   }
   worker.buffer.append(bytes, static_cast<std::size_t>(got));
   worker.heard_ns = now_ns();
-  digest(worker, outcome);
+  digest(worker, outcome, pool);
   return true;
 }
 
@@ -197,6 +205,7 @@ void Reporter::finding(std::int64_t job, FindingKind kind, const std::string& me
 
 void Reporter::done(Slice slice, std::int64_t checked) {
   std::string payload;
+  put(payload, slice);
   put(payload, std::min(checked, slice.end - slice.begin));
   send('D', payload);
 }
@@ -215,7 +224,14 @@ Outcome run_workers(const Pool& pool, const std::function<SliceWork()>& prepare)
   Outcome outcome;
   SharedCounter counter;
   std::vector<Worker> workers;
-  const std::int64_t slices = (pool.jobs + pool.slice - 1) / pool.slice;
+  const auto slices = static_cast<std::int64_t>(pool.slices.size());
+  std::int64_t jobs = 0;
+  for (const Slice& slice : pool.slices) {
+    jobs += slice.end - slice.begin;
+  }
+  if (jobs == 0) {
+    return outcome;
+  }
   const auto wanted =
       static_cast<std::size_t>(std::clamp<std::int64_t>(std::min<std::int64_t>(pool.workers, slices), 1, 256));
   try {
@@ -233,7 +249,7 @@ Outcome run_workers(const Pool& pool, const std::function<SliceWork()>& prepare)
       for (std::size_t i = workers.size(); i-- > 0;) {
         bool ended = false;
         bool well = true;
-        if (ready[i].revents != 0 && !listen(workers[i], outcome)) {
+        if (ready[i].revents != 0 && !listen(workers[i], outcome, pool)) {
           ended = true;
           well = bury(workers[i]);
           outcome.died += well ? 0 : 1;
@@ -246,7 +262,7 @@ Outcome run_workers(const Pool& pool, const std::function<SliceWork()>& prepare)
         }
         if (ended) {
           workers.erase(workers.begin() + static_cast<std::ptrdiff_t>(i));
-          if (!well && replacements > 0 && counter.value() < pool.jobs) {
+          if (!well && replacements > 0 && counter.value() < slices) {
             --replacements;
             workers.push_back(start(pool, counter, prepare));
             break;  // `ready` no longer matches
@@ -254,7 +270,7 @@ Outcome run_workers(const Pool& pool, const std::function<SliceWork()>& prepare)
         }
       }
       if (pool.progress) {
-        pool.progress(outcome.checked, pool.jobs);
+        pool.progress(outcome.checked, jobs);
       }
     }
   } catch (...) {

@@ -1,4 +1,4 @@
-// Work spread over processes that can be killed: jobs 0 … n−1 are handed out in slices through a shared counter, each worker
+// Work spread over processes that can be killed: slices of jobs are handed out through a shared counter, each worker
 // reports through its own pipe. `run_workers` is the main function. Side effects: forks; every child has ended when it
 // returns. The parent runs none of the work, so a library that crashes, leaks or hangs does it in a child.
 #pragma once
@@ -50,11 +50,11 @@ class Reporter {
 using SliceWork = std::function<void(Slice, Reporter&)>;
 
 struct Pool {
-  std::int64_t jobs = 0;
-  std::int64_t slice = 64;
+  std::vector<Slice> slices;  ///< in the order in which they are handed out
   int workers = 1;
   double stall_seconds = 30;
-  Progress progress;
+  Progress progress;                ///< (jobs with an answer, jobs)
+  std::function<void(Slice)> done;  ///< called with a slice when all of its jobs have an answer and none a finding
 };
 
 struct Outcome {

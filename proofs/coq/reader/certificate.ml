@@ -14,6 +14,7 @@ type layer = {
   bias_hash : string option;
   source : Proved.source;
   spread : int;
+  input_limit : int option;
   weight_operand : Proved.interval;
   activation_operand : Proved.interval;
   stages : Proved.stage list;
@@ -33,6 +34,7 @@ let most_header = 100_000_000
 let most_rows = 1 lsl 31
 let most_cols = 1 lsl 24
 let most_input = 1 lsl 24
+let most_limit = 1 lsl 48
 
 let lower_case x = (x >= 'a' && x <= 'z') || is_digit x
 let letter x = lower_case x || (x >= 'A' && x <= 'Z')
@@ -55,7 +57,8 @@ let interval c =
   { Proved.lower; upper }
 
 (* ,"LAYER.KEY":" ... " *)
-let key c i name = expect c (Printf.sprintf ",\"%d.%s\":\"" i name)
+let opening i name = Printf.sprintf ",\"%d.%s\":\"" i name
+let key c i name = expect c (opening i name)
 let finish c = expect c "\""
 let labelled c label read = expect c label; read c
 
@@ -102,6 +105,8 @@ let read_layer c i =
   key c i "zero_point.spread";
   let spread = number c 0 most_input in
   finish c;
+  let input_limit =
+    if accept c (opening i "input.limit") then (let most = number c 1 most_limit in finish c; Some most) else None in
   key c i "datapath";
   ignore (word c (fun x -> letter x || String.contains "_.:=,/-" x) 200);
   finish c;
@@ -127,8 +132,8 @@ let read_layer c i =
   expect c " ";
   let at_side = one_of c ["lower", Proved.Lower; "upper", Proved.Upper] in
   finish c;
-  { name; rows; cols; weight_hash; weight_range; bias_hash; source; spread; weight_operand; activation_operand; stages;
-    says_safe; worst = { Proved.at_row; at_stage; at_register; at_side } }
+  { name; rows; cols; weight_hash; weight_range; bias_hash; source; spread; input_limit; weight_operand;
+    activation_operand; stages; says_safe; worst = { Proved.at_row; at_stage; at_register; at_side } }
 
 (* One array's entry in the header, whose shape is [outer] and then, with [inner], one length more; [stop] is where it must
    begin, and is moved behind it. Returns its place, its last length and whether it is I64. *)
@@ -188,8 +193,8 @@ let read_arrays c data_begin stop i layer =
 let assumption_names = [
   "constant-added-outside", Proved.ConstantAddedOutside; "float-sum-outside", Proved.FloatSumOutside;
   "input-calibrated", Proved.InputCalibrated; "input-clamped", Proved.InputClamped; "input-given", Proved.InputGiven;
-  "product-order-as-stated", Proved.ProductOrderAsStated; "products-exact", Proved.ProductsExact;
-  "sha256-collision-free", Proved.Sha256CollisionFree ]
+  "input-limited", Proved.InputLimited; "product-order-as-stated", Proved.ProductOrderAsStated;
+  "products-exact", Proved.ProductsExact; "sha256-collision-free", Proved.Sha256CollisionFree ]
 
 let rec assumptions c =
   let name = word c (fun x -> lower_case x || x = '-') max_int in

@@ -7,7 +7,8 @@ type entry = {
   name : string;
   dtype : string;
   shape : int list;  (* a length that no file can have is max_int *)
-  start : int;       (* bytes of the file *)
+  file : string;     (* the bytes of the whole file *)
+  start : int;       (* bytes of it *)
   stop : int;
 }
 
@@ -85,7 +86,7 @@ let entry c name =
         | Some n when w * n = last - first -> ()
         | _ -> refuse c "offsets that do not fit the shape")
      | None -> ());
-    { name; dtype; shape; start = c.stop + first; stop = c.stop + last }
+    { name; dtype; shape; file = c.text; start = c.stop + first; stop = c.stop + last }
   | _ -> refuse c "a key is missing"
 
 let read file =

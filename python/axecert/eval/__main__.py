@@ -24,7 +24,7 @@ os.environ.setdefault(
 )  # bars of libraries, read when they are imported; progress here is whole lines
 
 from axecert import InputError
-from axecert.torch.files import write_text
+from axecert._files import write_text
 
 from . import figure, models, peers, plan, protocol, recipes, table
 from .storage import locked, write_json

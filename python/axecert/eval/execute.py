@@ -25,7 +25,7 @@ import axecert.transformers
 import torch
 from axecert import InputError
 from axecert.recipe import Recipe
-from axecert.torch.files import sha256_of
+from axecert._files import sha256_of
 from axecert.torch.store import CERTIFICATE, WEIGHTS
 
 from . import models, protocol

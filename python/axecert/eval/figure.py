@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from axecert import InputError
-from axecert.torch.files import write_file
+from axecert._files import write_file
 
 # The palette of docs/results/digits.svg: for each colour on white, the colour on black.
 TEXT, MUTED, GRID, WHITE = "#1f2328", "#59636e", "#d1d9e0", "#ffffff"

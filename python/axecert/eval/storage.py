@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from axecert import InputError
-from axecert.torch.files import make_folder, write_text
+from axecert._files import make_folder, write_text
 
 
 def canonical_json(value: Any) -> bytes:

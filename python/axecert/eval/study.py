@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from axecert import InputError
-from axecert.torch.files import make_folder
+from axecert._files import make_folder
 
 from .choice import Choice, Tried, choose
 from .execute import BAD_INPUT, FAILURE, Job, finished

@@ -117,13 +117,13 @@ class GroupCalibration:
         assert self._transform is not None
         recipe = self._recipe
         if recipe.per_token:
-            grid = recipe.token_grid()
+            grid = recipe.token_grid(self._datapath, self._cols)
         else:
             assert self._measured is not None
             low, high = self._measured.range(recipe.percentile)
             grid = calibrated_grid(low, high, recipe.activation_bits, recipe.signed_codes)
         whole = [np.array([n], dtype=np.int32) for n in (grid.code_lower, grid.code_upper, 0)]
-        self._quantizer = InputQuantizer(self._cols, self._transform, grid, *whole)
+        self._quantizer = InputQuantizer(self._cols, self._transform, grid, *whole, self._datapath)
 
     def accumulate(self, quantized: torch.Tensor, original: torch.Tensor, *, energy: bool) -> None:
         """Last pass: matching rows [n, K] of the quantized and of the float model. With `energy`, ‖XWᵀ‖² is taken from
@@ -212,9 +212,9 @@ class GroupCalibration:
             alphas=list(recipe.alphas),
             goal=GOALS[recipe.equalize],
             datapath=self._datapath,
-            input=ActivationGrid(
-                1.0, 0, recipe.activation_bits, recipe.signed_codes, "token" if recipe.per_token else "tensor"
-            ),
+            input=recipe.token_grid(self._datapath, self._cols)
+            if recipe.per_token
+            else ActivationGrid(1.0, 0, recipe.activation_bits, recipe.signed_codes),
             options=recipe.quantize_options(torch.get_num_threads()),
         )
         self._alpha = float(found.alpha)

@@ -15,7 +15,7 @@ from typing import Any
 
 from .. import _core
 from .._core import InputError, QuantizedLayer
-from .files import make_folder, sha256_of, write_file, write_text
+from .._files import make_folder, sha256_of, write_file, write_text
 from .report import LayerReport, layer_report
 
 _FORMAT = "axecert journal 1"

@@ -21,7 +21,7 @@ from torch import nn
 from .. import _core
 from .._core import Datapath, InputError, QuantizedLayer
 from .engine import integer_module, replace_module
-from .files import make_folder, sha256_of, sync_folder, write_file, write_text
+from .._files import make_folder, sha256_of, sync_folder, write_file, write_text
 from .matrices import matrix_view
 from .modules import IntegerLinear, integer_layers
 from .report import Report

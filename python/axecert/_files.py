@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from .._core import InputError
+from ._core import InputError
 
 
 def sha256_of(path: Path) -> str:
