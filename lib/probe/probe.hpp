@@ -19,7 +19,7 @@ struct ProbeOptions {
   QuestionShape shape;               ///< rows and columns of every product, 1 to 256 each
   std::size_t fresh = 200;           ///< new questions at the end, which the datapath must answer right
   std::size_t most_questions = 20000;
-  std::uint64_t seed = 1;                     ///< of the fresh questions
+  std::uint64_t seed = 1;  ///< of the fresh questions
 };
 
 /// A preset that answers every question as the box did, and fresh ones as the datapath found does.

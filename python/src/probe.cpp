@@ -60,8 +60,8 @@ void bind_probe(nb::module_& module) {
       .def_ro("shows", &Question::shows)
       .def_prop_ro("answer", [](const Question& q) { return q.asked.answer; })
       .def_prop_ro("exact", [](const Question& q) { return exact_value(dot_product_of(q.asked.runs)); }, "the sum over the integers")
-      .def_prop_ro("x", [](const Question& q) { return array_of(dot_product_of(q.asked.runs).x); }, "int32 [K]")
-      .def_prop_ro("w", [](const Question& q) { return array_of(dot_product_of(q.asked.runs).w); }, "int8 [K]")
+      .def_prop_ro("x", [](const Question& q) { return array_of(dot_product_of(q.asked.runs).x); }, nb::rv_policy::automatic, "int32 [K]")
+      .def_prop_ro("w", [](const Question& q) { return array_of(dot_product_of(q.asked.runs).w); }, nb::rv_policy::automatic, "int8 [K]")
       .def("__repr__", [](const Question& q) { return q.shows + ": " + runs_in_words(q.asked.runs); });
 
   nb::class_<BoundProperty>(module, "ProbeProperty", "One thing that is known of a black box, or is not.")

@@ -1,6 +1,10 @@
-"""`axecert.probe` with Python callables, and with onnxruntime on this machine."""
+"""`axecert.probe` with Python callables, and with onnxruntime, as it runs on this machine and as it runs on CPUs without VNNI."""
 
+import json
+import os
 import pathlib
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -100,3 +104,36 @@ def test_onnxruntime_on_this_machine(activations):
             assert "mlas-u8s8-vnni" in result.presets and "mlas-u8s8-avx2" not in result.presets
     elif activations == "u8":
         assert "mlas-u8s8-avx2" in result.presets
+
+
+WITHOUT = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+import masked_onnxruntime
+masked_onnxruntime.make_copy(sys.argv[2])
+masked_onnxruntime.import_copy(sys.argv[2], sys.argv[3], sys.argv[4])
+import axecert, axecert.onnxruntime
+for activations, weights, constant in (("u8", "s8", True), ("u8", "s8", False), ("s8", "s8", True)):
+    box = axecert.onnxruntime.matmul_integer(activations, weights, constant_weights=constant)
+    result = axecert.probe(box, activations=(0, 255) if activations == "u8" else (-128, 127), longest=600, fresh=100)
+    print(json.dumps({"case": [activations, weights, constant], "found": result.found, "reason": result.reason, "offset": result.offset,
+                      "stages": [[s.width, s.group, s.stride, s.overflow] for s in result.datapath.stages], "presets": result.presets}))
+"""
+
+
+@pytest.mark.parametrize("without", ["vnni", "avx512"])
+def test_onnxruntime_without_vnni(without, tmp_path):
+    """Its kernels for CPUs without VNNI, on this one (tests/onnx/masked_onnxruntime.py): pairs in 16 saturating bits for u8 × s8, exact for s8 × s8."""
+    answers = os.environ.get("AXECERT_CPUID_ANSWERS")
+    if not answers:
+        pytest.skip("not x86-64 Linux: there is nothing to mask")
+    onnx_tests = pathlib.Path(__file__).parent.parent / "onnx"
+    done = subprocess.run([sys.executable, "-c", WITHOUT, onnx_tests, tmp_path, answers, without], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    results = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [r["case"] for r in results] == [["u8", "s8", True], ["u8", "s8", False], ["s8", "s8", True]]
+    for result in results[:2]:
+        assert result["found"] and result["offset"] == 0, result["reason"]
+        assert result["stages"][0] == [16, 2, 1, "saturate"] and len(result["stages"]) == 2
+        assert "mlas-u8s8-avx2" in result["presets"] and "mlas-u8s8-vnni" not in result["presets"]
+    assert results[2]["found"] and [s[1] for s in results[2]["stages"]] == [0]  # nothing overflows

@@ -1,6 +1,7 @@
 // A black box is probed until its datapath is known. The boxes are simulated datapaths: every preset of the catalogue, and others that
 // it does not have. What is found must answer questions that were not asked as the box does; what cannot be seen must be said to be
 // unknown; a box that contradicts itself, or is no datapath, must be refused.
+// Requirements: TOR-401.
 #include <doctest/doctest.h>
 
 #include <algorithm>
