@@ -115,6 +115,9 @@ std::string how_chosen(const Arguments& a, bool with_moments) {
   if (with_moments) {
     return "by the error on the inputs that the moments are of, where there are any";
   }
+  if (a.split) {
+    return "in the main products of splits, and the least that does it where there is no split";
+  }
   return a.keep_scales ? "the least that does it at the shipped scales without calibration data"
                        : "the least that does it without calibration data";
 }

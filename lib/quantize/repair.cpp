@@ -10,13 +10,19 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <functional>
 #include <numeric>
 #include <queue>
 
 #include "axecert/numeric/error.hpp"
+#include "axecert/quantize/linear_algebra.hpp"
 
 namespace axe {
 namespace {
+
+/// The quantizer's ridge here (QuantizeOptions::ridge): three times what it is for weights of a float model, since the shipped integers
+/// are near already and calibration inputs of a repair are few (docs/results/onnx.md).
+constexpr double repair_ridge = 0.1;
 
 // What all rows of a layer share.
 struct Setting {
@@ -277,45 +283,80 @@ Row best_scale(IntegerLayer& layer, const Setting& setting, std::int64_t r, cons
   return best;
 }
 
-// dᵀHd of one row.
-double weighted(const std::vector<double>& d, const std::vector<float>& gram) {
-  const std::size_t n = d.size();
-  double sum = 0;
-  for (std::size_t i = 0; i < n; ++i) {
-    double inner = 0;
-    for (std::size_t j = 0; d[i] != 0 && j < n; ++j) {
-      inner += static_cast<double>(gram[i * n + j]) * d[j];
+// How the error on the inputs depends on d = w − v, v the row that stands for the shipped w:
+//     ‖Xw − X̃v‖² = dᵀHd + 2 dᵀ(G − H)w + what v does not change, G = H without `cross`;
+// and η‖d‖² more, the quantizer's ridge, so that what is chosen holds on other inputs too.
+class Judge {
+ public:
+  Judge(const IntegerLayer& shipped, const std::vector<std::int64_t>& rows, const RepairOptions& options)
+      : shipped_(shipped), rows_(rows), options_(options), cols_(shipped.cols) {
+    if (options.cross != nullptr) {
+      std::vector<float> w;
+      for (const std::int64_t r : rows) {
+        w.insert(w.end(), shipped.row(r), shipped.row(r) + cols_);
+      }
+      aim_.assign(w.size(), 0);  // (G − H) w
+      const std::vector<float> with_g = product(w, *options.cross, true), with_h = product(w, *options.gram, false);
+      std::transform(with_g.begin(), with_g.end(), with_h.begin(), aim_.begin(), std::minus<>());
     }
-    sum += d[i] * inner;
-  }
-  return sum;
-}
-
-// What of the error ‖Xw − X̃v‖² depends on v = w − d: with G ≠ H, vᵀHv − 2 vᵀGw; else dᵀHd, which is the same but for a constant.
-// `aim` is Gw.
-double judged(const std::int8_t* shipped, const std::vector<double>& d, const std::vector<float>& gram,
-              const std::vector<double>& aim) {
-  if (aim.empty()) {
-    return weighted(d, gram);
-  }
-  std::vector<double> v;
-  double linear = 0;
-  for (std::size_t k = 0; k < d.size(); ++k) {
-    v.push_back(shipped[k] - d[k]);
-    linear += v[k] * aim[k];
-  }
-  return weighted(v, gram) - 2 * linear;
-}
-
-std::vector<double> times(const std::vector<float>& matrix, const std::int8_t* w, std::size_t n) {
-  std::vector<double> result(n);
-  for (std::size_t i = 0; i < n; ++i) {
-    for (std::size_t j = 0; j < n; ++j) {
-      result[i] += static_cast<double>(matrix[i * n + j]) * w[j];
+    double trace = 0;
+    for (std::int64_t k = 0; k < cols_; ++k) {
+      trace += static_cast<double>((*options.gram)[static_cast<std::size_t>(k * cols_ + k)]);
     }
+    ridge_ = repair_ridge * trace / static_cast<double>(cols_);
   }
-  return result;
-}
+
+  struct Errors {
+    std::vector<double> judged;  // the formula above, less what no row changes
+    std::vector<double> change;  // dᵀHd
+  };
+
+  // Of one candidate for each of the rows.
+  Errors of(const std::vector<Row>& candidates) const {
+    std::vector<float> d;
+    for (std::size_t i = 0; i < rows_.size(); ++i) {
+      for (const double change : difference(shipped_.row(rows_[i]), candidates[i])) {
+        d.push_back(static_cast<float>(change));
+      }
+    }
+    const std::vector<float> with_h = product(d, *options_.gram, false);
+    Errors errors;
+    for (std::size_t i = 0, at = 0; i < rows_.size(); ++i) {
+      double quadratic = 0, linear = 0, squares = 0;
+      for (std::int64_t k = 0; k < cols_; ++k, ++at) {
+        quadratic += static_cast<double>(d[at]) * static_cast<double>(with_h[at]);
+        linear += aim_.empty() ? 0 : static_cast<double>(d[at]) * static_cast<double>(aim_[at]);
+        squares += static_cast<double>(d[at]) * static_cast<double>(d[at]);
+      }
+      errors.judged.push_back(quadratic + 2 * linear + ridge_ * squares);
+      errors.change.push_back(quadratic);
+    }
+    return errors;
+  }
+
+  // Σ wᵀHw.
+  double energy() const {
+    const std::vector<Row> nothing(rows_.size(), Row{std::vector<std::int8_t>(static_cast<std::size_t>(cols_), 0), 1});
+    const std::vector<double> change = of(nothing).change;
+    return std::accumulate(change.begin(), change.end(), 0.0);
+  }
+
+ private:
+  // A M or A Mᵀ, A [rows, K].
+  std::vector<float> product(const std::vector<float>& a, const std::vector<float>& m, bool transposed) const {
+    std::vector<float> result(a.size(), 0);
+    multiply_add(static_cast<std::int64_t>(rows_.size()), cols_, cols_, {a.data(), cols_},
+                 {m.data(), cols_, transposed}, result.data(), cols_);
+    return result;
+  }
+
+  const IntegerLayer& shipped_;
+  const std::vector<std::int64_t>& rows_;
+  const RepairOptions& options_;
+  std::int64_t cols_;
+  std::vector<float> aim_;
+  double ridge_ = 0;
+};
 
 void require_matrix(const IntegerLayer& layer, const std::vector<float>* matrix, const char* name) {
   const auto cols = static_cast<std::size_t>(layer.cols);
@@ -343,6 +384,7 @@ std::vector<Row> quantized_again(const IntegerLayer& shipped, const Datapath& da
   problem.input = options.input;
   QuantizeOptions quantizer;
   quantizer.weight_bits = 8;
+  quantizer.ridge = repair_ridge;
   quantizer.target = options.cross != nullptr ? WeightTarget::corrected : WeightTarget::original;
   if (!move) {
     quantizer.scales.assign(rows.size(), 1.0F);
@@ -360,6 +402,40 @@ std::vector<Row> quantized_again(const IntegerLayer& shipped, const Datapath& da
     result.push_back({{w, w + shipped.cols}, move ? static_cast<double>(corrected.scales[i]) : 1.0});
   }
   return result;
+}
+
+// Per row the best by the error on the inputs: `taken`, the smallest change at the shipped scale, or the row quantized again.
+void choose_by_inputs(const IntegerLayer& shipped, const Datapath& datapath, const Setting& setting,
+                      const std::vector<std::int64_t>& rows, const RepairOptions& options, bool move,
+                      std::vector<Row>& taken, Repair& repair) {
+  single_threaded_blas();
+  const Judge judge(shipped, rows, options);
+  IntegerLayer scratch = shipped;
+  std::vector<Row> plain;
+  for (const std::int64_t r : rows) {
+    plain.push_back(at_scale(scratch, setting, r, shipped.row(r), 1));
+  }
+  const double energy = judge.energy();
+  const Judge::Errors of_plain = judge.of(plain);
+  Judge::Errors least = judge.of(taken);
+  const auto offer = [&](std::vector<Row>&& others, const Judge::Errors& errors) {
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (errors.judged[i] < least.judged[i]) {
+        taken[i] = std::move(others[i]);
+        least.judged[i] = errors.judged[i];
+        least.change[i] = errors.change[i];
+      }
+    }
+  };
+  offer(std::move(plain), of_plain);
+  std::vector<Row> again = quantized_again(shipped, datapath, setting, rows, options, move);
+  const Judge::Errors of_again = judge.of(again);
+  offer(std::move(again), of_again);
+  const auto relative = [&](const std::vector<double>& change) {
+    return energy > 0 ? std::sqrt(std::max(0.0, std::accumulate(change.begin(), change.end(), 0.0)) / energy) : 0;
+  };
+  repair.plain_error = relative(of_plain.change);
+  repair.error = relative(least.change);
 }
 
 // The rows with a register that can leave its limits, and how many there are of these registers.
@@ -391,7 +467,6 @@ Repair repair_weights(IntegerLayer& layer, const Datapath& datapath, const Repai
   require_matrix(layer, options.cross, "G");
   const Setting setting(layer, datapath);
   const bool move = options.move_scales && layer.bias.empty();
-  const auto cols = static_cast<std::size_t>(layer.cols);
   Repair repair;
   repair.scale.assign(static_cast<std::size_t>(layer.rows), 1);
   for (const std::int8_t w : layer.weights) {
@@ -402,44 +477,28 @@ Repair repair_weights(IntegerLayer& layer, const Datapath& datapath, const Repai
     return repair;
   }
   const IntegerLayer shipped = layer;
-  std::vector<Row> again;
-  if (options.gram != nullptr) {
-    again = quantized_again(shipped, datapath, setting, rows, options, move);
+  std::vector<Row> taken;  // of `rows`
+  for (const std::int64_t r : rows) {
+    const Row plain = at_scale(layer, setting, r, shipped.row(r), 1);
+    taken.push_back(move ? best_scale(layer, setting, r, shipped.row(r), plain) : plain);
   }
-  double plain_error = 0, taken_error = 0, energy = 0;
+  if (options.gram != nullptr) {
+    choose_by_inputs(shipped, datapath, setting, rows, options, move, taken, repair);
+  }
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const std::int64_t r = rows[i];
-    const std::int8_t* w = shipped.row(r);
-    const Row plain = at_scale(layer, setting, r, w, 1);
-    Row taken = move ? best_scale(layer, setting, r, w, plain) : plain;
-    if (options.gram != nullptr) {
-      const std::vector<double> aim = options.cross == nullptr ? std::vector<double>{} : times(*options.cross, w, cols);
-      double least = judged(w, difference(w, taken), *options.gram, aim);
-      for (const Row* other : {static_cast<const Row*>(&again[i]), &plain}) {
-        const double error = judged(w, difference(w, *other), *options.gram, aim);
-        if (error < least) {
-          least = error;
-          taken = *other;
-        }
-      }
-      plain_error += weighted(difference(w, plain), *options.gram);
-      taken_error += weighted(difference(w, taken), *options.gram);
-      energy += weighted(reals(w, layer.cols), *options.gram);
-    }
-    std::copy(taken.weights.begin(), taken.weights.end(), layer.weights.begin() + r * layer.cols);
-    repair.scale[static_cast<std::size_t>(r)] = taken.scale;
+    std::copy(taken[i].weights.begin(), taken[i].weights.end(), layer.weights.begin() + r * layer.cols);
+    repair.scale[static_cast<std::size_t>(r)] = taken[i].scale;
     ++repair.rows_changed;
-    repair.rows_rescaled += taken.scale != 1;
-    for (std::size_t k = 0; k < cols; ++k) {
-      repair.weights_changed += taken.weights[k] != w[k];
+    repair.rows_rescaled += taken[i].scale != 1;
+    for (std::int64_t k = 0; k < layer.cols; ++k) {
+      repair.weights_changed += layer.row(r)[k] != shipped.row(r)[k];
     }
-    for (const double change : difference(w, taken)) {
+    for (const double change : difference(shipped.row(r), taken[i])) {
       repair.largest_change = std::max(repair.largest_change, std::fabs(change));
       repair.squared_change += change * change;
     }
   }
-  repair.plain_error = energy > 0 ? std::sqrt(plain_error / energy) : 0;
-  repair.error = energy > 0 ? std::sqrt(taken_error / energy) : 0;
   return repair;
 }
 
