@@ -3,6 +3,7 @@
 // Requirements: TOR-106, TOR-201, TOR-206.
 #include <doctest/doctest.h>
 
+#include <cstddef>
 #include <cstring>
 #include <random>
 
@@ -359,7 +360,7 @@ TEST_CASE("of several layers and arrays the one that is not covered") {
 }
 
 namespace {
-void count_call(void* context) {
+void count_call(void* context, std::size_t) {
   ++*static_cast<int*>(context);
 }
 }  // namespace
