@@ -121,8 +121,8 @@ def changes(text):
         start, end = token.start, token.start + len(token.text)
         if token.kind == "directive":
             match = re.match(r"#\s*define\s+\w+\s+(.*)$", token.text, re.S)
-            if match and "\n" not in token.text and re.search(r"\d", match.group(1)) and "__" not in match.group(1):
-                for number in re.finditer(r"(?<![\w.])\d+\b", match.group(1)):
+            if match and "\n" not in token.text and "__" not in match.group(1):
+                for number in re.finditer(r"(?<![\w.])\d+\b", match.group(1).split("/*")[0]):
                     at = start + match.start(1) + number.start()
                     for new in number_mutants(number.group(0)):
                         yield at, at + len(number.group(0)), new, f"{number.group(0)} → {new}"

@@ -44,6 +44,7 @@ TEST_CASE("with one byte of scratch less than it needs the checker says incomple
   CHECK(with(scratch.data(), needed) == AXC_SAFE);
   CHECK(with(scratch.data(), needed - 1) == AXC_INCOMPLETE);
   CHECK(report.reason == AXC_NO_SCRATCH);
+  CHECK((report.in_weights == 0 && report.position == 0 && report.nodes_checked == 0 && report.nodes_total == 6));
   CHECK(with(nullptr, needed) == AXC_INCOMPLETE);
 }
 

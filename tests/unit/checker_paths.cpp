@@ -131,6 +131,25 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("tiles just shorter and longer than those that have a loop of their own, and lanes of those lengths") {
+  std::mt19937_64 random(8);
+  struct Shape {
+    std::int64_t group, stride, cols;
+  };
+  const Shape shapes[] = {{63, 1, 130}, {65, 1, 135}, {127, 1, 257}, {129, 1, 259}, {31, 1, 64},
+                          {33, 1, 70},  {1, 1, 5},    {3, 1, 7},     {255, 1, 511}, {257, 1, 515},
+                          {7, 1, 16},   {9, 1, 20},   {24, 1, 49},   {32, 2, 130},  {64, 2, 260},
+                          {16, 2, 70},  {1, 2, 9},    {4, 2, 17},    {128, 2, 513}, {1, 128, 200},
+                          {1, 64, 150}, {1, 32, 70},  {2, 1, 8},     {8, 1, 8},     {8, 1, 1100}};
+  for (const Shape& shape : shapes) {
+    CAPTURE(shape.group);
+    CAPTURE(shape.stride);
+    IntegerLayer layer = row_of(shape.cols, 2, random);
+    set_box(layer, 1, random);
+    hold(layer, one_stage(shape.group, shape.stride), random);
+  }
+}
+
 // TOR-109
 TEST_CASE("limited inputs: magnitudes up to 128, limits that bind, that just do not, and that never do") {
   std::mt19937_64 random(7);

@@ -199,6 +199,14 @@ TEST_CASE("what is wrong with an array of the weights file, at which byte of whi
       {"limited.bias", AXC_BIAS_HASH, false, add(0, 1)},
       {"limited.bias", AXC_SHAPE, true, [](tiny::Array& a) { a.dtype = "U64"; }},
       {"limited.input_limit", AXC_SHAPE, true, [](tiny::Array& a) { a.dtype = "F64"; }},
+      {"limited.input_limit", AXC_SHAPE, true,
+       [](tiny::Array& a) {
+         a.shape = {1, 1};
+       }},
+      {"limited.input_limit", AXC_SHAPE, true,
+       [](tiny::Array& a) {
+         a = {"I64", {2}, tiny::Bytes(16)};
+       }},
       {"limited.input_limit", AXC_QUANTIZER_BOX, false, add(0, 1)},
       {"limited.input_lower", AXC_QUANTIZER_BOX, false, add(0, 1)},
       {"limited.input_lower", AXC_QUANTIZER_BOX, false, add(16, 1)},
