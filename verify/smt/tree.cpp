@@ -235,7 +235,7 @@ std::vector<TreeAnswer> ask_trees(const std::vector<TreeQuestion>& questions, co
       for (std::int64_t i = slice.begin; i < slice.end; ++i) {
         reporter.finding(i, smt::FindingKind::note, smt::answer_text(questions[static_cast<std::size_t>(i)], options));
       }
-      reporter.done(slice, slice.end - slice.begin);
+      reporter.done(slice, {.first = slice.end - slice.begin});
     };
   });
   for (TreeAnswer& answer : answers) {
