@@ -572,6 +572,8 @@ void Finder::add(const Scope& scope, const onnx::NodeProto& node, Parts parts) {
                       "32 bits hold every sum: at most ") +
                   std::to_string(greatest);
   }
+  result.scope = &scope;
+  result.source = &node;
   result.product.layer = layer_name(scope.name_of(node));
   result.product.node = scope.name_of(node);
   result.product.op = parts.op;
@@ -584,11 +586,37 @@ void Finder::add(const Scope& scope, const onnx::NodeProto& node, Parts parts) {
   found_(std::move(result));
 }
 
+// The newest version of ONNX's operator set that is read: from 23 to 27 the operators that move or quantize integers only got more types
+// (compared with onnx 1.23's schemas), and new operators are on no list. onnxruntime's own set has one version.
+constexpr std::int64_t newest_opset = 27, contributed_opset = 1;
+
+void note_operator_sets(const ModelFile& file, OnnxImport& import) {
+  bool standard = file.model().ir_version() < 3;  // before IR 3 nothing is imported and version 1 is meant
+  for (const auto& set : file.model().opset_import()) {
+    const bool own = set.domain().empty() || set.domain() == "ai.onnx";
+    const std::string name = (own ? "ai.onnx" : set.domain()) + " " + std::to_string(set.version());
+    standard = standard || own;
+    if (set.version() < 1) {
+      throw InputError(file.path(), "imports the operator set " + name, "versions begin at 1; export the model again");
+    }
+    if ((own && set.version() > newest_opset) ||
+        (set.domain() == "com.microsoft" && set.version() > contributed_opset)) {
+      import.unknown.push_back(
+          {"operator set " + name, "newer than " + std::to_string(own ? newest_opset : contributed_opset) +
+                                       ", the newest that is read: its operators may mean something else"});
+    }
+  }
+  if (!standard) {
+    throw InputError(file.path(), "imports no version of ONNX's operators", "set opset_import; export the model again");
+  }
+}
+
 }  // namespace
 
 void find_products(const ModelFile& file, const Datapath& datapath, const OnnxOptions& options, bool trace,
                    OnnxImport& import, const std::function<void(NodeProducts&&)>& found) {
   validate(datapath);
+  note_operator_sets(file, import);
   Finder(file, datapath, options, trace, import, found).walk(file.model().graph(), nullptr, "", 0);
 }
 

@@ -227,6 +227,13 @@ std::optional<CodedWeights> coded(const Scope& scope, const std::string& name, b
       return w;
     }
     std::optional<Constant> codes = constant(here, input(node, 0), trace);
+    for (const int floats : {onnx::TensorProto::FLOAT, onnx::TensorProto::FLOAT16, onnx::TensorProto::BFLOAT16,
+                             onnx::TensorProto::DOUBLE}) {
+      if (codes && codes->type == floats) {
+        throw InputError(here.place(node), "its codes are " + type_name(floats),
+                         "DequantizeLinear takes integers; export the model again");
+      }
+    }
     const auto type = codes ? integer_type(codes->type) : std::nullopt;
     if (!type || type->bits > 8) {
       return std::nullopt;

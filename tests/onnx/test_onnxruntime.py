@@ -169,6 +169,60 @@ class Judge(OnModels):
                 onnx.checker.check_model(fixed)
                 answers.session(fixed)
 
+    def dynamic(self, *words):
+        """dynamic_scaled shipped and repaired, their outputs on real inputs, and the exact outputs of the shipped one's first product."""
+        shipped = models.dynamic_scaled(shape=(64, 48))
+        onnx.save(shipped, self.path / "m.onnx")
+        done = self.axecert("repair", "m.onnx", "-d", "x86-avx2-maddubs", "-o", "fixed.onnx", *words)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        fixed = onnx.load(self.path / "fixed.onnx")
+        onnx.checker.check_model(fixed, full_check=True)
+        x = numpy.random.default_rng(7).normal(0, 1, (400, 64)).astype(numpy.float32)
+        outputs = []
+        for model in (shipped, fixed):
+            run = answers.session(model, more_outputs=["q0", "s0", "z0", "r0"]).run
+            outputs.append(dict(zip(("h1", "q0", "s0", "z0", "r0"), run(["h1", "q0", "s0", "z0", "r0"], {"x": x}))))
+        w, step = (onnx.numpy_helper.to_array(next(t for t in shipped.graph.initializer if t.name == n)).astype(numpy.float64) for n in ("w0", "ws0"))
+        codes = outputs[0]["q0"].astype(numpy.int64) - int(outputs[0]["z0"])
+        return outputs, (codes @ w) * (float(outputs[0]["s0"]) * step)
+
+    def test_moved_scales_stand_in_the_model(self):
+        """If a scale were not written where the model applies it, its row would be off by the factor."""
+        errors = []
+        for words in ((), ("--keep-scales",)):
+            (_, fixed), exact = self.dynamic(*words)
+            rows = numpy.linalg.norm(fixed["r0"] - exact, axis=0) / numpy.linalg.norm(exact, axis=0)
+            errors.append(rows)
+        self.assertLess(errors[0].max(), 0.02)
+        self.assertLess(errors[0].mean(), 0.3 * errors[1].mean())
+
+    def test_a_split_computes_what_was_shipped(self):
+        (shipped, fixed), exact = self.dynamic("--split")
+        numpy.testing.assert_allclose(fixed["r0"], exact, rtol=1e-6, atol=1e-6 * numpy.abs(exact).max())
+        if has_exact_products():
+            numpy.testing.assert_array_equal(fixed["h1"], shipped["h1"])
+        for name, shape, dtype in (("matmul_integer", (3, 24), numpy.uint8), ("matmul_integer_u8_weights", (3, 24), numpy.uint8),
+                                   ("matmul_integer_s8_activations", (3, 24), numpy.int8), ("conv_integer", (1, 6, 5, 4), numpy.uint8),
+                                   ("conv_integer_groups", (1, 6, 5, 4), numpy.uint8)):
+            with self.subTest(model=name):
+                model = models.MODELS[name]()
+                onnx.save(model, self.path / "m.onnx")
+                self.assertEqual(self.axecert("repair", "m.onnx", "-d", "x86-avx2-maddubs", "-o", "fixed.onnx", "--split").returncode, 0)
+                split = onnx.load(self.path / "fixed.onnx")
+                onnx.checker.check_model(split, full_check=True)
+                self.assertGreater(len(split.graph.node), len(model.graph.node))
+                low = numpy.iinfo(dtype).min
+                rng = numpy.random.default_rng(8)
+                batch = [rng.integers(low, low + 256, shape).astype(dtype), (low + 255 * rng.integers(0, 2, shape)).astype(dtype)]
+                if has_exact_products():  # else the shipped model is the one that is wrong
+                    for x in batch:
+                        run, run_split = (answers.session(m).run for m in (model, split))
+                        numpy.testing.assert_array_equal(run_split(None, {"x": x})[0], run(None, {"x": x})[0])
+                elif name == "matmul_integer":
+                    w = onnx.numpy_helper.to_array(model.graph.initializer[0]).astype(numpy.int64)
+                    for x in batch:
+                        numpy.testing.assert_array_equal(answers.session(split).run(None, {"x": x})[0], (x.astype(numpy.int64) - 7) @ w)
+
     def test_unsafe_inputs_on_this_machine(self):
         """The witness of the worst register, through onnxruntime with all its optimizations: wrong without VNNI, exact with it."""
         model = self.free_batch(models.matmul_integer(numpy.full((2, 5), 127, numpy.int8)))

@@ -16,13 +16,25 @@ namespace {
 
 enum class Answer { unknown, proved, refuted };
 
+/// An answer kept, and whether the second solver gave it too.
+struct Known {
+  Answer answer = Answer::unknown;
+  bool seconded = false;
+};
+
 class BitPrecise {
  public:
   BitPrecise(const Nodes& nodes, const SmtOptions& options)
-      : nodes_(nodes), options_(options), solver_(options.rlimit, Solver::Theory::bit_vectors) {}
+      : nodes_(nodes),
+        options_(options),
+        solver_(options.rlimit, Solver::Theory::bit_vectors),
+        second_(second_opinion(options)) {
+    solver_.put_also_to(second_.get(), "QF_BV");
+  }
 
   void work(Slice slice, Reporter& reporter) {
-    std::int64_t checked = 0;
+    Checked checked;
+    const std::int64_t waited = second_ ? second_->nanoseconds() : 0;
     if (solver_.nodes() >= options_.nodes_per_context) {
       solver_.renew();
     }
@@ -32,10 +44,13 @@ class BitPrecise {
       const LayerNodes& of = nodes_.layer(nodes_.layer_of(job));
       const NodeId id = nodes_.place(job);
       if (static_cast<std::int64_t>(of.products(id.stage, id.node).size()) <= options_.bit_products) {
-        checked += check(job, reporter) ? 1 : 0;
+        const auto [first, second] = check(job, reporter);
+        checked.first += first ? 1 : 0;
+        checked.second += first && second ? 1 : 0;
         reporter.alive();
       }
     }
+    checked.second_ns = second_ ? second_->nanoseconds() - waited : 0;
     reporter.done(slice, checked);
   }
 
@@ -120,7 +135,7 @@ class BitPrecise {
   /// Two queries. (1) Some inputs in the box make the machine, in its own order, leave the limits or end on another value than
   /// the integer sum, or take the exact sum of some subset (for the final value: of all) outside the claimed range: unsat. If the
   /// claim exceeds the limits: only the latter. (2) Each claimed end is reached by some subset: sat.
-  bool check(std::int64_t job, Reporter& reporter) {
+  ByWhom check(std::int64_t job, Reporter& reporter) {
     const LayerNodes& of = nodes_.layer(nodes_.layer_of(job));
     const NodeId id = nodes_.place(job);
     const IntegerRange claimed = of.claimed(id);
@@ -137,16 +152,21 @@ class BitPrecise {
         key += ";" + std::to_string(of.layer().row(id.row)[k]) + "," + std::to_string(of.layer().lower(k)) + "," +
                std::to_string(of.layer().upper(k));
       }
-      if (const auto found = answers_.find(key); found != answers_.end() && safe && found->second == Answer::proved) {
-        return true;
+      if (const auto found = answers_.find(key); found != answers_.end() && safe &&
+                                                 found->second.answer == Answer::proved &&
+                                                 (!second_ || found->second.seconded)) {
+        return {true, found->second.seconded};
       }
+    }
+    if (second_) {
+      second_->turn_to(words_of(of, id), file_name_of(of, id));
     }
 
     const IntegerRange limits = of.limits(id.stage);
     const unsigned bits =
         std::max(working_bits(of, id), bits_for(std::max<int128>(claimed.upper, -int128{claimed.lower})) + 2);
     if (bits > 120) {
-      return false;
+      return {};
     }
     solver_.solver().push();
     std::unordered_map<std::int64_t, z3::expr> x;
@@ -208,8 +228,12 @@ class BitPrecise {
       expect(stage.outside(some_sum), z3::sat, "no inputs leave the register's limits");
     }
     solver_.solver().pop();
+    const bool seconded = tell_second(second_.get(), job, reporter);
+    if (second_ && second_->state() == SecondOpinion::State::disagreed) {
+      return {};
+    }
     if (id.stage == 0) {
-      answers_[key] = answer;
+      answers_[key] = {answer, seconded};
     }
     if (answer == Answer::refuted) {
       reporter.finding(job, FindingKind::false_claim,
@@ -219,13 +243,14 @@ class BitPrecise {
                        "range " + to_text({claimed.lower, claimed.upper}) + " exceeds the register's " +
                            to_text({limits.lower, limits.upper}));
     }
-    return answer != Answer::unknown;
+    return {answer != Answer::unknown, seconded};
   }
 
   const Nodes& nodes_;
   const SmtOptions& options_;
   Solver solver_;
-  std::unordered_map<std::string, Answer> answers_;
+  std::unordered_map<std::string, Known> answers_;
+  std::unique_ptr<SecondOpinion> second_;
 };
 
 /// One stage's proofs.
@@ -412,7 +437,7 @@ SliceWork stage_work(const Datapath& datapath, const SmtOptions& options) {
         reporter.finding(i, FindingKind::false_claim, problem.what());
       }
     }
-    reporter.done(slice, slice.end - slice.begin);
+    reporter.done(slice, {.first = slice.end - slice.begin});
   };
 }
 
