@@ -239,7 +239,7 @@ std::vector<TreeAnswer> ask_trees(const std::vector<TreeQuestion>& questions, co
         solver->count_nodes(1);
         reporter.finding(i, smt::FindingKind::note, smt::answer_text(*solver, questions[static_cast<std::size_t>(i)]));
       }
-      reporter.done(slice, slice.end - slice.begin);
+      reporter.done(slice, {.first = slice.end - slice.begin});
     };
   });
   for (TreeAnswer& answer : answers) {
