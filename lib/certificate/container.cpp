@@ -558,6 +558,11 @@ std::vector<std::uint8_t> certificate_bytes(const Certificate& certificate) {
     if (layers[i]->layer.name == layers[i - 1]->layer.name) refuse_equal_names(layers[i]->layer.name);
   }
   std::vector<std::uint8_t> arrays;
+  std::size_t ranges = 0;
+  for (const LayerClaims* claims : layers) {
+    for (const StageRanges& stage : claims->ranges) ranges += stage.lower.size() + stage.upper.size();
+  }
+  arrays.reserve(ranges * sizeof(std::int32_t));
   Writer writer([&](std::span<const std::uint8_t> bytes) { arrays.insert(arrays.end(), bytes.begin(), bytes.end()); });
   for (std::size_t i = 0; i < layers.size(); ++i) write_layer(writer, *layers[i], i);
   std::vector<std::uint8_t> bytes = writer.head(certificate.tool, assumption_names(certificate), layers.size());

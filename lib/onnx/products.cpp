@@ -1,6 +1,7 @@
 // One function per operator; see products.hpp. Semantics: ONNX's operator specifications, onnxruntime's ContribOperators.md, and
 // QONNX's operator descriptions.
 #include "axecert/onnx/products.hpp"
+#include "axecert/bound/weight_range.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -517,10 +518,10 @@ void Finder::add(const Scope& scope, const onnx::NodeProto& node, Parts parts) {
     not_covered(scope, node, "its dot products have more than 2^24 terms");
     return;
   }
-  const auto [least, most] = std::minmax_element(weights->operand.begin(), weights->operand.end());
-  if (*least < datapath_.weights.lower || *most > datapath_.weights.upper) {
+  const IntegerRange found = weight_range(weights->operand);
+  if (found.lower < datapath_.weights.lower || found.upper > datapath_.weights.upper) {
     not_covered(scope, node,
-                "its weights [" + std::to_string(*least) + ", " + std::to_string(*most) +
+                "its weights [" + std::to_string(found.lower) + ", " + std::to_string(found.upper) +
                     "] do not fit the datapath's weight operand [" + std::to_string(datapath_.weights.lower) + ", " +
                     std::to_string(datapath_.weights.upper) + "]");
     return;

@@ -1,5 +1,7 @@
 """onnxruntime as it runs on a CPU without VNNI, on any x86-64 CPU with Linux: a copy of the installed package that is told so.
 
+    python3 masked_onnxruntime.py CPUID_ANSWERS vnni|avx512 SCRIPT ARGUMENT...      runs a script that imports onnxruntime
+
 MLAS, onnxruntime's matrix library, chooses its kernels by CPUID and has no switch. `make_copy` writes a package in which every
 cpuid instruction of the extension module is overwritten by ud2, which has as many bytes, and `import_copy` imports it behind
 cpuid_answers.c, whose handler gives the CPU's own answers without the features that are named. All other code is unchanged, and
@@ -12,8 +14,10 @@ import importlib.util
 import os
 import pathlib
 import re
+import runpy
 import subprocess
 import sys
+import tempfile
 
 CPUID, UD2 = b"\x0f\xa2", b"\x0f\x0b"
 
@@ -74,3 +78,19 @@ def import_copy(folder, library, without):
     if pathlib.Path(folder) not in pathlib.Path(onnxruntime.__file__).parents:
         raise RuntimeError(f"imported {onnxruntime.__file__}, not the copy")
     return onnxruntime
+
+
+def main():
+    if len(sys.argv) < 4 or sys.argv[2] not in ("vnni", "avx512"):
+        raise SystemExit(__doc__)
+    library, without, script = pathlib.Path(sys.argv[1]).resolve(), sys.argv[2], sys.argv[3]
+    with tempfile.TemporaryDirectory(prefix="axecert-ort-copy-") as folder:
+        make_copy(folder)
+        import_copy(folder, library, without)
+        sys.argv = sys.argv[3:]
+        sys.path[0] = str(pathlib.Path(script).parent)
+        runpy.run_path(script, run_name="__main__")
+
+
+if __name__ == "__main__":
+    main()

@@ -408,7 +408,7 @@ class Saturation(OnModels):
 
     def test_order_of_products_in_convolutions(self):
         """The order that `certify` takes (docs/onnx.md): positions, then channels for QLinearConv; channels, then positions for ConvInteger."""
-        for channels, height, width in ((4, 3, 2), (3, 2, 2), (5, 1, 3), (1, 2, 3), (7, 1, 1)):
+        for channels, height, width in ((4, 3, 2), (3, 2, 2), (5, 1, 3), (1, 2, 3), (7, 1, 1), (16, 2, 2), (64, 1, 1)):
             taps = [(c, i, j) for c in range(channels) for i in range(height) for j in range(width)]
             for op, x_type, w_type, key in (("QLinearConv", U8, S8, lambda tap: (tap[1:], tap[0])), ("ConvInteger", S8, U8, lambda tap: tap)):
                 with self.subTest(op=op, channels=channels, kernel=(height, width)):
@@ -416,6 +416,21 @@ class Saturation(OnModels):
                     expected = {frozenset(order[n:n + 2]) for n in range(0, len(order) - 1, 2)}
                     found = self.pairs_of_convolution(op, x_type, w_type, channels, height, width)
                     self.assertEqual({frozenset(places) for places in found}, expected)
+
+    def test_groups_of_convolutions(self):
+        """Groups of several channels go through the same pairs; one channel per group has kernels of its own, which are exact."""
+        for channels, group, exact in ((16, 4, False), (64, 4, False), (8, 8, True), (32, 32, True)):
+            with self.subTest(channels=channels, group=group):
+                w = numpy.full((channels, channels // group, 3, 3), 127, S8)
+                taps = w[0].size
+                model, step = product_model("QLinearConv", U8, w)
+                model.graph.node[0].attribute.append(onnx.helper.make_attribute("group", group))
+                for tensor in model.graph.initializer:
+                    if tensor.name == "ys":
+                        tensor.CopyFrom(models.tensor("ys", numpy.float32(STEP * taps)))
+                got = run_model(model, numpy.full((1, channels, 5, 5), 255, U8))
+                saturated = (taps // 2 * (2 ** 15 - 1) + taps % 2 * 255 * 127) / (step * taps)
+                self.assertEqual({int(v) for v in got.ravel()}, {round(255 * 127 / step if exact else saturated)})
 
     def test_certified_pairs_of_a_convolution(self):
         """The certificate's registers of a QLinearConv are those: a pair's own witness saturates if and only if it is said to overflow."""

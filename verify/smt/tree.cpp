@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <memory>
 #include <sstream>
 #include <stdexcept>
 
@@ -28,33 +29,39 @@ class Tree {
   struct Node {
     Register machine;
     z3::expr fed;  ///< what it would hold with no limit, given what it was fed
+    z3::expr
+        exact;  ///< the integer sum of all below it, added in the order of the tree: any other gives the same integer
   };
 
   /// [stage][node], on inputs of `bits()` bits.
   std::vector<std::vector<Node>> registers(const std::vector<z3::expr>& inputs) {
     std::vector<std::vector<Node>> all;
-    std::vector<z3::expr> below;
+    std::vector<z3::expr> below, exact_below;
     for (std::size_t k = 0; k < inputs.size(); ++k) {
       below.push_back(solver_.bits(question_.weights[k], bits_) * inputs[k]);
     }
+    exact_below = below;
     for (std::size_t s = 0; s < topology_.stages(); ++s) {
       const Stage& description = topology_.stage(s);
       const BitStage stage(solver_, description, bits_);
       const z3::expr initial = solver_.bits(description.initial == Initial::constant ? question_.constant : 0, bits_);
       std::vector<Node> nodes;
-      std::vector<z3::expr> contents;
+      std::vector<z3::expr> contents, sums;
       for (std::int64_t j = 0; j < topology_.nodes(s); ++j) {
-        Node node{stage.start(initial), initial};
+        Node node{stage.start(initial), initial, initial};
         for (const std::int64_t v : topology_.values_of(s, j)) {
           const z3::expr& value = below[static_cast<std::size_t>(v)];
           node.machine = stage.step(node.machine, value);
           node.fed = node.fed + value;
+          node.exact = node.exact + exact_below[static_cast<std::size_t>(v)];
         }
         contents.push_back(node.machine.content);
+        sums.push_back(node.exact);
         nodes.push_back(node);
       }
       all.push_back(nodes);
       below = contents;
+      exact_below = sums;
     }
     return all;
   }
@@ -71,18 +78,11 @@ class Tree {
     return result;
   }
 
-  /// Register j of the last stage holds the constant, if that entered it, and the integer sum of the products below it.
-  z3::expr integer_sums(const std::vector<std::vector<Node>>& all, const std::vector<z3::expr>& inputs) {
+  /// Every register of the last stage holds the integer sum of the products below it, and of the constant if that entered it.
+  z3::expr integer_sums(const std::vector<std::vector<Node>>& all) {
     z3::expr result = solver_.context().bool_val(true);
-    const std::size_t last = all.size() - 1;
-    for (std::size_t j = 0; j < all[last].size(); ++j) {
-      // A stage that starts from the constant has one register (Topology), so it enters everything above it.
-      z3::expr sum = solver_.bits(topology_.starts_from_constant() ? question_.constant : 0, bits_);
-      for (const std::int64_t k : topology_.products_of(last, static_cast<std::int64_t>(j))) {
-        sum = sum +
-              solver_.bits(question_.weights[static_cast<std::size_t>(k)], bits_) * inputs[static_cast<std::size_t>(k)];
-      }
-      result = result && all[last][j].machine.content == sum;
+    for (const Node& node : all.back()) {
+      result = result && node.machine.content == node.exact;
     }
     return result;
   }
@@ -115,8 +115,7 @@ std::string search(Solver& solver, Tree& tree, const TreeQuestion& question) {
   z3::expr inside = solver.context().bool_val(true);
   const unsigned bits = std::max(bits_for(question.inputs.lower), bits_for(question.inputs.upper));  // of an input
   for (std::size_t k = 0; k < question.weights.size(); ++k) {
-    inputs.push_back(
-        z3::sext(solver.context().bv_const(("x" + std::to_string(k)).c_str(), bits), tree.bits() - bits));
+    inputs.push_back(z3::sext(solver.context().bv_const(("x" + std::to_string(k)).c_str(), bits), tree.bits() - bits));
     inside = inside && z3::sle(solver.bits(question.inputs.lower, tree.bits()), inputs[k]) &&
              z3::sle(inputs[k], solver.bits(question.inputs.upper, tree.bits()));
   }
@@ -125,7 +124,7 @@ std::string search(Solver& solver, Tree& tree, const TreeQuestion& question) {
   std::string found;
   bool explained = false;
   const z3::check_result some =
-      solver.check_model(inside && (wrong || !tree.integer_sums(all, inputs)), [&](const z3::model& model) {
+      solver.check_model(inside && (wrong || !tree.integer_sums(all)), [&](const z3::model& model) {
         explained = model.eval(wrong, true).is_true();
         for (const z3::expr& input : inputs) {
           found += " " + to_string(Solver::value_of(model.eval(input, true)));
@@ -138,8 +137,7 @@ std::string search(Solver& solver, Tree& tree, const TreeQuestion& question) {
 }
 
 /// What a worker says about one question: "VERDICT x x x…|value overflowed value overflowed …|…", one part per run.
-std::string answer_text(const TreeQuestion& question, const SmtOptions& options) {
-  Solver solver(options.rlimit, Solver::Theory::bit_vectors);
+std::string answer_text(Solver& solver, const TreeQuestion& question) {
   Tree tree(solver, question);
   std::ostringstream text;
   text << (question.search ? search(solver, tree, question) : "unknown");
@@ -231,9 +229,15 @@ std::vector<TreeAnswer> ask_trees(const std::vector<TreeQuestion>& questions, co
                        .progress = options.progress,
                        .done = {}};
   const smt::Outcome outcome = smt::run_workers(pool, [&]() -> smt::SliceWork {
-    return [&](smt::Slice slice, smt::Reporter& reporter) {
+    const auto solver = std::make_shared<smt::Solver>(options.rlimit, smt::Solver::Theory::bit_vectors);
+    return [&questions, solver](smt::Slice slice, smt::Reporter& reporter) {
       for (std::int64_t i = slice.begin; i < slice.end; ++i) {
-        reporter.finding(i, smt::FindingKind::note, smt::answer_text(questions[static_cast<std::size_t>(i)], options));
+        constexpr std::int64_t kept = 64;  // a context grows with everything that it was asked
+        if (solver->nodes() >= kept) {
+          solver->renew();
+        }
+        solver->count_nodes(1);
+        reporter.finding(i, smt::FindingKind::note, smt::answer_text(*solver, questions[static_cast<std::size_t>(i)]));
       }
       reporter.done(slice, {.first = slice.end - slice.begin});
     };
