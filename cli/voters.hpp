@@ -12,6 +12,8 @@ namespace axe::cli {
 struct VoterArguments {
   std::string certificate, weights, datapath;
   std::string z3 = "both";
+  bool cvc5 = false;
+  std::string cvc5_program = "cvc5", bug_reports = ".";
   int replay = 8;
   bool no_replay = false;
   int workers = 0;

@@ -295,6 +295,15 @@ void Finder::integer_node(const Scope& scope, const onnx::NodeProto& node) {
                     "' is not known, or not of 4 to 16 bits; onnx.shape_inference may add it");
     return;
   }
+  // onnxruntime's ConvInteger multiplies W · im2col(x), so uint8 weights are its unsigned operand, and int8 codes the signed one: the
+  // other way round than codes moved to 0…255 and weights less 128 (measured: tests/onnx/test_onnxruntime.py).
+  if (op == "ConvInteger" && !parts.weights->type.is_signed && parts.input->type.is_signed &&
+      datapath_.activations.lower >= 0) {
+    not_covered(scope, node,
+                "its weights are unsigned and its codes signed: onnxruntime takes the weights as the unsigned operand, "
+                "and on this datapath the activations are");
+    return;
+  }
   if (in.bias >= 0) {
     take_bias(scope, input(node, in.bias), parts);
   } else if (op == "QAttention") {

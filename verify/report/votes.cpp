@@ -65,9 +65,9 @@ Vote vote_on(const Shown& shown, const std::string& detail) {
   vote.voter = "checker";
   vote.detail = detail;
   axc_report report{};
-  const auto let_go = [](void* context) {
+  const auto let_go = [](void* context, std::size_t read) {
     for (const MappedFile* file : static_cast<const Shown*>(context)->mapped) {
-      file->let_go();
+      file->has_read(read);  // or another did: then it gives back sooner than it must
     }
   };
   const auto start = std::chrono::steady_clock::now();

@@ -68,7 +68,7 @@ class Ground {
       checked += *node.answer == Answer::proved || *node.answer == Answer::refuted ? 1 : 0;
       tell(node.job, *node.answer, reporter);
     }
-    reporter.done(slice, checked);
+    reporter.done(slice, {.first = checked});
   }
 
  private:
