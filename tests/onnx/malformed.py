@@ -119,6 +119,8 @@ CASES = {
     "flat_convolution": (lambda: convolution(tensor("w", weights(1, 4, 3))), "node 'product' (ConvInteger): its weights have 2 axes"),
     "float_codes": (lambda: integer_product(tensor("w", numpy.ones((4, 3), numpy.float16))), "its weights are no constant integers of up to 8 bits"),
     "wide_input": (lambda: integer_product(tensor("w", weights(1, 4, 3)), x_type=TensorProto.INT32), "the type of its input 'x' is not known"),
+    "weights_zero_point_shape": (lambda: integer_product(tensor("w", weights(1, 4, 3)), ("x", "w", "", "z"), [tensor("z", numpy.zeros(2, numpy.int8))]), "node 'product' (MatMulInteger): its scale or zero point has shape [2]"),
+    "no_columns": (lambda: integer_product(tensor("w", numpy.zeros((4, 0), numpy.int8))), "node 'product' (MatMulInteger): its weights have shape [4, 0]"),
     "newer_opset": (lambda: opset(("", 99)), "operator set ai.onnx 99: newer than 27"),
     "newer_contributed_opset": (lambda: opset(("", 21), ("com.microsoft", 2)), "operator set com.microsoft 2: newer than 1"),
     "opset_zero": (lambda: opset(("", 0)), "imports the operator set ai.onnx 0"),

@@ -69,6 +69,19 @@ def dynamic_scaled(per_channel=True, shape=(24, 5)):
                  infos=[value(f"step{i}", TensorProto.FLOAT, [width] if per_channel else []) for i, width in enumerate((shape[1], 4))])
 
 
+def dynamic_scaled_convolution(per_channel=True):
+    """What quantize_dynamic makes of Conv."""
+    w = weights(24, 4, 6, 3, 2)
+    step = numpy.linspace(0.01, 0.02, 4).astype(numpy.float32).reshape(1, 4, 1, 1) if per_channel else numpy.float32(0.015)
+    return model([helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"], "quantizer"),
+                  helper.make_node("ConvInteger", ["q", "w", "z"], ["i"], "product", pads=[1, 1, 1, 1]),
+                  helper.make_node("Cast", ["i"], ["f"], "cast", to=TensorProto.FLOAT),
+                  helper.make_node("Mul", ["s", "ws"], ["step"], "step"),
+                  helper.make_node("Mul", ["f", "step"], ["y"], "scaled")],
+                 [value("x", TensorProto.FLOAT, [1, 6, 5, 4])], [value("y", TensorProto.FLOAT, list("nchw"))],
+                 [tensor("w", w), tensor("ws", step)])
+
+
 def conv_integer(group=1, pads=(1, 1, 1, 1), shape=(1, 6, 5, 4)):
     w = weights(3, 4, 6 // group, 3, 2)
     return model([helper.make_node("ConvInteger", ["x", "w", "z"], ["y"], "product", group=group, pads=list(pads))],
@@ -210,6 +223,8 @@ MODELS = {
     "dynamic_quantize": dynamic_quantize,
     "dynamic_scaled": dynamic_scaled,
     "dynamic_scaled_per_tensor": lambda: dynamic_scaled(per_channel=False),
+    "dynamic_scaled_convolution": dynamic_scaled_convolution,
+    "dynamic_scaled_convolution_per_tensor": lambda: dynamic_scaled_convolution(per_channel=False),
     "conv_integer": conv_integer,
     "conv_integer_groups": lambda: conv_integer(group=2),
     "conv_integer_one_position": lambda: conv_integer(pads=(0, 0, 0, 0), shape=(1, 6, 3, 2)),

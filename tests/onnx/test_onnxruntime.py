@@ -196,6 +196,30 @@ class Judge(OnModels):
         self.assertLess(errors[0].max(), 0.02)
         self.assertLess(errors[0].mean(), 0.3 * errors[1].mean())
 
+    def test_moved_scales_of_convolutions(self):
+        """The factor of the output's channels, not of its last axis; one scale for all becomes one per channel."""
+        for name in ("dynamic_scaled_convolution", "dynamic_scaled_convolution_per_tensor"):
+            with self.subTest(model=name):
+                shipped = models.MODELS[name]()
+                onnx.save(shipped, self.path / "m.onnx")
+                done = self.axecert("repair", "m.onnx", "-d", "x86-avx2-maddubs", "-o", "fixed.onnx", "--json")
+                self.assertEqual(done.returncode, 0, done.stdout)
+                self.assertGreater(json.loads(done.stdout)["layers"][0]["rows_rescaled"], 0)
+                fixed = onnx.load(self.path / "fixed.onnx")
+                onnx.checker.check_model(fixed, full_check=True)
+                # The exact result with the shipped weights: the convolution of dequantized codes.
+                step = onnx.numpy_helper.to_array(shipped.graph.initializer[1]).astype(numpy.float32)
+                w = onnx.numpy_helper.to_array(shipped.graph.initializer[0]).astype(numpy.float32) * step.reshape(-1, *[1] * 3 * (step.size > 1))
+                x = numpy.random.default_rng(9).normal(0, 1, (1, 6, 5, 4)).astype(numpy.float32)
+                y, q, s, z = answers.session(fixed, more_outputs=["q", "s", "z"]).run(["y", "q", "s", "z"], {"x": x})
+                plain = models.model([onnx.helper.make_node("Conv", ["x", "w"], ["y"], pads=[1, 1, 1, 1])],
+                                     [models.value("x", onnx.TensorProto.FLOAT, [1, 6, 5, 4])],
+                                     [models.value("y", onnx.TensorProto.FLOAT, list("nchw"))], [models.tensor("w", w)])
+                exact = answers.session(plain).run(None, {"x": (q.astype(numpy.float32) - float(z)) * s})[0]
+                for channel in range(4):
+                    error = numpy.linalg.norm(y[0, channel] - exact[0, channel]) / numpy.linalg.norm(exact[0, channel])
+                    self.assertLess(error, 0.03)
+
     def test_a_split_computes_what_was_shipped(self):
         (shipped, fixed), exact = self.dynamic("--split")
         numpy.testing.assert_allclose(fixed["r0"], exact, rtol=1e-6, atol=1e-6 * numpy.abs(exact).max())
