@@ -360,22 +360,27 @@ TEST_CASE("of several layers and arrays the one that is not covered") {
 }
 
 namespace {
-void count_call(void* context, std::size_t) {
-  ++*static_cast<int*>(context);
+void note_call(void* context, std::size_t read) {
+  static_cast<std::vector<std::size_t>*>(context)->push_back(read);
 }
 }  // namespace
 
-TEST_CASE("files: none, and the callback between layers") {
-  const tiny::Pair pair = tiny::pair_of({tiny::small_layer("a"), tiny::small_layer("b")}, tiny::two_stages());
+TEST_CASE("files: none, and the callback between layers, which is told how much was read") {
+  const tiny::Pair pair = tiny::pair_of({tiny::small_layer("a"), tiny::boxed_layer()}, tiny::two_stages(16));
   axc_report report = filled_with_something();
   CHECK(axc_check_files(pair.certificate.data(), pair.certificate.size(), nullptr, 0, nullptr, nullptr, &report) ==
         AXC_REFUSED);
   CHECK(refused_at(report, AXC_WEIGHTS_FILE, 1, 0));
   const axc_file file{pair.weights.data(), pair.weights.size()};
-  int calls = 0;
-  CHECK(axc_check_files(pair.certificate.data(), pair.certificate.size(), &file, 1, count_call, &calls, &report) ==
+  std::vector<std::size_t> calls;
+  CHECK(axc_check_files(pair.certificate.data(), pair.certificate.size(), &file, 1, note_call, &calls, &report) ==
         AXC_SAFE);
-  CHECK(calls >= 2);  // after each layer at the latest
+  const std::size_t first =
+      tiny::extent_of(pair.certificate, "0.worst.witness").end - tiny::extent_of(pair.certificate, "0.box.lower").begin;
+  const std::size_t second =
+      tiny::extent_of(pair.certificate, "1.worst.witness").end - tiny::extent_of(pair.certificate, "1.box.lower").begin;
+  // The certificate behind its digest; each layer as it was read; each layer as it was proved, with its 2 · 5 weights.
+  CHECK(calls == std::vector<std::size_t>{pair.certificate.size() - 53 - 64, first, second, first + 10, second + 10});
 }
 
 // ---- where the certificate's text is wrong ----
@@ -732,12 +737,16 @@ TEST_CASE("a certificate of several MiB: hashed in pieces, with a call of the ca
   datapath.stages = {tiny::stage("all", 32, 0)};
   const tiny::Pair pair = tiny::pair_of({layer}, datapath);
   REQUIRE(pair.certificate.size() > 1u << 21);
-  int calls = 0;
+  std::vector<std::size_t> calls;
   axc_report report = filled_with_something();
   const axc_file file{pair.weights.data(), pair.weights.size()};
-  CHECK(axc_check_files(pair.certificate.data(), pair.certificate.size(), &file, 1, count_call, &calls, &report) ==
+  CHECK(axc_check_files(pair.certificate.data(), pair.certificate.size(), &file, 1, note_call, &calls, &report) ==
         AXC_SAFE);
-  CHECK(calls == 5);  // behind each MiB of the certificate, behind the layer as it was read, and as it was proved
+  // Each MiB of the certificate and what is left of it; the layer as it was read, and as it was proved.
+  const std::size_t mib = std::size_t{1} << 20;
+  const std::size_t arrays = pair.certificate.size() - 8 - tiny::header_size(pair.certificate);
+  CHECK(calls ==
+        std::vector<std::size_t>{mib, mib, pair.certificate.size() - 53 - 64 - 2 * mib, arrays, arrays + 600'000});
   CHECK(check(pair).verdict == AXC_SAFE);
   tiny::Bytes other = pair.certificate;
   other.back() ^= 1;
