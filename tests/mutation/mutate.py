@@ -42,7 +42,7 @@ SUBJECTS = {
     },
     "bound": {
         "folder": "lib/bound", "exclude": set(), "sources": ".cpp", "compile": ["c++", "-std=c++20"], "link": ["c++"],
-        "quick": ["killer_bound"], "slow": ["killer_brute_force_bound", "killer_property_bound"],
+        "quick": ["killer_bound_paths", "killer_bound"], "slow": ["killer_brute_force_bound", "killer_property_bound"],
     },
     "program": {
         "folder": "verify/checker", "only": "check_main.c", "sources": ".c", "compile": ["cc", "-std=c11", "-DAXC_ONE_TARGET"],
