@@ -1,6 +1,6 @@
 """Mutation testing: changes one thing in the checker or in the bound engine, and demands that some test notices.
 
-    python3 mutate.py SUBJECT REPOSITORY KILLERS [--sample N] [--seed S] [--jobs J] [--only TEXT] [--report FILE] [--again FILE] [--quick] [--verbose]
+    python3 mutate.py SUBJECT REPOSITORY KILLERS [--sample N] [--seed S] [--jobs J] [--only TEXT] [--minutes N] [--report FILE] [--again FILE] [--quick] [--verbose]
 
 SUBJECT is `checker` (verify/checker), `bound` (lib/bound) or `program` (axecert-check, whose killer is program.py); KILLERS a folder that tests/mutation/CMakeLists.txt fills: test programs that load the
 subject as a shared library, so that a mutant is one file compiled and one library linked, put before the original by LD_PRELOAD. A mutant is
@@ -42,7 +42,7 @@ SUBJECTS = {
     },
     "bound": {
         "folder": "lib/bound", "exclude": set(), "sources": ".cpp", "compile": ["c++", "-std=c++20"], "link": ["c++"],
-        "quick": ["killer_bound"], "slow": ["killer_brute_force_bound", "killer_property_bound"],
+        "quick": ["killer_bound_paths", "killer_bound"], "slow": ["killer_brute_force_bound", "killer_property_bound"],
     },
     "program": {
         "folder": "verify/checker", "only": "check_main.c", "sources": ".c", "compile": ["cc", "-std=c11", "-DAXC_ONE_TARGET"],
@@ -284,6 +284,7 @@ def main():
     parser.add_argument("--only")
     parser.add_argument("--report", type=pathlib.Path)
     parser.add_argument("--again", type=pathlib.Path)
+    parser.add_argument("--minutes", type=float, help="begin no mutant after so long; which are tried is then random")
     parser.add_argument("--quick", action="store_true", help="without what is done to survivors: machine code, slow killers, AddressSanitizer")
     parser.add_argument("--verbose", action="store_true", help="a line for each mutant as it is judged")
     a = parser.parse_args()
@@ -299,13 +300,21 @@ def main():
         chosen = [m for m in everything if (a.only is None or a.only in m.key) and before.get(m.key, ["survived"])[0] == "survived"]
         if a.sample is not None and a.sample < len(chosen):
             chosen = random.Random(a.seed).sample(chosen, a.sample)
+        if a.minutes is not None:
+            random.Random(a.seed).shuffle(chosen)
         laboratory.only_quick, laboratory.sampling, laboratory.reasons = a.quick, a.sample is not None, reasons
         if laboratory.is_program:
             program.judge(laboratory.linked(laboratory.originals(PLAIN), pathlib.Path(name), PLAIN), root / "tests/golden")
+
+        def judge(mutant):
+            in_time = a.minutes is None or time.monotonic() - start < 60 * a.minutes
+            return laboratory.judge(mutant) if in_time else None
         with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
             outcomes = []
-            for future in concurrent.futures.as_completed([pool.submit(laboratory.judge, mutant) for mutant in chosen]):
+            for future in concurrent.futures.as_completed([pool.submit(judge, mutant) for mutant in chosen]):
                 outcome = future.result()
+                if outcome is None:
+                    continue
                 outcomes.append(outcome)
                 if a.verbose:
                     print(outcome.state, outcome.by, outcome.mutant.key, flush=True)

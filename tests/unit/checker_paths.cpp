@@ -271,6 +271,37 @@ TEST_CASE(
   }
 }
 
+// TOR-109
+TEST_CASE("a witness of a register above spends the limit in each register of the lowest stage") {
+  IntegerLayer layer = tiny::limited_layer();
+  layer.rows = 1;
+  layer.cols = 6;
+  layer.weights = {3, 1, -2, 2, 5, 1};
+  layer.bias.clear();
+  layer.offset.clear();
+  layer.box_lower = {-9};
+  layer.box_upper = {9};
+  layer.input_limit = 10;
+  Datapath datapath = one_stage(2, 1);
+  datapath.stages.push_back(tiny::stage("outer", 8, 0));
+  const LayerClaims claims = make_claims(layer, datapath, InputSource::given);
+  REQUIRE(claims.worst == NodeId{0, 1, 0});
+  REQUIRE(claims.ranges[1].upper[0] == 28 + 20 + 46);
+  const tiny::Bytes weights = tiny::pair_of({layer}, datapath, InputSource::given).weights;
+  const auto with = [&](std::vector<std::int32_t> witness) {
+    Certificate certificate{"golden", {claims}};
+    certificate.layers[0].worst_witness = std::move(witness);
+    return reason({certificate_bytes(certificate), weights});
+  };
+  CHECK(with({9, 1, -1, 9, 9, 1}) == AXC_PROVED);
+  CHECK(with({9, 1, -9, 1, 9, 1}) == AXC_PROVED);
+  CHECK(with({9, 1, -1, 9, 9, 0}) == AXC_WITNESS_VALUE);
+  CHECK(with({9, 1, -1, 9, 9, 2}) == AXC_WITNESS_BOX);
+  CHECK(with({9, 1, -2, 9, 9, 1}) == AXC_WITNESS_BOX);
+  CHECK(with({9, 2, 0, 9, 9, 1}) == AXC_WITNESS_BOX);
+  CHECK(with({9, -2, 0, 0, 0, 0}) == AXC_WITNESS_BOX);
+}
+
 TEST_CASE("stages above, the constant, and claims of final values, on boxes with and without 0") {
   std::mt19937_64 random(6);
   for (int box = 0; box < 5; ++box) {
@@ -357,6 +388,7 @@ TEST_CASE("a weight beyond its range at the first and at the last place") {
     const axc_report report = check(pair);
     CHECK(report.reason == AXC_WEIGHT);
     CHECK(report.row == static_cast<std::int64_t>(at / 5));
+    CHECK((report.stage == -1 && report.node == -1));
     CHECK(report.position == tiny::extent_of(pair.weights, "layer.weight").begin + at);
     layer.weights[at] = -1;
     CHECK(reason(tiny::with_claims(layer, tiny::two_stages(), [](LayerClaims& c) { c.weight_range.lower = 0; })) ==
@@ -486,6 +518,12 @@ TEST_CASE("JSON that other writers of weights files produce, and JSON that is no
   CHECK(after_weights("\"shape\":[2]", "\"shape\":[02]") == AXC_WEIGHTS_FILE);
   CHECK(after_weights("\"shape\":[2]", "\"shape\":[-2]") == AXC_WEIGHTS_FILE);
   CHECK(after_weights("\"shape\":[2]", "\"shape\":2") == AXC_WEIGHTS_FILE);
+  for (const char* key : {"dtype", "shape", "data_offsets"}) {
+    const std::string quoted = std::string("\"") + key;
+    for (const char* other : {"s\"", "\\\"", " \""})
+      CHECK(after_weights(quoted + "\"", quoted + other) == AXC_WEIGHTS_FILE);
+    CHECK(after_weights(quoted + "\"", "\"" + std::string(key).substr(1) + "\"") == AXC_WEIGHTS_FILE);
+  }
   CHECK(reason({good().certificate, tiny::with_header("{\"__metadata__\":{\"a\":\"\\", {})}) == AXC_WEIGHTS_FILE);
   tiny::Pair pair = good();
   const std::string header = tiny::header_of(pair.weights);

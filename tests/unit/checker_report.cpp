@@ -268,6 +268,120 @@ TEST_CASE("what is wrong with an array of the weights file, at which byte of whi
   CHECK(refused_at(check(certificate, files), AXC_BIAS_PRESENCE, 1, 0));
 }
 
+// TOR-201, TOR-210
+TEST_CASE("weights files that are none, and one that holds nothing") {
+  const tiny::Pair pair = good();
+  const auto beside = [&](const tiny::Bytes& file) { return check(pair.certificate, {pair.weights, file}); };
+  for (std::size_t size = 0; size < 8; ++size) CHECK(refused_at(beside(tiny::Bytes(size, 0)), AXC_WEIGHTS_FILE, 2, 0));
+  CHECK(refused_at(beside(tiny::Bytes(8, 0)), AXC_WEIGHTS_FILE, 2, 8));
+  CHECK(beside(tiny::weights_file({})).reason == AXC_PROVED);
+  CHECK(refused_at(check(pair.certificate, {tiny::weights_file({})}), AXC_MISSING, 1, 0));
+  CHECK(beside(tiny::with_header("{}", {})).reason == AXC_PROVED);
+  CHECK(beside(tiny::with_header("{ }\n", {})).reason == AXC_PROVED);
+  CHECK(beside(tiny::with_header("{}", {1, 2, 3})).reason == AXC_PROVED);
+  // A header that ends behind its brace is not closed.
+  for (const char* header : {"{", "{ ", "{\n\t"}) {
+    CHECK(refused_at(beside(tiny::with_header(header, {})), AXC_WEIGHTS_FILE, 2, 8 + std::strlen(header)));
+    CHECK(refused_at(beside(tiny::with_header(header, {'}'})), AXC_WEIGHTS_FILE, 2, 8 + std::strlen(header)));
+  }
+  CHECK(refused_at(beside(tiny::with_header("{}}", {})), AXC_WEIGHTS_FILE, 2, 10));
+  CHECK(refused_at(beside(tiny::with_header("{},", {})), AXC_WEIGHTS_FILE, 2, 10));
+  for (std::size_t byte = 1; byte < 8; ++byte) {
+    tiny::Bytes longer = pair.weights;
+    longer[byte] = 0xff;
+    CHECK(refused_at(check(pair.certificate, {longer}), AXC_WEIGHTS_FILE, 1, 0));
+  }
+  tiny::Bytes all = tiny::with_header("{}", {});
+  all[0] = 3;  // one byte more than the file has
+  CHECK(refused_at(beside(all), AXC_WEIGHTS_FILE, 2, 0));
+}
+
+// TOR-203, TOR-210
+TEST_CASE("the byte at which a weights file's header departs from its form") {
+  const tiny::Pair pair = good();
+  const auto at = [&](const std::string& from, const std::string& to, const std::string& place) {
+    CAPTURE(from);
+    CAPTURE(to);
+    const std::string header = tiny::replaced(tiny::header_of(pair.weights), from, to);
+    const tiny::Bytes weights = tiny::with_header(header, tiny::data_of(pair.weights));
+    const axc_report report = check(pair.certificate, {weights});
+    CHECK(refused_at(report, AXC_WEIGHTS_FILE, 1, behind(weights, place)));
+  };
+  at("{\"layer.bias", "[\"layer.bias", "");
+  at("{\"layer.bias", "{layer.bias", "{");
+  at("\"layer.bias", "\"\\layer.bias", "{\"");
+  at("\"layer.bias",
+     "\"lay\x1f"
+     "er.bias",
+     "{\"lay");
+  at("\"layer.bias", "\"lay\ter.bias", "{\"lay");
+  at("bias\":{", "bias\";{", "bias\"");
+  at("bias\":{", "bias\":[", "bias\":");
+  at("{\"dtype\":\"I64", "{\"d\\type\":\"I64", "{\"d");
+  at("{\"dtype\":\"I64", "{\"dtype\",\"I64", "{\"dtype\"");
+  at("{\"dtype\":\"I64", "{\"dtype\":\"\\I64", "dtype\":\"");
+  at("{\"dtype\":\"I64", "{\"kind\":\"I64", "bias\":{");
+  at("\"dtype\":\"I64\",", "\"dtype\":\"I64\",\"dtype\":\"I64\",", "\"I64\",");
+  at("\"shape\":[2],", "\"shape\":[2],\"shape\":[2],", "\"shape\":[2],");
+  at("\"shape\":[2],", "", "bias\":{");
+  at("\"shape\":[2]", "\"shape\":{2]", "\"shape\":");
+  at("\"shape\":[2]", "\"shape\":[2}", "\"shape\":[2");
+  at("\"shape\":[2]", "\"shape\":[x]", "\"shape\":[");
+  at("\"shape\":[2]", "\"shape\":[-2]", "\"shape\":[");
+  at("\"shape\":[2]", "\"shape\":[2,]", "\"shape\":[2,");
+  at("\"shape\":[2]", "\"shape\":[9223372036854775808]", "\"shape\":[");
+  at("\"shape\":[2]", "\"shape\":[3]", "bias\":{");
+  at("[0,16]", "(0,16]", "data_offsets\":");
+  at("[0,16]", "[0;16]", "data_offsets\":[0");
+  at("[0,16]", "[0,16)", "data_offsets\":[0,16");
+  at("[0,16]", "[0,17]", "bias\":{");
+  at("[0,16]", "[16,0]", "bias\":{");
+  at("[0,16]", "[100000,100016]", "bias\":{");
+  at("[0,16]},", "[0,16]}", "[0,16]}");
+  at("[0,16]},\"", "[0,16]},}\"", "[0,16]},");
+  at("[0,16]},\"", "[0,16]};\"", "[0,16]}");
+  at("{\"layer.bias", "{\"__metadata__\":[],\"layer.bias", "metadata__\":");
+  at("{\"layer.bias", "{\"__metadata__\":{\"a\"},\"layer.bias", "{\"a\"");
+  at("{\"layer.bias", "{\"__metadata__\":{\"a\":1},\"layer.bias", "{\"a\":");
+  at("{\"layer.bias", "{\"__metadata__\":{\"a\":\"b\",},\"layer.bias", "\"b\",");
+  at("{\"layer.bias", "{\"__metadata__\":{\"a\":\"b\"],\"layer.bias", "\"b\"");
+  // Zero elements may be many times nothing; one element more than there are bytes is one too many.
+  const auto beside = [&](const std::string& array, std::size_t bytes) {
+    return check(pair.certificate, {pair.weights, tiny::with_header("{\"x\":{" + array + "}}", tiny::Bytes(bytes))})
+        .reason;
+  };
+  CHECK(beside("\"dtype\":\"I8\",\"shape\":[3],\"data_offsets\":[0,3]", 3) == AXC_PROVED);
+  CHECK(beside("\"dtype\":\"I8\",\"shape\":[3],\"data_offsets\":[0,3]", 2) == AXC_WEIGHTS_FILE);
+  CHECK(beside("\"dtype\":\"I8\",\"shape\":[3],\"data_offsets\":[0,2]", 3) == AXC_WEIGHTS_FILE);
+  CHECK(beside("\"dtype\":\"I32\",\"shape\":[1,2,1],\"data_offsets\":[4,12]", 12) == AXC_PROVED);
+  CHECK(beside("\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":[0,8]", 8) == AXC_PROVED);
+  CHECK(beside("\"dtype\":\"I64\",\"shape\":[ ],\"data_offsets\":[0,0]", 8) == AXC_WEIGHTS_FILE);
+  CHECK(beside("\"dtype\":\"I64\",\"shape\":[0,9223372036854775807,9],\"data_offsets\":[0,0]", 0) == AXC_PROVED);
+  CHECK(beside("\"dtype\":\"I8\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,0]", 0) == AXC_WEIGHTS_FILE);
+  CHECK(beside("\"dtype\":\"I64\",\"shape\":[2305843009213693952],\"data_offsets\":[0,0]", 0) == AXC_WEIGHTS_FILE);
+  CHECK(beside("\"dtype\":\"F4\",\"shape\":[3],\"data_offsets\":[0,2]", 2) ==
+        AXC_PROVED);  // other types: only where they lie
+  CHECK(beside("\"dtype\":\"F4\",\"shape\":[3],\"data_offsets\":[0,3]", 2) == AXC_WEIGHTS_FILE);
+}
+
+// TOR-205
+TEST_CASE("a layer without a bias behind one that has a bias") {
+  IntegerLayer bare = tiny::small_layer("b");
+  bare.bias.clear();
+  CHECK(check(tiny::pair_of({tiny::small_layer("a"), bare}, tiny::two_stages())).reason == AXC_PROVED);
+}
+
+TEST_CASE("a witness that falls short at the upper end") {
+  const tiny::Pair pair = tiny::with_claims(tiny::small_layer(), tiny::two_stages(), [](LayerClaims& c) {
+    REQUIRE(c.worst_side == Side::upper);
+    c.worst_witness[1] -= 1;
+  });
+  const axc_report report = check(pair);
+  CHECK(refused_at(report, AXC_WITNESS_VALUE, 0, tiny::extent_of(pair.certificate, "0.worst.witness").begin));
+  CHECK((is(report.claimed, -105, 210) && is(report.recomputed, -105, 203) && is(report.limits, -1023, 1023)));
+  CHECK((report.row == 1 && report.stage == 0 && report.node == 0 && report.nodes_checked == 6));
+}
+
 // TOR-205
 TEST_CASE("one entry for all channels beside one for each, in any of the arrays") {
   for (int which = 0; which < 8; ++which) {
@@ -360,22 +474,27 @@ TEST_CASE("of several layers and arrays the one that is not covered") {
 }
 
 namespace {
-void count_call(void* context, std::size_t) {
-  ++*static_cast<int*>(context);
+void note_call(void* context, std::size_t read) {
+  static_cast<std::vector<std::size_t>*>(context)->push_back(read);
 }
 }  // namespace
 
-TEST_CASE("files: none, and the callback between layers") {
-  const tiny::Pair pair = tiny::pair_of({tiny::small_layer("a"), tiny::small_layer("b")}, tiny::two_stages());
+TEST_CASE("files: none, and the callback between layers, which is told how much was read") {
+  const tiny::Pair pair = tiny::pair_of({tiny::small_layer("a"), tiny::boxed_layer()}, tiny::two_stages(16));
   axc_report report = filled_with_something();
   CHECK(axc_check_files(pair.certificate.data(), pair.certificate.size(), nullptr, 0, nullptr, nullptr, &report) ==
         AXC_REFUSED);
   CHECK(refused_at(report, AXC_WEIGHTS_FILE, 1, 0));
   const axc_file file{pair.weights.data(), pair.weights.size()};
-  int calls = 0;
-  CHECK(axc_check_files(pair.certificate.data(), pair.certificate.size(), &file, 1, count_call, &calls, &report) ==
+  std::vector<std::size_t> calls;
+  CHECK(axc_check_files(pair.certificate.data(), pair.certificate.size(), &file, 1, note_call, &calls, &report) ==
         AXC_SAFE);
-  CHECK(calls >= 2);  // after each layer at the latest
+  const std::size_t first =
+      tiny::extent_of(pair.certificate, "0.worst.witness").end - tiny::extent_of(pair.certificate, "0.box.lower").begin;
+  const std::size_t second =
+      tiny::extent_of(pair.certificate, "1.worst.witness").end - tiny::extent_of(pair.certificate, "1.box.lower").begin;
+  // The certificate behind its digest; each layer as it was read; each layer as it was proved, with its 2 · 5 weights.
+  CHECK(calls == std::vector<std::size_t>{pair.certificate.size() - 53 - 64, first, second, first + 10, second + 10});
 }
 
 // ---- where the certificate's text is wrong ----
@@ -732,12 +851,16 @@ TEST_CASE("a certificate of several MiB: hashed in pieces, with a call of the ca
   datapath.stages = {tiny::stage("all", 32, 0)};
   const tiny::Pair pair = tiny::pair_of({layer}, datapath);
   REQUIRE(pair.certificate.size() > 1u << 21);
-  int calls = 0;
+  std::vector<std::size_t> calls;
   axc_report report = filled_with_something();
   const axc_file file{pair.weights.data(), pair.weights.size()};
-  CHECK(axc_check_files(pair.certificate.data(), pair.certificate.size(), &file, 1, count_call, &calls, &report) ==
+  CHECK(axc_check_files(pair.certificate.data(), pair.certificate.size(), &file, 1, note_call, &calls, &report) ==
         AXC_SAFE);
-  CHECK(calls == 5);  // behind each MiB of the certificate, behind the layer as it was read, and as it was proved
+  // Each MiB of the certificate and what is left of it; the layer as it was read, and as it was proved.
+  const std::size_t mib = std::size_t{1} << 20;
+  const std::size_t arrays = pair.certificate.size() - 8 - tiny::header_size(pair.certificate);
+  CHECK(calls ==
+        std::vector<std::size_t>{mib, mib, pair.certificate.size() - 53 - 64 - 2 * mib, arrays, arrays + 600'000});
   CHECK(check(pair).verdict == AXC_SAFE);
   tiny::Bytes other = pair.certificate;
   other.back() ^= 1;
