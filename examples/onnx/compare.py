@@ -32,7 +32,7 @@ def main():
     reference = embeddings(sys.argv[1], runs)
     for path in sys.argv[3:]:
         cosines = (embeddings(path, runs) * reference).sum(1)
-        print(f"{path}: mean cosine {cosines.mean():.4f}, least {cosines.min():.4f}, {len(runs)} runs")
+        print(f"{path}: mean cosine {cosines.mean():.5f}, least {cosines.min():.4f}, {len(runs)} runs")
 
 
 if __name__ == "__main__":

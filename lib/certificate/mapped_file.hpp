@@ -2,6 +2,7 @@
 // grow with the file. `MappedFile` is the only class. Side effects: a mapping, gone with the object.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <span>
@@ -22,11 +23,14 @@ class MappedFile {
   std::span<const std::uint8_t> bytes() const { return {data_, size_}; }
   /// Gives back the memory behind all bytes; they are there again when they are read again.
   void let_go() const;
+  /// Says that so many bytes were read, and gives back the memory when they have come to 16 MiB since it last was.
+  void has_read(std::size_t bytes) const;
 
  private:
   std::filesystem::path path_;
   const std::uint8_t* data_ = nullptr;
   std::size_t size_ = 0;
+  mutable std::atomic<std::size_t> read_{0};
 };
 
 }  // namespace axe

@@ -44,7 +44,41 @@ TEST_CASE("with one byte of scratch less than it needs the checker says incomple
   CHECK(with(scratch.data(), needed) == AXC_SAFE);
   CHECK(with(scratch.data(), needed - 1) == AXC_INCOMPLETE);
   CHECK(report.reason == AXC_NO_SCRATCH);
+  CHECK((report.in_weights == 0 && report.position == 0 && report.nodes_checked == 0 && report.nodes_total == 6));
   CHECK(with(nullptr, needed) == AXC_INCOMPLETE);
+}
+
+// TOR-106
+TEST_CASE("between layers the checker says how much it read: a caller that counts to a limit lets go in time") {
+  Certificate certificate{"test", {}};
+  tiny::Arrays arrays;
+  std::size_t weights = 0;
+  for (const char* name : {"a", "b", "c"}) {
+    const IntegerLayer layer = tiny::small_layer(name);
+    certificate.layers.push_back(make_claims(layer, tiny::two_stages(11), InputSource::clamped));
+    tiny::add_layer(arrays, layer);
+    weights += layer.weights.size();
+  }
+  const tiny::Pair pair{certificate_bytes(certificate), tiny::weights_file(arrays)};
+  const axc_file file{pair.weights.data(), pair.weights.size()};
+  std::vector<std::size_t> reads;
+  const auto note = [](void* context, std::size_t read) {
+    static_cast<std::vector<std::size_t>*>(context)->push_back(read);
+  };
+  axc_report report;
+  CHECK(axc_check_files(pair.certificate.data(), pair.certificate.size(), &file, 1, note, &reads, &report) == AXC_SAFE);
+  // First the certificate's content as its digest is computed, then the arrays of its three layers as they are opened, then the same
+  // arrays with the weights as they are checked.
+  std::size_t header = 0;
+  for (std::size_t i = 8; i-- > 0;) {
+    header = header << 8 | pair.certificate[i];
+  }
+  const std::size_t claims = pair.certificate.size() - 8 - header;
+  REQUIRE(reads.size() == 1 + 3 + 3);
+  CHECK(reads[0] > claims);
+  CHECK(reads[0] < pair.certificate.size());
+  CHECK(reads[1] + reads[2] + reads[3] == claims);
+  CHECK(reads[4] + reads[5] + reads[6] == claims + weights);
 }
 
 // TOR-106, TOR-206

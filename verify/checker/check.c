@@ -276,6 +276,7 @@ static void check_layers(const job* j, axc_certificate* certificate, int64_t* sc
   axc_finding finding;
   const axc_certificate all = *certificate;
   while (certificate->next < certificate->layers) {
+    const size_t claims_at = certificate->data_at;
     if (!axc_next_layer(certificate, &layer)) {
       (void)conclude(j->report, AXC_REFUSED, AXC_LAYOUT, 0, 0); /* cannot happen: axc_open read it before */
       return;
@@ -287,7 +288,9 @@ static void check_layers(const job* j, axc_certificate* certificate, int64_t* sc
     axc_prove_layer(&layer, scratch, &finding);
     if (!take_finding(j, &layer, &finding)) return;
     ++j->report->layers;
-    if (j->pause.call != NULL) j->pause.call(j->pause.context);
+    if (j->pause.call != NULL) {
+      j->pause.call(j->pause.context, (size_t)(layer.rows * layer.cols) + certificate->data_at - claims_at);
+    }
   }
   look_for_uncovered(j, &all);
 }

@@ -107,8 +107,8 @@ typedef struct {
 } axc_file;
 
 /* Called from time to time, at the latest after each layer, when the checker holds on to nothing that it read: a caller whose files
- * are mapped can let go of the memory behind them. What it reads later it reads again. */
-typedef void (*axc_between)(void* context);
+ * are mapped can let go of the memory behind them. What it reads later it reads again. `read`: bytes of arrays since the last call. */
+typedef void (*axc_between)(void* context, size_t read);
 
 /* axc_check on several weights files, 1 to 2^20. `between` may be NULL. What is read between two calls of it is at most one layer's
  * arrays in both files, the headers, and 1 MiB of the certificate. */

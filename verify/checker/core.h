@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "checker.h"
+#include "meaning.h"
 
 /* Every limit of the format. With these, for every register of every dot product,
  *   |initial| + Σ|w·x| ≤ (2^62 + 2 · 2^24·2^7·2^24) + 2^24·2^7·2^24 = 2^62 + 3 · 2^55 < 2^63 − 1:
@@ -76,7 +77,8 @@ typedef struct {
 /* ---- range.c: the core ---- */
 
 /* Little-endian integers, at any address. Written out per byte they are not vectorised, so machines of that order copy them. */
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && !defined(AXC_ANY_BYTE_ORDER)
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && !defined(AXC_ANY_BYTE_ORDER) && \
+    !defined(__FRAMAC__)
 static inline int64_t axc_load32(const unsigned char* b) {
   int32_t value;
   memcpy(&value, b, sizeof value);
@@ -88,14 +90,25 @@ static inline int64_t axc_load64(const unsigned char* b) {
   return value;
 }
 #else
+/*@ requires \valid_read(b + (0 .. 3));
+    assigns \nothing;
+    ensures \result == entry32(b, 0) && -2147483648 <= \result <= 2147483647; */
 static inline int64_t axc_load32(const unsigned char* b) {
-  const uint32_t u = (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
-  return u <= INT32_MAX ? (int64_t)u : (int64_t)u - ((int64_t)1 << 32);
+  const int64_t highest = b[3] < 128 ? b[3] : b[3] - 256;
+  return b[0] + b[1] * INT64_C(0x100) + b[2] * INT64_C(0x10000) + highest * INT64_C(0x1000000);
 }
 static inline int64_t axc_load64(const unsigned char* b) {
   return axc_load32(b + 4) * ((int64_t)1 << 32) + (axc_load32(b) & INT64_C(0xffffffff));
 }
 #endif
+
+/* Entry k of an array of little-endian int32. */
+/*@ requires 0 <= k <= 576460752303423488 && \valid_read(b + (4 * k .. 4 * k + 3));
+    assigns \nothing;
+    ensures \result == entry32(b, k) && -2147483648 <= \result <= 2147483647; */
+static inline int64_t axc_entry32(const unsigned char* b, int64_t k) {
+  return axc_load32(b + 4 * k);
+}
 
 /* Registers that `values` values of the level below meet in. */
 int64_t axc_nodes(const axc_stage* stage, int64_t values);

@@ -73,26 +73,63 @@ typedef struct {
   int64_t* partial_upper;
 } ranges;
 
-/* P = Σ max(w, 0) and N = Σ min(w, 0) of `count` ≤ 128 adjacent weights: both within 128 · 128 = 2^14, so 16 bits hold them. */
-AXC_INLINE void add_few(const signed char* w, int64_t count, int64_t* positive, int64_t* negative) {
-  int16_t total = 0, above = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    total = (int16_t)(total + w[i]);
-    above = (int16_t)(above + (w[i] > 0 ? w[i] : 0));
-  }
-  *positive += above;
-  *negative += total - above; /* min(w, 0) = w − max(w, 0) */
+/*@ assigns \nothing;
+    ensures \result == greatest(x, 0); */
+AXC_INLINE int above_zero(int x) {
+  return x > 0 ? x : 0;
 }
 
-/* The same of any number. `ahead` bytes further, in the next row or here again, lies what is fetched. */
-AXC_INLINE void add_adjacent(const signed char* w, int64_t count, int64_t ahead, int64_t* positive, int64_t* negative) {
-  int64_t i = 0;
-  for (; i + 128 <= count; i += 128) {
+/* Adds P = Σ max(w, 0) and N = Σ min(w, 0) of at most 128 adjacent weights: both within 128 · 128 = 2^14, so 16 bits hold them. */
+/*@ requires 0 <= begin <= end <= 16777216 && end - begin <= 128;
+    requires \valid_read(w + (begin .. end - 1)) && \valid(positive) && \valid(negative) && \separated(positive, negative);
+    requires -2147483648 <= *positive <= 2147483648 && -2147483648 <= *negative <= 2147483648;
+    assigns *positive, *negative;
+    ensures \forall integer e; e >= end ==> *positive + above(w, 1, end, e) == \old(*positive) + above(w, 1, begin, e);
+    ensures \forall integer e; e >= end ==> *negative + below(w, 1, end, e) == \old(*negative) + below(w, 1, begin, e);
+    ensures 0 <= *positive - \old(*positive) <= 128 * (end - begin);
+    ensures 0 <= \old(*negative) - *negative <= 128 * (end - begin); */
+AXC_INLINE void add_few(const signed char* w, int64_t begin, int64_t end, int64_t* positive, int64_t* negative) {
+  int16_t total = 0, over = 0;
+  //@ ghost int under = 0;
+  /*@ loop invariant begin <= i <= end;
+      loop invariant 0 <= over <= 128 * (i - begin);
+      loop invariant 0 <= -under <= 128 * (i - begin) && total == over + under;
+      loop invariant \forall integer e; e >= end ==> over + above(w, 1, i, e) == above(w, 1, begin, e);
+      loop invariant \forall integer e; e >= end ==> under + below(w, 1, i, e) == below(w, 1, begin, e);
+      loop assigns i, total, over, under;
+      loop variant end - i; */
+  for (int64_t i = begin; i < end; ++i) {
+    total = (int16_t)(total + w[i]);
+    over = (int16_t)(over + above_zero(w[i]));
+    //@ ghost under = under + (w[i] < 0 ? w[i] : 0);
+    //@ assert above(w, 1, i, end) == greatest(w[i], 0) + above(w, 1, i + 1, end);
+  }
+  *positive += over;
+  *negative += total - over; /* min(w, 0) = w − max(w, 0) */
+}
+
+/* P and N of any number. `ahead` bytes further, in the next row or here again, lies what is fetched. */
+/*@ requires 0 <= begin <= end <= 16777216;
+    requires \valid_read(w + (begin .. end - 1)) && \valid(positive) && \valid(negative) && \separated(positive, negative);
+    assigns *positive, *negative;
+    ensures *positive == above(w, 1, begin, end) && 0 <= *positive <= 128 * (end - begin);
+    ensures *negative == below(w, 1, begin, end) && 0 <= -*negative <= 128 * (end - begin); */
+AXC_INLINE void add_adjacent(const signed char* w, int64_t begin, int64_t end, int64_t ahead, int64_t* positive,
+                             int64_t* negative) {
+  int64_t i = begin;
+  *positive = *negative = 0;
+  /*@ loop invariant begin <= i <= end;
+      loop invariant 0 <= *positive <= 128 * (i - begin) && 0 <= -*negative <= 128 * (i - begin);
+      loop invariant *positive + above(w, 1, i, end) == above(w, 1, begin, end);
+      loop invariant *negative + below(w, 1, i, end) == below(w, 1, begin, end);
+      loop assigns i, *positive, *negative;
+      loop variant end - i; */
+  for (; i + 128 <= end; i += 128) {
     AXC_FETCH(w + ahead + i);
     AXC_FETCH(w + ahead + i + 64);
-    add_few(w + i, 128, positive, negative);
+    add_few(w, i, i + 128, positive, negative);
   }
-  add_few(w + i, count - i, positive, negative);
+  add_few(w, i, end, positive, negative);
 }
 
 /* The sum of the four 16-bit fields of a word, when it is below 2^16: the product's highest field adds them all. */
@@ -153,10 +190,10 @@ static void sum_weights(const signed char* restrict w, int64_t cols, int64_t ahe
   for (int64_t begin = node * block; begin < cols; begin += block) {
     const int64_t count = smaller(block, cols - begin);
     const int64_t lanes = smaller(stride, count);
-    for (int64_t lane = 0; lane < lanes; ++lane) positive[node + lane] = negative[node + lane] = 0;
     if (lanes == 1) {
-      add_adjacent(w + begin, count, ahead, positive + node, negative + node);
+      add_adjacent(w, begin, begin + count, ahead, positive + node, negative + node);
     } else {
+      for (int64_t lane = 0; lane < lanes; ++lane) positive[node + lane] = negative[node + lane] = 0;
       for (int64_t i = 0; i < count; i += lanes) {
         for (int64_t lane = 0; lane < smaller(lanes, count - i); ++lane) {
           const int x = w[begin + i + lane];
@@ -169,58 +206,193 @@ static void sum_weights(const signed char* restrict w, int64_t cols, int64_t ahe
   }
 }
 
-/* The lowest stage when every input has the box [lower, upper]: Σ w·[lower, upper] = [lower·P + upper·N, upper·P + lower·N]. On entry
- * final_lower holds P and final_upper N. */
+/* The range of one register: of the complete sum, and of all its partial sums. */
+typedef struct {
+  axc_range whole, parts;
+} reach;
+
+/* A register of the lowest stage when every input has the box [lower, upper]: Σ w·[lower, upper] = [lower·P + upper·N, upper·P + lower·N].
+ * Only the proof needs to know where its weights lie. */
+/*@ requires constant_within(initial) && 0 <= begin < end <= 16777216 && 1 <= step <= 2147483647 && \valid_read(w + (0 .. end - 1));
+    requires lower == entry32(l, 0) && upper == entry32(u, 0) && -16777216 <= lower <= upper <= 16777216;
+    requires p == above(w, step, begin, end) && 0 <= p <= 2147483648;
+    requires n == below(w, step, begin, end) && -2147483648 <= n <= 0;
+    assigns \nothing;
+    ensures \result.whole.lower == initial.lower + products(0, row_of(w, l, u, 1), step, begin, end);
+    ensures \result.whole.upper == initial.upper + products(1, row_of(w, l, u, 1), step, begin, end);
+    ensures \result.parts.lower == initial.lower + products(2, row_of(w, l, u, 1), step, begin, end);
+    ensures \result.parts.upper == initial.upper + products(3, row_of(w, l, u, 1), step, begin, end); */
+AXC_INLINE reach reach_of_sums(int64_t p, int64_t n, int64_t lower, int64_t upper, axc_range initial)
+/*@ ghost (const signed char* w, const unsigned char* l, const unsigned char* u, int64_t step, int64_t begin, int64_t end) */
+{
+  const int64_t at_most_0 = smaller(0, lower), at_least_0 = larger(0, upper);
+  /*@ ghost
+     one_box(w, l, u, lower, upper, at_most_0, at_least_0, step, begin, end, p, n);
+     product_bounded(lower, p);
+     product_bounded(lower, n);
+     product_bounded(upper, p);
+     product_bounded(upper, n);
+     product_bounded(at_most_0, p);
+     product_bounded(at_most_0, n);
+     product_bounded(at_least_0, p);
+     product_bounded(at_least_0, n); */
+  reach out;
+  out.whole.lower = initial.lower + lower * p + upper * n;
+  out.whole.upper = initial.upper + upper * p + lower * n;
+  out.parts = out.whole; /* the box of a partial sum is the box itself when it holds 0 */
+  if (lower <= 0 && upper >= 0) return out;
+  out.parts.lower = initial.lower + at_most_0 * p + at_least_0 * n;
+  out.parts.upper = initial.upper + at_least_0 * p + at_most_0 * n;
+  return out;
+}
+
+/* The lowest stage when every input has the same box. On entry final_lower holds P and final_upper N of every register. */
+/*@ requires geometry(0) && cols == values(0) && block == block(0) && stride == stride(0) && nodes == registers(0, 0);
+    requires \valid_read(w + (0 .. cols - 1)) && constant_within(initial);
+    requires lower == entry32(l, 0) && upper == entry32(u, 0) && -16777216 <= lower <= upper <= 16777216;
+    requires four_arrays(out.final_lower, out.final_upper, out.partial_lower, out.partial_upper, nodes);
+    requires \forall integer n; 0 <= n < nodes ==> 0 <= first(0, n) < cols && first(0, n) < limit(0, n) <= 33554432;
+    requires \forall integer n; 0 <= n < nodes ==> out.final_lower[n] == above(w, stride, first(0, n), end(0, n));
+    requires \forall integer n; 0 <= n < nodes ==> out.final_upper[n] == below(w, stride, first(0, n), end(0, n));
+    requires \forall integer n; 0 <= n < nodes ==> 0 <= out.final_lower[n] <= 2147483648;
+    requires \forall integer n; 0 <= n < nodes ==> -2147483648 <= out.final_upper[n] <= 0;
+    assigns out.final_lower[0 .. nodes - 1], out.final_upper[0 .. nodes - 1], out.partial_lower[0 .. nodes - 1],
+      out.partial_upper[0 .. nodes - 1];
+    ensures \forall integer i; 0 <= i < nodes ==>
+      out.final_lower[i] == initial.lower + products(0, row_of(w, l, u, 1), stride(0), first(0, i), end(0, i));
+    ensures \forall integer i; 0 <= i < nodes ==>
+      out.final_upper[i] == initial.upper + products(1, row_of(w, l, u, 1), stride(0), first(0, i), end(0, i));
+    ensures \forall integer i; 0 <= i < nodes ==>
+      out.partial_lower[i] == initial.lower + products(2, row_of(w, l, u, 1), stride(0), first(0, i), end(0, i));
+    ensures \forall integer i; 0 <= i < nodes ==>
+      out.partial_upper[i] == initial.upper + products(3, row_of(w, l, u, 1), stride(0), first(0, i), end(0, i)); */
+AXC_INLINE void scale(ranges out, int64_t nodes, int64_t lower, int64_t upper, axc_range initial)
+/*@ ghost (const signed char* w, const unsigned char* l, const unsigned char* u, int64_t cols, int64_t block, int64_t stride) */
+{
+  //@ ghost registers_counted(0, cols, block, 0);
+  /*@ loop invariant 0 <= n <= nodes;
+      loop invariant \forall integer i; 0 <= i < n ==>
+        out.final_lower[i] == initial.lower + products(0, row_of(w, l, u, 1), stride(0), first(0, i), end(0, i));
+      loop invariant \forall integer i; 0 <= i < n ==>
+        out.final_upper[i] == initial.upper + products(1, row_of(w, l, u, 1), stride(0), first(0, i), end(0, i));
+      loop invariant \forall integer i; 0 <= i < n ==>
+        out.partial_lower[i] == initial.lower + products(2, row_of(w, l, u, 1), stride(0), first(0, i), end(0, i));
+      loop invariant \forall integer i; 0 <= i < n ==>
+        out.partial_upper[i] == initial.upper + products(3, row_of(w, l, u, 1), stride(0), first(0, i), end(0, i));
+      loop invariant \forall integer i; n <= i < nodes ==> out.final_lower[i] == \at(out.final_lower[i], Pre);
+      loop invariant \forall integer i; n <= i < nodes ==> out.final_upper[i] == \at(out.final_upper[i], Pre);
+      loop assigns n, out.final_lower[0 .. nodes - 1], out.final_upper[0 .. nodes - 1], out.partial_lower[0 .. nodes - 1],
+        out.partial_upper[0 .. nodes - 1];
+      loop variant nodes - n; */
+  for (int64_t n = 0; n < nodes; ++n) {
+    /*@ ghost
+       int64_t lanes = stride < block ? stride : block;
+       int64_t begin = find_first(0, lanes, block, n);
+       int64_t stop = find_limit(0, lanes, block, n);
+       stop = stop < cols ? stop : cols; */
+    const reach here = reach_of_sums(out.final_lower[n], out.final_upper[n], lower, upper, initial)
+        /*@ ghost (w, l, u, stride, begin, stop) */;
+    out.final_lower[n] = here.whole.lower;
+    out.final_upper[n] = here.whole.upper;
+    out.partial_lower[n] = here.parts.lower;
+    out.partial_upper[n] = here.parts.upper;
+  }
+}
+
+/* The same, told that the arrays do not overlap. */
 AXC_EVERY_TARGET
-static void scale(const ranges* out, int64_t nodes, int64_t lower, int64_t upper, axc_range initial) {
-  int64_t* restrict final_lower = out->final_lower;
-  int64_t* restrict final_upper = out->final_upper;
-  int64_t* restrict partial_lower = out->partial_lower;
-  int64_t* restrict partial_upper = out->partial_upper;
-  if (lower <= 0 && upper >= 0) { /* the box of a partial sum is the box itself */
-    for (int64_t i = 0; i < nodes; ++i) {
-      const int64_t p = final_lower[i], n = final_upper[i];
-      final_lower[i] = partial_lower[i] = initial.lower + lower * p + upper * n;
-      final_upper[i] = partial_upper[i] = initial.upper + upper * p + lower * n;
-    }
-    return;
+static void scale_all(const axc_layer* layer, const signed char* w, int64_t* restrict final_lower,
+                      int64_t* restrict final_upper, int64_t* restrict partial_lower, int64_t* restrict partial_upper,
+                      axc_range initial) {
+  const ranges out = {final_lower, final_upper, partial_lower, partial_upper};
+  const int64_t block = block_of(&layer->stage[0], layer->cols);
+  (void)w, (void)block; /* named in the proof alone */
+  scale(out, layer->stage[0].nodes, axc_entry32(layer->box_lower, 0), axc_entry32(layer->box_upper, 0), initial)
+      /*@ ghost (w, layer->box_lower, layer->box_upper, layer->cols, block, layer->stage[0].stride) */;
+}
+
+/*@ requires -16777216 <= x <= 16777216;
+    assigns \nothing;
+    ensures \result == w * x && -2147483648 <= \result <= 2147483648; */
+AXC_INLINE int64_t times(signed char w, int64_t x) {
+  //@ assert w >= 0 ==> w * x <= w * 16777216 && w * x >= w * -16777216;
+  //@ assert w <= 0 ==> w * x >= w * 16777216 && w * x <= w * -16777216;
+  return w * x;
+}
+
+/* [min, max] of w_k · x over the box of input k. */
+/*@ requires 0 <= k < channels && 2 <= channels <= 16777216;
+    requires \valid_read(w + k) && \valid_read(l + (4 * k .. 4 * k + 3)) && \valid_read(u + (4 * k .. 4 * k + 3));
+    requires -16777216 <= entry32(l, k) <= 16777216 && -16777216 <= entry32(u, k) <= 16777216;
+    assigns \nothing;
+    ensures \result.lower == product(0, row_of(w, l, u, channels), k);
+    ensures \result.upper == product(1, row_of(w, l, u, channels), k);
+    ensures -2147483648 <= \result.lower <= 2147483648 && -2147483648 <= \result.upper <= 2147483648; */
+AXC_INLINE axc_range range_of_product(const signed char* w, const unsigned char* l, const unsigned char* u, int64_t k)
+/*@ ghost (int64_t channels) */
+{
+  const int64_t at_lower = times(w[k], axc_entry32(l, k));
+  const int64_t at_upper = times(w[k], axc_entry32(u, k));
+  const axc_range range = {smaller(at_lower, at_upper), larger(at_lower, at_upper)};
+  return range;
+}
+
+/* A register of the lowest stage when every input has its own box. */
+/*@ requires constant_within(initial) && 0 <= begin < end <= channels && 2 <= channels <= 16777216 && 1 <= step <= 2147483647;
+    requires \valid_read(w + (0 .. end - 1)) && \valid_read(l + (0 .. 4 * end - 1)) && \valid_read(u + (0 .. 4 * end - 1));
+    requires inputs_within(l, u, channels);
+    assigns \nothing;
+    ensures \result.whole.lower == initial.lower + products(0, row_of(w, l, u, channels), step, begin, end);
+    ensures \result.whole.upper == initial.upper + products(1, row_of(w, l, u, channels), step, begin, end);
+    ensures \result.parts.lower == initial.lower + products(2, row_of(w, l, u, channels), step, begin, end);
+    ensures \result.parts.upper == initial.upper + products(3, row_of(w, l, u, channels), step, begin, end); */
+AXC_INLINE reach reach_of_products(const signed char* w, const unsigned char* l, const unsigned char* u, int64_t step,
+                                   int64_t begin, int64_t end, axc_range initial)
+/*@ ghost (int64_t channels) */
+{
+  axc_range whole = initial, parts = initial;
+  /*@ loop invariant begin <= k <= end + step;
+      loop invariant whole.lower + products(0, row_of(w, l, u, channels), step, k, end) ==
+        initial.lower + products(0, row_of(w, l, u, channels), step, begin, end);
+      loop invariant whole.upper + products(1, row_of(w, l, u, channels), step, k, end) ==
+        initial.upper + products(1, row_of(w, l, u, channels), step, begin, end);
+      loop invariant parts.lower + products(2, row_of(w, l, u, channels), step, k, end) ==
+        initial.lower + products(2, row_of(w, l, u, channels), step, begin, end);
+      loop invariant parts.upper + products(3, row_of(w, l, u, channels), step, k, end) ==
+        initial.upper + products(3, row_of(w, l, u, channels), step, begin, end);
+      loop invariant -2147483648 * (k - begin) <= whole.lower - initial.lower <= 2147483648 * (k - begin);
+      loop invariant -2147483648 * (k - begin) <= whole.upper - initial.upper <= 2147483648 * (k - begin);
+      loop invariant -2147483648 * (k - begin) <= parts.lower - initial.lower <= 0;
+      loop invariant 0 <= parts.upper - initial.upper <= 2147483648 * (k - begin);
+      loop assigns k, whole, parts;
+      loop variant end - k; */
+  for (int64_t k = begin; k < end; k += step) {
+    //@ assert -16777216 <= entry32(l, k) <= entry32(u, k) <= 16777216;
+    const axc_range range = range_of_product(w, l, u, k) /*@ ghost (channels) */;
+    whole.lower += range.lower;
+    whole.upper += range.upper;
+    parts.lower += smaller(0, range.lower);
+    parts.upper += larger(0, range.upper);
   }
-  for (int64_t i = 0; i < nodes; ++i) {
-    const int64_t p = final_lower[i], n = final_upper[i];
-    final_lower[i] = initial.lower + lower * p + upper * n;
-    final_upper[i] = initial.upper + upper * p + lower * n;
-    partial_lower[i] = initial.lower + smaller(0, lower) * p + larger(0, upper) * n;
-    partial_upper[i] = initial.upper + larger(0, upper) * p + smaller(0, lower) * n;
-  }
+  const reach out = {whole, parts};
+  return out;
 }
 
 /* The lowest stage when every input has its own box. */
 AXC_EVERY_TARGET
 static void lowest_boxed(const axc_layer* layer, const signed char* w, axc_range initial, ranges out) {
-  const unsigned char* box_lower = layer->box_lower;
-  const unsigned char* box_upper = layer->box_upper;
   const int64_t stride = layer->stage[0].stride;
   const int64_t block = block_of(&layer->stage[0], layer->cols);
   int64_t node = 0;
   for (int64_t begin = 0; begin < layer->cols; begin += block) {
     const int64_t end = begin + smaller(block, layer->cols - begin);
     for (int64_t lane = 0; lane < smaller(stride, end - begin); ++lane, ++node) {
-      axc_range whole = initial;
-      axc_range parts = initial;
-      for (int64_t k = begin + lane; k < end; k += stride) {
-        const int64_t at_lower = w[k] * axc_load32(box_lower + 4 * k);
-        const int64_t at_upper = w[k] * axc_load32(box_upper + 4 * k);
-        const int64_t least = smaller(at_lower, at_upper);
-        const int64_t greatest = larger(at_lower, at_upper);
-        whole.lower += least;
-        whole.upper += greatest;
-        parts.lower += smaller(0, least);
-        parts.upper += larger(0, greatest);
-      }
-      out.final_lower[node] = whole.lower;
-      out.final_upper[node] = whole.upper;
-      out.partial_lower[node] = parts.lower;
-      out.partial_upper[node] = parts.upper;
+      const reach here = reach_of_products(w, layer->box_lower, layer->box_upper, stride, begin + lane, end, initial)
+          /*@ ghost (layer->channels) */;
+      out.final_lower[node] = here.whole.lower;
+      out.final_upper[node] = here.whole.upper;
+      out.partial_lower[node] = here.parts.lower;
+      out.partial_upper[node] = here.parts.upper;
     }
   }
 }
@@ -262,6 +434,51 @@ static void lowest_limited(const axc_layer* layer, const signed char* w, axc_ran
   }
 }
 
+/* A register of a stage above: its values are the ranges [lower[v], upper[v]] of the registers below. */
+/*@ requires constant_within(initial) && 0 <= begin < end <= 16777216 && 1 <= step <= 2147483647;
+    requires \valid_read(lower + (0 .. end - 1)) && \valid_read(upper + (0 .. end - 1));
+    requires addable(magnitude(lower, step, begin, end)) && addable(magnitude(upper, step, begin, end));
+    assigns \nothing;
+    ensures \result.whole.lower == initial.lower + sum(0, lower, upper, step, begin, end);
+    ensures \result.whole.upper == initial.upper + sum(1, lower, upper, step, begin, end);
+    ensures \result.parts.lower == initial.lower + sum(2, lower, upper, step, begin, end);
+    ensures \result.parts.upper == initial.upper + sum(3, lower, upper, step, begin, end); */
+AXC_INLINE reach reach_of_values(const int64_t* lower, const int64_t* upper, int64_t step, int64_t begin, int64_t end,
+                                 axc_range initial) {
+  axc_range whole = initial, parts = initial;
+  //@ ghost magnitude_positive(lower, step, begin, end);
+  //@ ghost magnitude_positive(upper, step, begin, end);
+  /*@ loop invariant begin <= v <= end + step;
+      loop invariant whole.lower + sum(0, lower, upper, step, v, end) ==
+        initial.lower + sum(0, lower, upper, step, begin, end);
+      loop invariant whole.upper + sum(1, lower, upper, step, v, end) ==
+        initial.upper + sum(1, lower, upper, step, begin, end);
+      loop invariant parts.lower + sum(2, lower, upper, step, v, end) ==
+        initial.lower + sum(2, lower, upper, step, begin, end);
+      loop invariant parts.upper + sum(3, lower, upper, step, v, end) ==
+        initial.upper + sum(3, lower, upper, step, begin, end);
+      loop invariant magnitude(lower, step, v, end) >= 0 && magnitude(upper, step, v, end) >= 0;
+      loop invariant whole.lower - initial.lower + magnitude(lower, step, v, end) <= magnitude(lower, step, begin, end);
+      loop invariant initial.lower - whole.lower + magnitude(lower, step, v, end) <= magnitude(lower, step, begin, end);
+      loop invariant whole.upper - initial.upper + magnitude(upper, step, v, end) <= magnitude(upper, step, begin, end);
+      loop invariant initial.upper - whole.upper + magnitude(upper, step, v, end) <= magnitude(upper, step, begin, end);
+      loop invariant parts.lower <= initial.lower && parts.upper >= initial.upper;
+      loop invariant initial.lower - parts.lower + magnitude(lower, step, v, end) <= magnitude(lower, step, begin, end);
+      loop invariant parts.upper - initial.upper + magnitude(upper, step, v, end) <= magnitude(upper, step, begin, end);
+      loop assigns v, whole, parts;
+      loop variant end - v; */
+  for (int64_t v = begin; v < end; v += step) {
+    //@ ghost magnitude_positive(lower, step, v + step, end);
+    //@ ghost magnitude_positive(upper, step, v + step, end);
+    whole.lower += lower[v];
+    whole.upper += upper[v];
+    parts.lower += smaller(0, lower[v]);
+    parts.upper += larger(0, upper[v]);
+  }
+  const reach out = {whole, parts};
+  return out;
+}
+
 /* A stage above: its values are the final ranges of the `values` registers below. In place: register b·lanes + lane of
  * block b is written when its own values have been read, and its place is at or before every value still to be read. */
 AXC_EVERY_TARGET
@@ -271,18 +488,11 @@ static void higher_stage(const axc_stage* stage, int64_t values, axc_range initi
   for (int64_t begin = 0; begin < values; begin += block) {
     const int64_t end = begin + smaller(block, values - begin);
     for (int64_t lane = 0; lane < smaller(stage->stride, end - begin); ++lane, ++node) {
-      axc_range whole = initial;
-      axc_range parts = initial;
-      for (int64_t v = begin + lane; v < end; v += stage->stride) {
-        whole.lower += out.final_lower[v];
-        whole.upper += out.final_upper[v];
-        parts.lower += smaller(0, out.final_lower[v]);
-        parts.upper += larger(0, out.final_upper[v]);
-      }
-      out.final_lower[node] = whole.lower;
-      out.final_upper[node] = whole.upper;
-      out.partial_lower[node] = parts.lower;
-      out.partial_upper[node] = parts.upper;
+      const reach here = reach_of_values(out.final_lower, out.final_upper, stage->stride, begin + lane, end, initial);
+      out.final_lower[node] = here.whole.lower;
+      out.final_upper[node] = here.whole.upper;
+      out.partial_lower[node] = here.parts.lower;
+      out.partial_upper[node] = here.parts.upper;
     }
   }
 }
@@ -298,7 +508,7 @@ static void compute_stage(const axc_layer* layer, int s, const signed char* w, a
   } else if (layer->channels == 1) {
     const int64_t ahead = w == layer->weights + (layer->rows - 1) * layer->cols ? 0 : layer->cols;
     sum_weights(w, layer->cols, ahead, block_of(stage, layer->cols), stage->stride, out.final_lower, out.final_upper);
-    scale(&out, stage->nodes, axc_load32(layer->box_lower), axc_load32(layer->box_upper), initial);
+    scale_all(layer, w, out.final_lower, out.final_upper, out.partial_lower, out.partial_upper, initial);
   } else {
     lowest_boxed(layer, w, initial, out);
   }
@@ -310,7 +520,7 @@ static axc_range constant_of(const axc_layer* layer, const signed char* w, int64
   int64_t constant = layer->bias ? axc_load64(layer->bias + 8 * row) : 0;
   int64_t positive = 0, negative = 0;
   const int64_t offset = layer->offsets == 1 ? axc_load32(layer->offset) : 0;
-  if (offset != 0 || layer->spread != 0) add_adjacent(w, layer->cols, 0, &positive, &negative);
+  if (offset != 0 || layer->spread != 0) add_adjacent(w, 0, layer->cols, 0, &positive, &negative);
   constant += offset * (positive + negative);
   for (int64_t k = 0; layer->offsets > 1 && k < layer->offsets; ++k) {
     constant += w[k] * axc_load32(layer->offset + 4 * k);
@@ -320,14 +530,24 @@ static axc_range constant_of(const axc_layer* layer, const signed char* w, int64
   return both;
 }
 
+/*@ requires 1 <= count <= 16777216 && \valid_read(w + (0 .. count - 1));
+    assigns \nothing;
+    ensures \result != 0 <==> \forall integer k; 0 <= k < count ==> range.lower <= w[k] <= range.upper; */
 AXC_EVERY_TARGET
 static int weights_within(const signed char* w, int64_t count, axc_range range) {
-  signed char least = INT8_MAX, greatest = INT8_MIN;
+  signed char lowest = INT8_MAX, highest = INT8_MIN;
+  /*@ loop invariant 0 <= k <= count;
+      loop invariant \forall integer i; 0 <= i < k ==> lowest <= w[i] <= highest;
+      loop invariant k == 0 || \exists integer i; 0 <= i < k && w[i] == lowest;
+      loop invariant k == 0 || \exists integer i; 0 <= i < k && w[i] == highest;
+      loop invariant k == 0 ==> lowest == 127 && highest == -128;
+      loop assigns k, lowest, highest;
+      loop variant count - k; */
   for (int64_t k = 0; k < count; ++k) {
-    least = w[k] < least ? w[k] : least;
-    greatest = w[k] > greatest ? w[k] : greatest;
+    lowest = w[k] < lowest ? w[k] : lowest;
+    highest = w[k] > highest ? w[k] : highest;
   }
-  return least >= range.lower && greatest <= range.upper;
+  return lowest >= range.lower && highest <= range.upper;
 }
 
 /* ---- comparing ---- */
@@ -400,9 +620,22 @@ static int equals(const unsigned char* claimed, int wide, const int64_t* ends, i
 }
 
 /* [least lower end, greatest upper end]: its margin is the smallest of all. */
+/*@ requires 1 <= count <= 16777216 && \valid_read(lower + (0 .. count - 1)) && \valid_read(upper + (0 .. count - 1));
+    assigns \nothing;
+    ensures \forall integer i; 0 <= i < count ==> \result.lower <= lower[i] && upper[i] <= \result.upper;
+    ensures \exists integer i; 0 <= i < count && lower[i] == \result.lower;
+    ensures \exists integer i; 0 <= i < count && upper[i] == \result.upper; */
 AXC_EVERY_TARGET
 static axc_range hull(const int64_t* lower, const int64_t* upper, int64_t count) {
   axc_range all = {INT64_MAX, INT64_MIN};
+  /*@ loop invariant 0 <= i <= count;
+      loop invariant \forall integer j; 0 <= j < i ==> all.lower <= lower[j];
+      loop invariant \forall integer j; 0 <= j < i ==> upper[j] <= all.upper;
+      loop invariant i == 0 ==> all.lower == 9223372036854775807 && all.upper == -9223372036854775808;
+      loop invariant i > 0 ==> \exists integer j; 0 <= j < i && lower[j] == all.lower;
+      loop invariant i > 0 ==> \exists integer j; 0 <= j < i && upper[j] == all.upper;
+      loop assigns i, all;
+      loop variant count - i; */
   for (int64_t i = 0; i < count; ++i) {
     all.lower = smaller(all.lower, lower[i]);
     all.upper = larger(all.upper, upper[i]);

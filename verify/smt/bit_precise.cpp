@@ -1,8 +1,5 @@
-// Depth (c): the bits that registers hold. A register of P bits is a bit vector of W > P bits that always holds the sign
-// extension of its P bits; one addition is exact in W bits and then wraps, saturates, or (undefined) wraps, with a flag when the
-// exact sum left the limits: the meaning of axe::step, written once more. Main functions: bit_precise_work (nodes of a
-// certificate with few products) and stage_work (a datapath's stages against what is proved of them, and against
-// axe::step). Side effects: a Z3 context.
+// Depth (c): the bits that registers hold (bit_stage.hpp). Main functions: bit_precise_work (nodes of a certificate with few
+// products) and stage_work (a datapath's stages against what is proved of them, and against axe::step). Side effects: a Z3 context.
 #include <algorithm>
 #include <memory>
 #include <random>
@@ -11,75 +8,11 @@
 #include <unordered_map>
 
 #include "axecert/datapath/machine.hpp"
+#include "axecert/smt/bit_stage.hpp"
 #include "axecert/smt/depths.hpp"
 
 namespace axe::smt {
 namespace {
-
-/// Bits of two's complement that hold every value of magnitude up to `magnitude`.
-unsigned bits_for(int128 magnitude) {
-  unsigned bits = 1;
-  for (int128 rest = magnitude < 0 ? -(magnitude + 1) : magnitude; rest > 0; rest >>= 1) {
-    ++bits;
-  }
-  return bits;
-}
-
-/// Signed comparisons under names that say so: z3's operators on bit vectors are signed too, but do not look it.
-z3::expr signed_greater(const z3::expr& a, const z3::expr& b) {
-  return z3::sgt(a, b);
-}
-z3::expr signed_less(const z3::expr& a, const z3::expr& b) {
-  return z3::slt(a, b);
-}
-
-/// A register after some additions.
-struct Register {
-  z3::expr content;     ///< W bits
-  z3::expr overflowed;  ///< some step left the limits
-};
-
-/// The bit-vector meaning of registers of one stage, in W-bit arithmetic that never overflows itself.
-class BitStage {
- public:
-  BitStage(Solver& solver, const Stage& stage, unsigned working_bits)
-      : stage_(stage),
-        bits_(working_bits),
-        limits_(register_limits(stage)),
-        lower_(solver.bits(limits_.lower, bits_)),
-        upper_(solver.bits(limits_.upper, bits_)) {
-    if (static_cast<unsigned>(stage.width) >= working_bits) {
-      throw std::logic_error("bit vectors too narrow for the stage");
-    }
-  }
-
-  Register start(const z3::expr& initial) const { return settle(initial, initial.ctx().bool_val(false)); }
-  Register step(const Register& before, const z3::expr& value) const {
-    return settle(before.content + value, before.overflowed);
-  }
-  z3::expr outside(const z3::expr& exact) const { return signed_greater(exact, upper_) || signed_less(exact, lower_); }
-  const z3::expr& lower() const { return lower_; }
-  const z3::expr& upper() const { return upper_; }
-
- private:
-  Register settle(const z3::expr& exact, const z3::expr& overflowed) const {
-    const z3::expr out = outside(exact);
-    if (stage_.overflow == Overflow::saturate) {
-      return {z3::ite(signed_greater(exact, upper_), upper_, z3::ite(signed_less(exact, lower_), lower_, exact)),
-              overflowed || out};
-    }
-    const auto width = static_cast<unsigned>(stage_.width);
-    const z3::expr wrapped = z3::sext(exact.extract(width - 1, 0), bits_ - width);
-    // Inside (symmetric or full) limits, wrapping changes nothing.
-    return {wrapped, overflowed || out};
-  }
-
-  Stage stage_;
-  unsigned bits_;
-  IntegerRange limits_;
-  z3::expr lower_;
-  z3::expr upper_;
-};
 
 enum class Answer { unknown, proved, refuted };
 

@@ -175,7 +175,7 @@ const std::vector<NodeSpan>& SmtJournal::proved(SmtDepth depth, const std::strin
 void SmtJournal::add(SmtDepth depth, const std::string& layer, NodeSpan span) {
   merge(pending_[{depth, layer}], span);
   merge(proved_[{depth, layer}], span);
-  if (std::chrono::steady_clock::now() - written_ > std::chrono::seconds(1)) {
+  if (std::chrono::steady_clock::now() - written_ > std::chrono::milliseconds(250)) {
     flush();
   }
 }

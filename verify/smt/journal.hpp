@@ -38,7 +38,7 @@ class SmtJournal {
 
   /// What is proved of `layer` at this depth: sorted, neither touching nor overlapping.
   const std::vector<NodeSpan>& proved(SmtDepth depth, const std::string& layer) const;
-  /// Notes that every node of the span was proved exact and inside its register. Written within a second, and by `flush`.
+  /// Notes that every node of the span was proved exact and inside its register. Written when the last was a quarter of a second ago, and by `flush`.
   void add(SmtDepth depth, const std::string& layer, NodeSpan span);
   void flush();
   /// Removes the file: the run it belongs to is complete.

@@ -1,0 +1,18 @@
+// The least and the greatest weight; see weight_range.hpp. Main function: weight_range. No side effects.
+#include "axecert/bound/weight_range.hpp"
+
+#include <algorithm>
+
+namespace axe {
+
+IntegerRange weight_range(std::span<const std::int8_t> weights) {
+  std::int8_t least = weights[0];
+  std::int8_t most = weights[0];
+  for (const std::int8_t w : weights) {
+    least = std::min(least, w);
+    most = std::max(most, w);
+  }
+  return {least, most};
+}
+
+}  // namespace axe
