@@ -38,6 +38,13 @@ macro(axecert_find_dependencies missing)
   _axecert_external(mpfi mpfi.h mpfi libmpfi-dev)
   _axecert_external(openblas cblas.h openblas libopenblas-dev openblas-pthread openblas)
   _axecert_external(zip zip.h zip libzip-dev)
+  if(AXECERT_Z3_ROOT)  # another Z3 than the system's, as PyPI's z3-solver unpacks it: include/ and lib/
+    find_library(AXECERT_Z3_LIBRARY z3 PATHS ${AXECERT_Z3_ROOT}/lib NO_DEFAULT_PATH)
+    find_path(AXECERT_Z3_INCLUDE z3++.h PATHS ${AXECERT_Z3_ROOT}/include NO_DEFAULT_PATH)
+    if(AXECERT_Z3_LIBRARY AND NOT AXECERT_Z3_LIBRARY MATCHES "^${AXECERT_Z3_ROOT}/")
+      list(APPEND _axecert_missing "z3: this build folder was configured with ${AXECERT_Z3_LIBRARY}; AXECERT_Z3_ROOT needs a new one")
+    endif()
+  endif()
   _axecert_external(z3 z3++.h z3 libz3-dev z3)
   if(AXECERT_ONNX)  # of libonnx only the messages of the file format
     _axecert_external(onnx_proto onnx/onnx_pb.h onnx_proto libonnx-dev)

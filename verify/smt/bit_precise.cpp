@@ -34,6 +34,9 @@ class BitPrecise {
 
   void work(Slice slice, Reporter& reporter) {
     Checked checked;
+    if (second_) {
+      second_->after_each([&reporter] { reporter.alive(); });
+    }
     const std::int64_t waited = second_ ? second_->nanoseconds() : 0;
     if (solver_.nodes() >= options_.nodes_per_context) {
       solver_.renew();

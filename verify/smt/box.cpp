@@ -86,6 +86,9 @@ class Box {
 
   void work(Slice slice, Reporter& reporter) {
     Checked checked;
+    if (second_) {
+      second_->after_each([&reporter] { reporter.alive(); });
+    }
     const std::int64_t waited = second_ ? second_->nanoseconds() : 0;
     for (std::int64_t job = slice.begin; job < slice.end; ++job) {
       obey_test_hooks(options_, job);

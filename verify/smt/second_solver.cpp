@@ -195,6 +195,9 @@ std::string SecondOpinion::ask(const std::string& text) {
 void SecondOpinion::hear(z3::solver& solver, const z3::expr& query, z3::check_result z3_answer, const char* logic) {
   const std::string text = smtlib_text(solver.assertions(), query, logic);
   const std::string answer = ask(text);
+  if (after_each_) {
+    after_each_();
+  }
   if (answer == word(z3_answer)) {
     return;
   }

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -50,6 +51,9 @@ class SecondOpinion {
   /// std::runtime_error when cvc5 answers with an error or not at all, InputError when a bug report cannot be written.
   void hear(z3::solver& solver, const z3::expr& query, z3::check_result z3_answer, const char* logic);
 
+  /// Called after each answer: a worker that waits for cvc5 is not one that hangs. Empty: nothing.
+  void after_each(std::function<void()> call) { after_each_ = std::move(call); }
+
   /// The worst since the last turn_to, and one line about it: what differed, and where the report is.
   State state() const { return state_; }
   const std::string& message() const { return message_; }
@@ -69,6 +73,7 @@ class SecondOpinion {
   State state_ = State::agreed;
   std::string message_;
   std::int64_t nanoseconds_ = 0;
+  std::function<void()> after_each_;
   int written_ = 0;  ///< bug reports
 };
 

@@ -41,7 +41,7 @@ struct SmtOptions {
   /// A second solver: this program (cvc5, found on the PATH) is asked every query of the depths box and bit_precise too, and votes for
   /// itself (smt_votes). Empty: none.
   std::string cvc5;
-  std::uint64_t cvc5_rlimit = 2'000'000;  ///< cvc5's resource units per query (--rlimit-per), ≥ 1
+  std::uint64_t cvc5_rlimit = 100'000;  ///< cvc5's resource units per query (--rlimit-per), ≥ 1
   std::filesystem::path bug_reports =
       ".";  ///< folder for queries that the two answer differently, or that cvc5 does not decide
 
