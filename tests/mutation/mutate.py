@@ -22,6 +22,7 @@ import pathlib
 import random
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -161,8 +162,8 @@ class Laboratory:
             command = ["ld", "-shared"]
         else:
             command = [*self.link, *([] if self.is_program else ["-shared"]), *[f for f in flags if f.startswith("-fsanitize=")]]
-        subprocess.run([*command, "-o", str(target), *map(str, objects.values())], check=True, capture_output=True)
-        return target
+        done = subprocess.run([*command, "-o", str(target), *map(str, objects.values())], check=False, capture_output=True)
+        return target if done.returncode == 0 else None
 
     def same_code(self, mutant, folder):
         """Whether the mutant compiles to the original's very object files."""
@@ -188,7 +189,7 @@ class Laboratory:
     def processor_time(self, killer, library, sanitizer, limit):
         """What the killer took, in seconds; None when it is not content, or takes longer than `limit`."""
         preload = ([self.asan] if sanitizer else []) + [str(library)]
-        environment = {**os.environ, "LD_PRELOAD": ":".join(preload), "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1"}
+        environment = {**os.environ, "LD_PRELOAD": ":".join(preload), "ASAN_OPTIONS": "detect_leaks=1:allocator_may_return_null=1"}
         process = subprocess.Popen([str(self.killer_folder / killer), *ARGUMENTS.get(killer, ["--abort-after=1", "--no-breaks=true", "-m"])],
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment, cwd=self.folder)
         # Processor time, because other programs may run beside; that of a child that ends is known exactly.
@@ -196,7 +197,10 @@ class Laboratory:
         resource.prlimit(process.pid, resource.RLIMIT_CORE, (0, 0))
         if not sanitizer:
             resource.prlimit(process.pid, resource.RLIMIT_AS, (2 << 30, 2 << 30))
+        ended = threading.Event()
+        threading.Thread(target=end_when_it_sleeps, args=(process.pid, ended), daemon=True).start()
         _, status, usage = os.wait4(process.pid, 0)
+        ended.set()
         process.returncode = os.waitstatus_to_exitcode(status)
         return usage.ru_utime + usage.ru_stime if process.returncode == 0 else None
 
@@ -250,6 +254,19 @@ class Laboratory:
                 if not self.run(killer, library, sanitizer=True):
                     return outcome("killed", killer + " (AddressSanitizer)")
             return outcome("survived")
+
+
+def end_when_it_sleeps(process, ended):
+    """Kills a process that waits for something without using any processor time: a mutant that broke the heap can leave its killer so."""
+    before = None
+    while not ended.wait(10):
+        try:
+            fields = pathlib.Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return
+        if fields[0] == "S" and fields[11:13] == before and not ended.is_set():
+            os.kill(process, signal.SIGKILL)
+        before = fields[11:13]
 
 
 def explained(text):

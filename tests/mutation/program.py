@@ -17,6 +17,9 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "proofs"))
+from two_checkers import safetensors, with_digest  # noqa: E402
+
 class Failure(Exception):
     pass
 
@@ -114,6 +117,28 @@ def renamed(certificate, old, new):
     return whole.replace(b"0" * 64, hashlib.sha256(whole).hexdigest().encode(), 1)
 
 
+def zero_layers(shapes):
+    """(certificate, weights file) of layers whose weights are all 0, by name; written without a library of this repository."""
+    metadata = [("format", "axec 1"), ("digest", "0" * 64), ("tool", "program.py"),
+                ("assumptions", "input-given product-order-as-stated products-exact sha256-collision-free"), ("layers", str(len(shapes)))]
+    arrays, header, data = [], [], b""
+    for number, (name, (rows, cols)) in enumerate(sorted(shapes.items())):
+        weights = bytes(rows * cols)
+        layer = [("name", name), ("shape", f"{rows} {cols}"), ("weight.sha256", hashlib.sha256(weights).hexdigest()), ("weight.range", "0 0"),
+                 ("bias.sha256", "none"), ("input.source", "given"), ("zero_point.spread", "0"), ("datapath", "zeros"),
+                 ("operands", "weights -128 127 activations -255 255 raw"), ("stages", "1"),
+                 ("stage.0", "s width=8 group=0 stride=1 overflow=wrap limits=symmetric initial=zero claim=every-partial-sum"),
+                 ("verdict", "safe"), ("worst", "0 0 0 upper")]
+        metadata += [(f"{number}.{key}", value) for key, value in layer]
+        arrays += [(f"{number}.box.lower", "I32", [1], [0]), (f"{number}.box.upper", "I32", [1], [1]), (f"{number}.offset", "I32", [0], []),
+                   (f"{number}.stage.0.lower", "I32", [rows, 1], [0] * rows), (f"{number}.stage.0.upper", "I32", [rows, 1], [0] * rows),
+                   (f"{number}.worst.witness", "I32", [cols], [0] * cols)]
+        header.append(f'"{name}.weight":{{"dtype":"I8","shape":[{rows},{cols}],"data_offsets":[{len(data)},{len(data) + len(weights)}]}}')
+        data += weights
+    text = ("{" + ",".join(header) + "}").encode()
+    return with_digest(safetensors(arrays, metadata)), len(text).to_bytes(8, "little") + text + data
+
+
 def judge(program, golden, timeout=300):
     def run(*arguments, **options):
         run_program(program, *arguments, timeout=timeout, **options)
@@ -132,6 +157,19 @@ def judge(program, golden, timeout=300):
         run(66, nowhere, "", "/nowhere: cannot be opened: No such file or directory\n")
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
+        # More than 16 MiB in the second of three layers: memory is given back behind it, and what is read later is read again.
+        certificate, weights = zero_layers({"a": (1, 3), "b": (4096, 4097), "c": (2, 2)})
+        for path, content in ((folder / "zeros.axec", certificate), (folder / "zeros.safetensors", weights)):
+            path.write_bytes(content)
+        run(0, [folder / "zeros.axec", folder / "zeros.safetensors"],
+            "safe: every register of every dot product fits\n  4099 of 4099 registers checked, 3 layers\n")
+        # More than 16 MiB of a certificate: memory is given back before the weights are looked at, of which there are none.
+        certificate, _ = zero_layers({"a": (1, 4_400_000)})
+        (folder / "zeros.axec").write_bytes(certificate)
+        (folder / "empty").write_bytes(b"")
+        run(3, [folder / "zeros.axec", folder / "empty"],
+            f"refused: the weights file is not a well-formed safetensors file\n  layer a\n  reason weights-file, {folder}/empty, byte 0\n"
+            "  0 of 1 registers checked, 0 layers\n")
         short = folder / "short.axec"
         short.write_bytes(renamed(safe[0].read_bytes(), b"layer", b"x"))
         run(3, [short, safe[1]], "refused: the weights file lacks the layer's weights\n  layer x\n"

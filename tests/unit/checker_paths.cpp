@@ -49,7 +49,7 @@ IntegerLayer row_of(std::int64_t cols, int kind, std::mt19937_64& random) {
   layer.rows = 2;
   layer.cols = cols;
   for (std::int64_t i = 0; i < 2 * cols; ++i) {
-    const int any = static_cast<int>(random() % 256) - 128;
+    const int any = kind == 3 ? static_cast<int>(random() % 3) - 1 : static_cast<int>(random() % 256) - 128;
     layer.weights.push_back(static_cast<std::int8_t>(kind == 0 ? -128 : kind == 1 ? 127 : any));
   }
   return layer;
@@ -144,9 +144,48 @@ TEST_CASE("tiles just shorter and longer than those that have a loop of their ow
   for (const Shape& shape : shapes) {
     CAPTURE(shape.group);
     CAPTURE(shape.stride);
-    IntegerLayer layer = row_of(shape.cols, 2, random);
-    set_box(layer, 1, random);
-    hold(layer, one_stage(shape.group, shape.stride), random);
+    for (const int kind : {2, 3}) {
+      IntegerLayer layer = row_of(shape.cols, kind, random);
+      set_box(layer, 1, random);
+      hold(layer, one_stage(shape.group, shape.stride), random);
+    }
+  }
+}
+
+TEST_CASE("a higher stage with as many registers as values, the last block ragged") {
+  std::mt19937_64 random(10);
+  for (const std::int64_t cols : {4, 5, 7, 8}) {
+    for (const std::int64_t stride : {2, 3, 5}) {
+      for (const int box : {1, 2, 4}) {
+        IntegerLayer layer = row_of(cols, 2, random);
+        set_box(layer, box, random);
+        Datapath datapath = one_stage(1, 1);
+        datapath.stages.push_back(tiny::stage("apart", 26, 1));
+        datapath.stages[1].stride = stride;
+        hold(layer, datapath, random);
+      }
+    }
+  }
+}
+
+TEST_CASE("a range on one side of 0 in a register of 64 bits: the end that is nearer to its limit") {
+  std::mt19937_64 random(11);
+  for (const Limits limits : {Limits::symmetric, Limits::full}) {
+    for (const int width : {63, 64}) {
+      for (const int sign : {-1, 1}) {
+        IntegerLayer layer = row_of(3, 3, random);
+        layer.weights.assign(6, 1);
+        layer.box_lower = {sign < 0 ? -7 : 2};
+        layer.box_upper = {sign < 0 ? -2 : 7};
+        Datapath datapath = one_stage(0, 1);
+        datapath.stages[0].width = width;
+        datapath.stages[0].limits = limits;
+        datapath.stages[0].claim = Claim::final_value;
+        const LayerClaims claims = make_claims(layer, datapath, InputSource::given);
+        CHECK(claims.worst_side == (sign < 0 ? Side::lower : Side::upper));
+        hold(layer, datapath, random);
+      }
+    }
   }
 }
 
@@ -271,6 +310,48 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("ends of ranges at the ends of 32 bits") {
+  std::mt19937_64 random(9);
+  for (const std::int32_t reach : {1 << 24, (1 << 24) - 1, 1 << 23}) {  // −128 · 2^24 = −2^31
+    IntegerLayer layer = row_of(1, 0, random);
+    layer.box_lower = {-reach};
+    layer.box_upper = {reach};
+    Datapath datapath = one_stage(0, 1);
+    datapath.activations = {-(1 << 24), 1 << 24};
+    datapath.stages[0].width = 33;
+    hold(layer, datapath, random);
+    layer.box_lower = {0};
+    hold(layer, datapath, random);
+    layer.box_lower = {-reach};
+    layer.box_upper = {0};
+    layer.weights = {127, 127};
+    hold(layer, datapath, random);
+  }
+}
+
+// TOR-109
+TEST_CASE("a witness under a limit of 1") {
+  IntegerLayer layer = tiny::limited_layer();
+  layer.rows = 1;
+  layer.cols = 3;
+  layer.weights = {5, 0, 3};
+  layer.bias.clear();
+  layer.offset.clear();
+  layer.input_limit = 1;
+  Datapath datapath = one_stage(0, 1);
+  datapath.stages[0].width = 4;
+  const LayerClaims claims = make_claims(layer, datapath, InputSource::given);
+  REQUIRE(claims.ranges[0].upper[0] == 5);
+  const tiny::Bytes weights = tiny::pair_of({layer}, datapath, InputSource::given).weights;
+  Certificate certificate{"golden", {claims}};
+  certificate.layers[0].worst_witness = {1, 0, 0};
+  CHECK(reason({certificate_bytes(certificate), weights}) == AXC_PROVED);
+  certificate.layers[0].worst_witness = {1, 1, 0};
+  CHECK(reason({certificate_bytes(certificate), weights}) == AXC_WITNESS_BOX);
+  certificate.layers[0].worst_witness = {0, 1, 0};
+  CHECK(reason({certificate_bytes(certificate), weights}) == AXC_WITNESS_VALUE);
+}
+
 // TOR-109
 TEST_CASE("a witness of a register above spends the limit in each register of the lowest stage") {
   IntegerLayer layer = tiny::limited_layer();
@@ -378,21 +459,20 @@ TEST_CASE("a witness for a lower end that does not attain it") {
   CHECK(report.recomputed.upper == report.claimed.upper);
 }
 
-TEST_CASE("a weight beyond its range at the first and at the last place") {
-  for (const std::size_t at : {std::size_t{0}, std::size_t{4}, std::size_t{9}}) {
-    IntegerLayer layer = tiny::small_layer();
-    layer.weights = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
-    layer.weights[at] = 3;
-    const tiny::Pair pair =
-        tiny::with_claims(layer, tiny::two_stages(), [](LayerClaims& c) { c.weight_range.upper = 2; });
-    const axc_report report = check(pair);
-    CHECK(report.reason == AXC_WEIGHT);
-    CHECK(report.row == static_cast<std::int64_t>(at / 5));
-    CHECK((report.stage == -1 && report.node == -1));
-    CHECK(report.position == tiny::extent_of(pair.weights, "layer.weight").begin + at);
-    layer.weights[at] = -1;
-    CHECK(reason(tiny::with_claims(layer, tiny::two_stages(), [](LayerClaims& c) { c.weight_range.lower = 0; })) ==
-          AXC_WEIGHT);
+TEST_CASE("a weight beyond its range, at any place behind weights that lie on its ends") {
+  for (const std::size_t at : {std::size_t{0}, std::size_t{3}, std::size_t{4}, std::size_t{6}, std::size_t{9}}) {
+    for (const bool above : {false, true}) {
+      IntegerLayer layer = tiny::small_layer();
+      layer.weights = {2, -1, 2, -1, 2, 2, -1, 2, -1, 2};
+      layer.weights[at] = above ? 3 : -2;
+      const tiny::Pair pair = tiny::with_claims(layer, tiny::two_stages(), [](LayerClaims& c) { c.weight_range = {-1, 2}; });
+      const axc_report report = check(pair);
+      CHECK(report.reason == AXC_WEIGHT);
+      CHECK(report.row == static_cast<std::int64_t>(at / 5));
+      CHECK((report.stage == -1 && report.node == -1));
+      CHECK(report.in_weights == 1);
+      CHECK(report.position == tiny::extent_of(pair.weights, "layer.weight").begin + at);
+    }
   }
 }
 

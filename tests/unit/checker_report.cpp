@@ -358,10 +358,36 @@ TEST_CASE("the byte at which a weights file's header departs from its form") {
   CHECK(beside("\"dtype\":\"I64\",\"shape\":[ ],\"data_offsets\":[0,0]", 8) == AXC_WEIGHTS_FILE);
   CHECK(beside("\"dtype\":\"I64\",\"shape\":[0,9223372036854775807,9],\"data_offsets\":[0,0]", 0) == AXC_PROVED);
   CHECK(beside("\"dtype\":\"I8\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,0]", 0) == AXC_WEIGHTS_FILE);
+  CHECK(beside("\"dtype\":\"I8\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,1]", 1) == AXC_WEIGHTS_FILE);
   CHECK(beside("\"dtype\":\"I64\",\"shape\":[2305843009213693952],\"data_offsets\":[0,0]", 0) == AXC_WEIGHTS_FILE);
   CHECK(beside("\"dtype\":\"F4\",\"shape\":[3],\"data_offsets\":[0,2]", 2) ==
         AXC_PROVED);  // other types: only where they lie
   CHECK(beside("\"dtype\":\"F4\",\"shape\":[3],\"data_offsets\":[0,3]", 2) == AXC_WEIGHTS_FILE);
+}
+
+// TOR-105
+TEST_CASE("the smallest offsets and spreads count") {
+  for (const std::int32_t offset : {-1, 0, 1}) {
+    for (const std::int64_t spread : {0, 1, 2}) {
+      for (const bool each : {false, true}) {
+        IntegerLayer layer = tiny::small_layer();
+        layer.offset.assign(each ? 5 : 1, offset);
+        layer.zero_point_spread = spread;
+        CHECK(check(tiny::pair_of({layer}, tiny::two_stages())).reason == AXC_PROVED);
+      }
+    }
+  }
+}
+
+// TOR-210
+TEST_CASE("which types are integers") {
+  for (const char* type : {"I", "U", "I8", "U8", "I4", "U64", "F32", "BF16", "BOOL", "X", "8", ""}) {
+    tiny::Arrays arrays = arrays_of(tiny::small_layer());
+    arrays["z.weight"] = {type, {0}, {}};
+    CAPTURE(type);
+    CHECK(check(good().certificate, {tiny::weights_file(arrays)}).verdict ==
+          (*type == 'I' || *type == 'U' ? AXC_INCOMPLETE : AXC_SAFE));
+  }
 }
 
 // TOR-205
