@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,9 @@ struct IntegerLayer {
 /// the datapath's operand formats. After it, every sum that the bounds form is below 2^63: |w| ≤ 2^7, |x|, |offset| and z
 /// ≤ 2^24, K ≤ 2^24 give |Σ w x|, |Σ w offset|, |z Σ w| ≤ 2^55 each, plus |bias| ≤ 2^62.
 void validate(const IntegerLayer& layer, const Datapath& datapath);
+
+/// From the least weight to the greatest; there is at least one.
+IntegerRange weight_range(std::span<const std::int8_t> weights);
 
 /// constant_r of every row at the least zero point (z = 0), [rows].
 std::vector<std::int64_t> row_constants(const IntegerLayer& layer);

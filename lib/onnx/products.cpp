@@ -508,10 +508,10 @@ void Finder::add(const Scope& scope, const onnx::NodeProto& node, Parts parts) {
     not_covered(scope, node, "its dot products have more than 2^24 terms");
     return;
   }
-  const auto [least, most] = std::minmax_element(weights->operand.begin(), weights->operand.end());
-  if (*least < datapath_.weights.lower || *most > datapath_.weights.upper) {
+  const IntegerRange stored = weight_range(weights->operand);
+  if (stored.lower < datapath_.weights.lower || stored.upper > datapath_.weights.upper) {
     not_covered(scope, node,
-                "its weights [" + std::to_string(*least) + ", " + std::to_string(*most) +
+                "its weights [" + std::to_string(stored.lower) + ", " + std::to_string(stored.upper) +
                     "] do not fit the datapath's weight operand [" + std::to_string(datapath_.weights.lower) + ", " +
                     std::to_string(datapath_.weights.upper) + "]");
     return;
