@@ -4,9 +4,9 @@
 #include <thread>
 
 #include "axecert/certificate/certificate_file.hpp"
-#include "axecert/kernel/parallel.hpp"
 #include "axecert/model/layers.hpp"
 #include "axecert/model/weight_files.hpp"
+#include "axecert/numeric/tasks.hpp"
 #include "axecert/report/explanation.hpp"
 #include "axecert/report/report.hpp"
 #include "axecert/report/summary.hpp"
@@ -220,7 +220,7 @@ int run(const Arguments& a) {
   std::vector<Account> accounts(stored.size());
   std::vector<std::exception_ptr> errors(stored.size());
   const int threads = static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 256U));
-  kernel::for_each_task(stored.size(), threads, [&](const auto& take) {
+  for_each_task(stored.size(), threads, [&](const auto& take) {
     for (std::size_t i = 0; take(i);) {
       try {
         certificate.layers[i] = claims_of(std::move(stored[i]), datapath, a);
