@@ -51,23 +51,27 @@ TEST_CASE("with one byte of scratch less than it needs the checker says incomple
   CHECK(with(nullptr, needed) == AXC_INCOMPLETE);
 }
 
+namespace {
+/// The report, which is the same whether arrays are found by an index or one after the other.
+axc_report same(const tiny::Pair& pair) {
+  axc_report indexed, searched;
+  check(pair, indexed);
+  std::vector<std::int64_t> scratch(axc_scratch_size(pair.certificate.data(), pair.certificate.size()) / 8 + 1);
+  axc_check_with(pair.certificate.data(), pair.certificate.size(), pair.weights.data(), pair.weights.size(),
+                 scratch.data(), scratch.size() * 8, &searched);
+  CHECK(indexed.verdict == searched.verdict);
+  CHECK(indexed.reason == searched.reason);
+  CHECK(indexed.in_weights == searched.in_weights);
+  CHECK(indexed.position == searched.position);
+  CHECK(std::string(indexed.layer) == searched.layer);
+  CHECK(indexed.nodes_checked == searched.nodes_checked);
+  CHECK(indexed.uncovered == searched.uncovered);
+  return indexed;
+}
+}  // namespace
+
 // TOR-107, TOR-206
 TEST_CASE("whether arrays are found by an index or one after the other, the report is the same") {
-  const auto same = [](const tiny::Pair& pair) {
-    axc_report indexed, searched;
-    check(pair, indexed);
-    std::vector<std::int64_t> scratch(axc_scratch_size(pair.certificate.data(), pair.certificate.size()) / 8 + 1);
-    axc_check_with(pair.certificate.data(), pair.certificate.size(), pair.weights.data(), pair.weights.size(),
-                   scratch.data(), scratch.size() * 8, &searched);
-    CHECK(indexed.verdict == searched.verdict);
-    CHECK(indexed.reason == searched.reason);
-    CHECK(indexed.in_weights == searched.in_weights);
-    CHECK(indexed.position == searched.position);
-    CHECK(std::string(indexed.layer) == searched.layer);
-    CHECK(indexed.nodes_checked == searched.nodes_checked);
-    CHECK(indexed.uncovered == searched.uncovered);
-    return indexed;
-  };
   Certificate certificate{"test", {}};
   tiny::Arrays arrays;
   for (const char* name : {"a", "a.b", "ab", "b", "b.weight"}) {  // one is the beginning of another
@@ -103,6 +107,34 @@ TEST_CASE("whether arrays are found by an index or one after the other, the repo
     tiny::Pair pair = good;
     pair.weights[i] ^= 4;
     same(pair);
+  }
+}
+
+// TOR-107, TOR-206
+TEST_CASE("names of arrays nobody owns may have any bytes, those that stand before a quote too, and be beginnings of others") {
+  Certificate certificate{"test", {}};
+  tiny::Arrays arrays;
+  for (const char* name : {"a", "a.b", "a-b", "a/", "a.b.c"}) {
+    const IntegerLayer layer = tiny::small_layer(name);
+    certificate.layers.push_back(make_claims(layer, tiny::two_stages(11), InputSource::clamped));
+    tiny::add_layer(arrays, layer);
+  }
+  tiny::Arrays more = arrays;
+  for (const auto& [name, array] : arrays) {
+    for (const char* tail : {" ", "!", " !", "!!", "#", ".weight"}) {
+      more[name + tail] = {"F32", {1}, tiny::Bytes(4)};
+    }
+    for (std::size_t length = 1; length < name.size(); ++length) {
+      more.try_emplace(name.substr(0, length), tiny::Array{"F32", {1}, tiny::Bytes(4)});
+    }
+  }
+  CHECK(same({certificate_bytes(certificate), tiny::weights_file(more)}).verdict == AXC_SAFE);
+  for (const auto& [name, array] : arrays) {
+    CAPTURE(name);
+    tiny::Arrays without = more;
+    without.erase(name);
+    CHECK((same({certificate_bytes(certificate), tiny::weights_file(without)}).verdict == AXC_REFUSED ||
+           name.ends_with(".scale")));
   }
 }
 

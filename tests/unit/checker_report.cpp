@@ -3,6 +3,7 @@
 // Requirements: TOR-106, TOR-201, TOR-206.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <random>
@@ -258,6 +259,26 @@ TEST_CASE("what is wrong with an array of the weights file, at which byte of whi
         refused_at(check(certificate, files), AXC_TWICE, static_cast<int>(files.size()), name_of(files.back(), name)));
     files.back()[8] = 'x';
     CHECK(refused_at(check(certificate, files), AXC_WEIGHTS_FILE, static_cast<int>(files.size()), 8));
+  }
+  // Of several that are there twice, the first in the files that is there again, whatever its name or place within the layer; a third
+  // copy changes nothing.
+  const tiny::Arrays again = arrays_of(layer);
+  for (const auto& [name, array] : again) {
+    for (const auto& [other, other_array] : again) {
+      if (name == "limited.scale" || other == "limited.scale") continue;
+      CAPTURE(name);
+      CAPTURE(other);
+      std::vector<tiny::Bytes> twice = one_each(again);
+      const int first = static_cast<int>(twice.size()) + 1;
+      twice.push_back(tiny::weights_file({{name, array}}));
+      twice.push_back(tiny::weights_file({{other, other_array}}));
+      CHECK(refused_at(check(certificate, twice), AXC_TWICE, first, name_of(twice[twice.size() - 2], name)));
+      if (name == other) continue;
+      twice.pop_back();
+      twice.back() = tiny::weights_file({{name, array}, {other, other_array}});
+      CHECK(refused_at(check(certificate, twice), AXC_TWICE, first,
+                       std::min(name_of(twice.back(), name), name_of(twice.back(), other))));
+    }
   }
   std::vector<tiny::Bytes> files = one_each(arrays_of(layer));
   IntegerLayer bare = layer;

@@ -150,7 +150,8 @@ static int find_in_index(const job* j, const axc_layer* layer, axc_array found[R
     if (second == j->arrays || compare_to_role(j->index[second].name, layer->name, role) != 0) continue;
     if (twice == NULL || stands_before(&j->index[second], twice)) twice = &j->index[second];
   }
-  return twice == NULL || refuse_weights(j, AXC_TWICE, twice->file, (size_t)(twice->name.text - twice->file->bytes));
+  if (twice == NULL) return 1;
+  return refuse_weights(j, AXC_TWICE, twice->file, (size_t)(twice->name.text - twice->file->bytes));
 }
 
 /* Finds the layer's arrays; each may be there once, in all files together. found[role].end is 0 for one that is not. */

@@ -2,9 +2,10 @@
  * axc_sha256_start, _add, _finish. No side effects. */
 #include "checker.h"
 
-#if defined(__x86_64__) && defined(__GNUC__) && __has_builtin(__builtin_shufflevector) && !defined(__FRAMAC__) && \
-    !defined(AXC_ONE_TARGET)
+#if defined(__x86_64__) && defined(__has_builtin) && !defined(__FRAMAC__) && !defined(AXC_ONE_TARGET)
+#if __has_builtin(__builtin_shufflevector)
 #define AXC_SHA_INSTRUCTIONS
+#endif
 #endif
 
 /* §4.2.2: the first 32 bits of the fractional parts of the cube roots of the first 64 primes. */
