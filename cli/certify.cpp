@@ -1,7 +1,5 @@
 // axecert certify: integer weights that exist, on a datapath: which rows are safe, which are not, and inputs that overflow them.
-#include <algorithm>
 #include <exception>
-#include <thread>
 
 #include "axecert/certificate/certificate_file.hpp"
 #include "axecert/model/layers.hpp"
@@ -219,7 +217,7 @@ int run(const Arguments& a) {
   certificate.layers.resize(stored.size());
   std::vector<Account> accounts(stored.size());
   std::vector<std::exception_ptr> errors(stored.size());
-  const int threads = static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 256U));
+  const int threads = workers_or_cores(0);
   for_each_task(stored.size(), threads, [&](const auto& take) {
     for (std::size_t i = 0; take(i);) {
       try {

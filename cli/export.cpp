@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <optional>
 
 #include "axecert/certificate/shape.hpp"
 #include "axecert/foreign/foreign.hpp"
@@ -23,27 +24,23 @@ struct Arguments {
 };
 
 ForeignFormat format_of(const std::string& name) {
-  for (const ForeignFormat format : {ForeignFormat::vipr, ForeignFormat::smt2, ForeignFormat::alethe}) {
+  for (const ForeignFormat format :
+       {ForeignFormat::vipr, ForeignFormat::smt2, ForeignFormat::alethe, ForeignFormat::acceptance}) {
     if (name == to_text(format)) {
       return format;
     }
   }
-  return ForeignFormat::acceptance;
+  throw Failure(exit_usage, "--format", "no format '" + name + "'", "vipr, smt2, alethe or acceptance");
 }
 
 /// A folder that appears whole or not at all: made beside its place and renamed by `keep`.
 class PendingFolder {
  public:
   explicit PendingFolder(const std::filesystem::path& target)
-      : target_(target), place_(target.string() + ".new." + std::to_string(::getpid())) {
+      : target_(not_there(target)),
+        parent_(target.has_parent_path() ? target.parent_path() : "."),
+        place_(target.string() + ".new." + std::to_string(::getpid())) {
     std::error_code error;
-    if (std::filesystem::exists(target, error) &&
-        !(std::filesystem::is_directory(target, error) && std::filesystem::is_empty(target, error))) {
-      throw Failure(exit_cannot_create, target.string(), "is there already", "choose a folder that is new or empty");
-    }
-    if (target.has_parent_path()) {
-      std::filesystem::create_directories(target.parent_path(), error);
-    }
     if (!std::filesystem::create_directory(place_, error)) {
       throw Failure(exit_cannot_create, target.string(),
                     "cannot be made: " + (error ? error.message() : std::string("its temporary folder is in the way")),
@@ -76,7 +73,17 @@ class PendingFolder {
   }
 
  private:
+  static const std::filesystem::path& not_there(const std::filesystem::path& target) {
+    std::error_code error;
+    if (std::filesystem::exists(target, error) &&
+        !(std::filesystem::is_directory(target, error) && std::filesystem::is_empty(target, error))) {
+      throw Failure(exit_cannot_create, target.string(), "is there already", "choose a folder that is new or empty");
+    }
+    return target;
+  }
+
   std::filesystem::path target_;
+  OutputFolder parent_;
   std::filesystem::path place_;
 };
 
@@ -93,9 +100,7 @@ Certificate unchecked_certificate(const Arguments& a) {
     } else if (is_safetensors(a.weights)) {
       const WeightFiles files(a.weights);
       for (LayerClaims& claims : certificate.layers) {
-        Certificate one{"", {std::move(claims)}};
-        attach_weights(one, files.layer(one.layers[0].layer.name));
-        claims = std::move(one.layers[0]);
+        attach_weights(claims, files.layer(claims.layer.name));
       }
     } else {
       attach_weights(certificate, read_tensors(a.weights));
@@ -115,8 +120,15 @@ Certificate unchecked_certificate(const Arguments& a) {
 int run(const Arguments& a) {
   const ForeignFormat format = format_of(a.format);
   const bool checked = format != ForeignFormat::acceptance;
-  const Certificate certificate =
-      checked ? checked_certificate(a.certificate, a.weights, a.convolution_order) : unchecked_certificate(a);
+  std::optional<Verdict> verdict;  // of the checker's election, which also knows of weights that no layer covers
+  Certificate certificate;
+  if (checked) {
+    Election election = checked_election(a.certificate, a.weights, a.convolution_order);
+    verdict = election.verdict;
+    certificate = std::move(election.certificate);
+  } else {
+    certificate = unchecked_certificate(a);
+  }
   std::int64_t files = 0;
   try {
     files = count_files(certificate, format, a.selection);
@@ -145,7 +157,7 @@ int run(const Arguments& a) {
   });
   folder.keep();
   if (a.common->json) {
-    print(Json{{"verdict", checked ? Json(to_text(certificate.verdict())) : Json(nullptr)},
+    print(Json{{"verdict", verdict ? Json(to_text(*verdict)) : Json(nullptr)},
                {"certificate", a.certificate},
                {"weights", a.weights},
                {"format", a.format},
@@ -154,11 +166,9 @@ int run(const Arguments& a) {
   } else {
     print("wrote " + std::to_string(files) + (files == 1 ? " file" : " files") + " to " + a.folder + " (" +
           size_in_words(bytes) + ")\n" +
-          (checked ? upper_case(to_text(certificate.verdict()))
-                   : "not checked: unsat is acceptance of the claimed verdict") +
-          "\n");
+          (verdict ? upper_case(to_text(*verdict)) : "not checked: unsat is acceptance of the claimed verdict") + "\n");
   }
-  return checked ? exit_code(certificate.verdict()) : exit_safe;
+  return verdict ? exit_code(*verdict) : exit_safe;
 }
 
 }  // namespace

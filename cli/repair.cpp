@@ -2,13 +2,12 @@
 // split into safe ones, and its certificate.
 #include <unistd.h>
 
-#include <algorithm>
 #include <cmath>
 #include <optional>
-#include <thread>
 
 #include "axecert/certificate/atomic_file.hpp"
 #include "axecert/model/layers.hpp"
+#include "axecert/numeric/tasks.hpp"
 #include "axecert/report/report.hpp"
 #include "axecert/report/votes.hpp"
 #include "axecert/report/words.hpp"
@@ -60,6 +59,11 @@ std::string percent(double part) {
   return text;
 }
 
+/// ‖ΔW‖ / ‖W‖.
+double relative_change(const Repair& r) {
+  return r.energy > 0 ? std::sqrt(r.squared_change / r.energy) : 0;
+}
+
 Json layer_json(const OnnxLayerRepair& layer) {
   const Repair& r = layer.repair;
   return Json{{"layer", layer.product.layer},
@@ -72,7 +76,7 @@ Json layer_json(const OnnxLayerRepair& layer) {
               {"fixed_scales", layer.fixed_scales},
               {"weights_changed", r.weights_changed},
               {"largest_change", r.largest_change},
-              {"relative_change", r.energy > 0 ? std::sqrt(r.squared_change / r.energy) : 0},
+              {"relative_change", relative_change(r)},
               {"smallest_change_error", layer.used_moments ? Json(r.plain_error) : Json(nullptr)},
               {"error", layer.used_moments ? Json(r.error) : Json(nullptr)},
               {"parts", layer.parts},
@@ -96,8 +100,7 @@ std::string what_changed(const OnnxLayerRepair& layer) {
   }
   char steps[32];
   std::snprintf(steps, sizeof steps, "%.3g", r.largest_change);
-  text += ", at most " + std::string(steps) +
-          " shipped steps, ‖ΔW‖ / ‖W‖ = " + percent(r.energy > 0 ? std::sqrt(r.squared_change / r.energy) : 0);
+  text += ", at most " + std::string(steps) + " shipped steps, ‖ΔW‖ / ‖W‖ = " + percent(relative_change(r));
   if (layer.used_moments) {
     text += ", on the moments' inputs ‖XΔW‖ / ‖XW‖ = " + percent(r.error) +
             " (smallest change: " + percent(r.plain_error) + ")";
@@ -141,8 +144,7 @@ int run(const Arguments& a) {
   options.reading = onnx_options(a.convolution_order);
   options.move_scales = !a.keep_scales;
   options.split = a.split;
-  options.threads =
-      a.threads > 0 ? a.threads : static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 256U));
+  options.threads = workers_or_cores(a.threads);
   const OnnxRepair repair = repair_onnx(a.model, datapath, options, moments ? &*moments : nullptr);
   if (repair.layers.empty()) {
     throw InputError(a.model, "has no integer dot product that is read", "`axecert certify` lists what there is");
@@ -177,14 +179,13 @@ int run(const Arguments& a) {
 
   Json layers = Json::array();
   std::string text = input.text;
-  std::int64_t weights = 0, changed = 0, unsafe = 0, parts = 0, products_before = 0, products_added = 0;
+  std::int64_t weights = 0, changed = 0, unsafe = 0, parts = 0, products_added = 0;
   for (const OnnxLayerRepair& layer : repair.layers) {
     const Repair& r = layer.repair;
     weights += layer.product.rows * layer.product.cols;
     changed += r.weights_changed;
     unsafe += r.unsafe_nodes;
     parts += layer.parts;
-    products_before += layer.product.rows * layer.product.cols;
     products_added += layer.product.rows * layer.parts_inputs;
     layers.push_back(layer_json(layer));
     text += layer.product.layer + "  " + in_words(layer.product.rows) + " × " + in_words(layer.product.cols) + "  " +
@@ -214,7 +215,7 @@ int run(const Arguments& a) {
           in_words(weights) + " weights changed, " + how_chosen(a, moments.has_value()) + "\n";
   if (parts > 0) {
     text += in_words(parts) + " products added, with " +
-            percent(static_cast<double>(products_added) / static_cast<double>(products_before)) +
+            percent(static_cast<double>(products_added) / static_cast<double>(weights)) +
             " more multiplications; their sums are the shipped integers exactly\n";
   }
   text += votes_text(votes) + "wrote " + a.output + " (" + size_in_words(repair.model.size()) + ")  " +

@@ -101,8 +101,8 @@ Election hold_election(const VoterArguments& a, const Common& common) {
   }
 }
 
-Certificate checked_certificate(const std::string& certificate, const std::string& weights,
-                                const std::string& convolution_order) {
+Election checked_election(const std::string& certificate, const std::string& weights,
+                          const std::string& convolution_order) {
   VoterArguments arguments;
   arguments.convolution_order = convolution_order;
   arguments.certificate = certificate;
@@ -110,11 +110,15 @@ Certificate checked_certificate(const std::string& certificate, const std::strin
   arguments.z3 = "none";
   arguments.no_replay = true;
   Election election = hold_election(arguments, {});
+  const Vote& checker = election.votes[0];
+  const std::string message = checker.findings.empty() ? "by the checker" : checker.findings[0].message;
   if (election.verdict == Verdict::refused) {
-    throw Failure(exit_refused, "refused",
-                  election.votes[0].findings.empty() ? "by the checker" : election.votes[0].findings[0].message, "");
+    throw Failure(exit_refused, "refused", message, "");
   }
-  return std::move(election.certificate);
+  if (checker.nodes_checked != checker.nodes_total) {
+    throw Failure(exit_incomplete, "incomplete", message, "");
+  }
+  return election;
 }
 
 }  // namespace axe::cli

@@ -70,15 +70,6 @@ def inputs(source, text, count, path):
     numpy.savez(path, **arrays)
 
 
-def runs_of(path):
-    runs = {}
-    with numpy.load(path) as file:
-        for key in file.files:
-            number, name = key.split(".", 1)
-            runs.setdefault(int(number), {})[name] = file[key]
-    return [runs[i] for i in sorted(runs)]
-
-
 def axecert(program, *words):
     done = subprocess.run([program, *map(str, words), "--json"], capture_output=True, text=True, check=False)
     if done.returncode > 2:
@@ -155,13 +146,13 @@ def main():
     for text, n, name in ((valid, count, f"valid-{count}.npz"), (test, 64, "test.npz")):
         if not (folder / name).exists():
             inputs(source, text, n, folder / name)
-    tests = runs_of(folder / "test.npz")
+    tests = compare.runs_of(folder / "test.npz")
     models = []  # kind, how, file, unsafe registers, what repair said
     for kind in ("channel", "tensor"):
         taken = folder / f"{kind}-moments-{count}.npz"
         if not taken.exists():
             products = axecert(program, "certify", path[kind], "-d", "x86-vnni")["onnx"]["products"]
-            numpy.savez(taken, **moments.moments(onnx.load(path[kind]), products, runs_of(folder / f"valid-{count}.npz")))
+            numpy.savez(taken, **moments.moments(onnx.load(path[kind]), products, compare.runs_of(folder / f"valid-{count}.npz")))
         repaired = []
         for how, words in {"--keep-scales": ["--keep-scales"], "": [], "--moments": ["--moments", taken], "--split": ["--split"]}.items():
             fixed = folder / f"{kind}{how[1:] or '-fixed'}.onnx"

@@ -16,6 +16,8 @@ import numpy
 import onnx
 import onnxruntime
 
+import compare
+
 CODES = {"MatMulInteger": (0, 2), "QLinearMatMul": (0, 2), "QGemm": (0, 2)}  # inputs: codes, zero point
 
 
@@ -92,12 +94,8 @@ def main():
     axecert, path, datapath, inputs, output = sys.argv[1:]
     done = subprocess.run([axecert, "certify", path, "-d", datapath, "--json"], capture_output=True, text=True, check=False)
     products = json.loads(done.stdout)["onnx"]["products"]
-    runs = {}
-    with numpy.load(inputs) as file:
-        for key in file.files:
-            number, name = key.split(".", 1)
-            runs.setdefault(int(number), {})[name] = file[key]
-    arrays = moments(onnx.load(path), products, [runs[i] for i in sorted(runs)])
+    runs = compare.runs_of(inputs)
+    arrays = moments(onnx.load(path), products, runs)
     numpy.savez(output, **arrays)
     print(f"{sum(key.endswith('.H') for key in arrays)} of {len(products)} layers, {len(runs)} runs: {output}")
 

@@ -55,8 +55,7 @@ MappedFile::~MappedFile() {
 }
 
 void MappedFile::has_read(std::size_t bytes) const {
-  constexpr std::size_t most = std::size_t{1} << 24;
-  if (read_.fetch_add(bytes) + bytes >= most) {
+  if (read_.fetch_add(bytes) + bytes >= most_resident) {
     read_ = 0;
     let_go();
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <span>
@@ -13,6 +14,7 @@ namespace axe {
 /// a reader ends the program (SIGBUS).
 class MappedFile {
  public:
+  static constexpr std::size_t most_resident = std::size_t{1} << 24;  ///< bytes read, after which memory is given back
   /// Throws InputError that names `path`.
   explicit MappedFile(const std::filesystem::path& path);
   MappedFile(MappedFile&& other) noexcept;
@@ -23,7 +25,7 @@ class MappedFile {
   std::span<const std::uint8_t> bytes() const { return {data_, size_}; }
   /// Gives back the memory behind all bytes; they are there again when they are read again.
   void let_go() const;
-  /// Says that so many bytes were read, and gives back the memory when they have come to 16 MiB since it last was.
+  /// Says that so many bytes were read, and gives back the memory when they have come to most_resident since it last was.
   void has_read(std::size_t bytes) const;
 
  private:

@@ -193,7 +193,7 @@ void CertifiedProduct::multiply(const Operands& operands, std::span<std::int64_t
   const auto rows = static_cast<std::size_t>(rows_);
   const auto tokens = static_cast<std::size_t>(operands.tokens);
   const std::size_t block = std::min(block_tokens(order_), tokens);
-  const Tasks tasks(tokens, (rows + panel_rows - 1) / panel_rows, block, threads);
+  const Tasks tasks(tokens, rows, block, threads);
   for_each_task(tasks.count(), threads, [&](const auto& take) {
     Scratch scratch;
     scratch.lines.resize(lines_of(block, order_) * line_stride);

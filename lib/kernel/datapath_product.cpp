@@ -102,7 +102,7 @@ std::int64_t DatapathProduct::multiply(const Operands& operands, std::span<std::
   const std::size_t nodes = order_.runs().size();
   const std::size_t block =
       std::clamp<std::size_t>(value_entries / (nodes * panel_rows) / step_tokens * step_tokens, 1, most_tokens);
-  const Tasks tasks(tokens, (static_cast<std::size_t>(rows_) + panel_rows - 1) / panel_rows, block, threads);
+  const Tasks tasks(tokens, static_cast<std::size_t>(rows_), block, threads, 1);
   std::atomic<std::int64_t> overflows{0};
   for_each_task(tasks.count(), threads, [&](const auto& take) {
     Scratch scratch;

@@ -16,9 +16,7 @@ namespace {
 
 /// Small weights have a faster loop where there is no vpdpbusd.
 const DotLoop& loop_of(const IntegerLayer& layer, Target target) {
-  const bool small = std::all_of(layer.weights.begin(), layer.weights.end(),
-                                 [](std::int8_t w) { return w >= -pair_weight && w <= pair_weight; });
-  return small ? loops_of(target).dot_small : loops_of(target).dot;
+  return within_pair_weight(layer.weights) ? loops_of(target).dot_small : loops_of(target).dot;
 }
 
 }  // namespace
@@ -57,7 +55,7 @@ void ExactProduct::multiply(const Operands& operands, std::span<std::int64_t> su
 
   const auto tokens = static_cast<std::size_t>(operands.tokens);
   const std::size_t block = std::min(block_tokens(order_, loop_->operand_bytes), tokens);
-  const Tasks tasks(tokens, (rows + panel_rows - 1) / panel_rows, block, threads);
+  const Tasks tasks(tokens, rows, block, threads);
   for_each_task(tasks.count(), threads, [&](const auto& take) {
     Aligned<std::uint8_t> lines(lines_of(block, order_, loop_->operand_bytes) * line_stride * loop_->operand_bytes);
     for (std::size_t task = 0; take(task);) {

@@ -119,8 +119,7 @@ TileForm tile_form(const IntegerLayer& layer, const Topology& topology, std::int
                                     "one of the two 16-bit lanes of a row over " + std::to_string(tile) + " products",
                                     {base, base + bytes.upper}, {stage_of("lane", 16, tile / 2, Overflow::wrap), rest});
 
-  if (std::any_of(layer.weights.begin(), layer.weights.end(),
-                  [](std::int8_t w) { return w < -pair_weight || w > pair_weight; })) {
+  if (!within_pair_weight(layer.weights)) {
     IntegerLayer& pairs = form.pairs.emplace();
     pairs.name = layer.name + ".pairs";
     pairs.rows = layer.rows;

@@ -19,7 +19,8 @@ constexpr std::size_t line_stride = 2048 + 64;  ///< operands from one token's l
                                                 ///< 4096, so that twelve lines do not meet in one set of the cache
 constexpr std::size_t near_products = 512;  ///< that several blocks of tokens go through together: 16 KiB of weights,
                                             ///< which stay in the first-level cache
-constexpr int pair_weight = 64;  ///< weights within ± this: two products of codes fit 16 bits, 2 · 255 · 64 < 2^15
+constexpr int pair_weight = 64;  ///< weights within ± this: two products of codes, 0 to 255, fit 16 bits
+static_assert(2 * 255 * pair_weight < 1 << 15, "no proof of pairs is asked of such weights");
 constexpr std::size_t step_tokens = 4;  ///< that `step` takes at once: as many chains of dependent additions
 
 /// A register of the lowest stage, as `step` needs it.

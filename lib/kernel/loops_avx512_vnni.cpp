@@ -26,12 +26,8 @@ namespace axe::kernel {
 namespace {
 
 /// vpdpbusd: four products u8 × s8 into each 32 bits, exact.
-struct Quads : Vectors<64> {
-  using Operand = std::uint8_t;
-  static constexpr std::size_t rows = 16;
-  static inline Vector load_weights(const std::int8_t* p) { return load(p); }
+struct Quads : Bytes<64> {
   static inline Vector add_products(Vector sum, Vector x, Vector w) { return keep(_mm512_dpbusd_epi32(sum, x, w)); }
-  static inline void add_to(std::int32_t* sums, Vector sum) { store(sums, add_integers(load(sums), sum)); }
 };
 
 }  // namespace

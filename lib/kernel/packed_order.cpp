@@ -74,12 +74,15 @@ void PackedOrder::pack(const std::uint8_t* operands, std::size_t begin, std::siz
   to_line(bytes, end - begin, operand_bytes, line);
 }
 
-Tasks::Tasks(std::size_t tokens, std::size_t panels, std::size_t block, int threads)
-    : tokens_(tokens), panels_(panels), block_(block), token_blocks_((tokens + block - 1) / block) {
+Tasks::Tasks(std::size_t tokens, std::size_t rows, std::size_t block, int threads, std::size_t least_panels)
+    : tokens_(tokens),
+      panels_((rows + panel_rows - 1) / panel_rows),
+      block_(block),
+      token_blocks_((tokens + block - 1) / block) {
   const std::size_t wanted =
       threads <= 1 ? 1 : (4 * static_cast<std::size_t>(threads) + token_blocks_ - 1) / token_blocks_;
-  task_panels_ = std::max<std::size_t>((panels + wanted - 1) / wanted, std::min<std::size_t>(panels, 4));
-  row_blocks_ = (panels + task_panels_ - 1) / task_panels_;
+  task_panels_ = std::max((panels_ + wanted - 1) / wanted, std::min(panels_, least_panels));
+  row_blocks_ = (panels_ + task_panels_ - 1) / task_panels_;
 }
 
 Tasks::Task Tasks::operator[](std::size_t i) const {
@@ -87,6 +90,11 @@ Tasks::Task Tasks::operator[](std::size_t i) const {
   const std::size_t first_panel = i % row_blocks_ * task_panels_;
   return {first_token, std::min(first_token + block_, tokens_), first_panel,
           std::min(first_panel + task_panels_, panels_)};
+}
+
+bool within_pair_weight(std::span<const std::int8_t> weights) {
+  return std::all_of(weights.begin(), weights.end(),
+                     [](std::int8_t w) { return w >= -pair_weight && w <= pair_weight; });
 }
 
 void to_line(const std::uint8_t* operands, std::size_t count, std::size_t operand_bytes, void* line) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "axecert/bound/integer_layer.hpp"
@@ -108,6 +109,9 @@ class PackedOrder {
   std::vector<Chunk> chunks_;
 };
 
+/// Whether all weights are within ±pair_weight.
+bool within_pair_weight(std::span<const std::int8_t> weights);
+
 /// Copies `count` operands to a line whose operands take 1 or 2 bytes.
 void to_line(const std::uint8_t* operands, std::size_t count, std::size_t operand_bytes, void* line);
 
@@ -118,8 +122,8 @@ class Tasks {
   struct Task {
     std::size_t first_token, end_token, first_panel, end_panel;
   };
-  /// `block`: tokens that one task takes at most.
-  Tasks(std::size_t tokens, std::size_t panels, std::size_t block, int threads);
+  /// `block`: tokens that one task takes at most. `least_panels`: so many that packing a task's operands is worth it.
+  Tasks(std::size_t tokens, std::size_t rows, std::size_t block, int threads, std::size_t least_panels = 4);
   std::size_t count() const { return token_blocks_ * row_blocks_; }
   Task operator[](std::size_t i) const;
 

@@ -137,19 +137,25 @@ struct WordPairs : Vectors<bytes> {
   }
 };
 
-/// Bytes in two steps, vpmaddubsw and vpmaddwd: exact for weights within ±pair_weight, whatever the codes.
+/// Lines and weights of bytes, four products to each 32-bit sum: all of a kind of products but the multiplication.
 template <std::size_t bytes>
-struct BytePairs : Vectors<bytes> {
+struct Bytes : Vectors<bytes> {
   using V = Vectors<bytes>;
   using typename V::Vector;
   using Operand = std::uint8_t;
   static constexpr std::size_t rows = bytes / 4;
   static inline Vector load_weights(const std::int8_t* p) { return V::load(p); }
-  static inline Vector broadcast(const Operand* p) { return V::broadcast(p); }
+  static inline void add_to(std::int32_t* sums, Vector sum) { V::store(sums, V::add_integers(V::load(sums), sum)); }
+};
+
+/// Bytes in two steps, vpmaddubsw and vpmaddwd: exact for weights within ±pair_weight, whatever the codes.
+template <std::size_t bytes>
+struct BytePairs : Bytes<bytes> {
+  using V = Vectors<bytes>;
+  using typename V::Vector;
   static inline Vector add_products(Vector sum, Vector x, Vector w) {
     return V::accumulate_integers(sum, V::widen_words(V::multiply_byte_pairs(x, w)));
   }
-  static inline void add_to(std::int32_t* sums, Vector sum) { V::store(sums, V::add_integers(V::load(sums), sum)); }
 };
 
 }  // namespace

@@ -121,14 +121,17 @@ struct WeightFiles::State {
 
   std::string shard_name(std::size_t i) const { return shards[i].path().string(); }
 
-  // Gives back the memory behind all shards once 16 MiB were read: per shard, what stays would grow with their number.
+  void let_go() const {
+    for (const MappedFile& shard : shards) {
+      shard.let_go();
+    }
+  }
+
+  // Like MappedFile::has_read, for all shards together: per shard, what stays would grow with their number.
   void has_read(std::size_t bytes) {
-    read += bytes;
-    if (read >= std::size_t{1} << 24) {
+    if (read.fetch_add(bytes) + bytes >= MappedFile::most_resident) {
       read = 0;
-      for (const MappedFile& shard : shards) {
-        shard.let_go();
-      }
+      let_go();
     }
   }
 
@@ -311,9 +314,7 @@ std::span<const std::uint8_t> WeightFiles::bytes_of(const std::string& array) co
 }
 
 void WeightFiles::let_go() const {
-  for (const MappedFile& shard : state_->shards) {
-    shard.let_go();
-  }
+  state_->let_go();
 }
 
 }  // namespace axe

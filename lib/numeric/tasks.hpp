@@ -12,6 +12,11 @@
 
 namespace axe {
 
+/// `wanted` threads or processes, or with 0 as many as the machine has cores, 256 at most.
+inline int workers_or_cores(int wanted) {
+  return wanted > 0 ? wanted : static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 256U));
+}
+
 /// Runs work(take) on at most `threads` threads, the caller's among them, where take(task) hands out the next task or says
 /// false. Each call of `work` may keep its own scratch. After an exception no more tasks are handed out; the first one is thrown again.
 template <class Work>

@@ -113,10 +113,14 @@ std::optional<GraphEditor::Scales> GraphEditor::scales_of(const NodeProducts& pr
   if (model_.ir_version() < oldest_ir) {
     return refuse("the model has an IR version before 4");
   }
-  if (!product.bias.empty()) {
+  if (product.integer_bias) {
     return refuse("its integer bias has the unit of its scales");
   }
-  if (w.root == nullptr || !integer_type(w.root->data_type()) || sole_use(w.root->name()) == nullptr) {
+  // What lies between an initializer and the product could give it to other products too; a DequantizeLinear is looked at below.
+  const std::string& op = node.op_type();
+  const bool dequantized = op == "MatMul" || op == "Gemm" || op == "Conv";
+  const Use* weights = w.root == nullptr || w.root->name().empty() ? nullptr : sole_use(w.root->name());
+  if (weights == nullptr || !integer_type(w.root->data_type()) || (!dequantized && weights->node != &node)) {
     return refuse("its weights are floats, or other nodes use them too");
   }
   const auto is_zero = [](std::int64_t z) { return z == 0; };
@@ -124,7 +128,6 @@ std::optional<GraphEditor::Scales> GraphEditor::scales_of(const NodeProducts& pr
       !std::all_of(w.code_zero.begin(), w.code_zero.end(), is_zero)) {
     return refuse("its weights have a zero point");
   }
-  const std::string& op = node.op_type();
   const std::int64_t trailing = is_convolution(node) ? w.root->dims_size() - 2 : 0;
   if (op == "MatMulInteger" || op == "ConvInteger") {
     if (op == "MatMulInteger" && w.root->dims_size() != 2) {

@@ -35,6 +35,7 @@ class Finder {
     Arrangement order;
     std::optional<Codes> input;      // box, type, zero point
     std::vector<std::int64_t> bias;  // per row of an unblocked arrangement, or empty
+    bool integer_bias = false;       // there is one, also when it is computed at run time and `bias` is empty
     std::string note;
     bool padded = false;  // the kernel also reads zero points
   };
@@ -194,6 +195,7 @@ void Finder::take_bias(const Scope& scope, const std::string& name, Parts& parts
   if (name.empty()) {
     return;
   }
+  parts.integer_bias = true;
   const std::optional<Constant> bias = constant(scope, name);
   if (!bias || bias->type != onnx::TensorProto::INT32) {
     parts.note = "its bias is computed at run time, and is added outside the certified registers";
@@ -581,6 +583,7 @@ void Finder::add(const Scope& scope, const onnx::NodeProto& node, Parts parts) {
   result.product.rows = weights->rows;
   result.product.cols = weights->cols;
   result.product.note = parts.note;
+  result.integer_bias = parts.integer_bias || !parts.bias.empty();
   result.bias = std::move(parts.bias);
   result.weights = std::move(*weights);
   found_(std::move(result));
@@ -593,7 +596,7 @@ constexpr std::int64_t newest_opset = 27, contributed_opset = 1;
 void note_operator_sets(const ModelFile& file, OnnxImport& import) {
   bool standard = file.model().ir_version() < 3;  // before IR 3 nothing is imported and version 1 is meant
   for (const auto& set : file.model().opset_import()) {
-    const bool own = set.domain().empty() || set.domain() == "ai.onnx";
+    const bool own = is_standard(set.domain());
     const std::string name = (own ? "ai.onnx" : set.domain()) + " " + std::to_string(set.version());
     standard = standard || own;
     if (set.version() < 1) {

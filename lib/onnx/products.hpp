@@ -15,6 +15,7 @@ struct NodeProducts {
   OnnxProduct product;
   OperandWeights weights;
   std::vector<std::int64_t> bias;           ///< [rows], or empty
+  bool integer_bias = false;                ///< it has one, which `bias` lacks when it is computed at run time
   IntegerRange box;                         ///< of operands
   std::int32_t shift = 0;                   ///< operand = code − shift
   IntegerRange zero_point;                  ///< of codes

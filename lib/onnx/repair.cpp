@@ -152,7 +152,6 @@ void split_product(const NodeProducts& found, const Datapath& datapath, IntegerL
                    OnnxLayerRepair& result) {
   const Split split = split_weights(layer, datapath, found.source->op_type() == "ConvInteger");
   result.repair.unsafe_nodes = split.unsafe_nodes;
-  result.repair.scale.assign(static_cast<std::size_t>(layer.rows), 1);
   for (std::int64_t r = 0; r < layer.rows; ++r) {
     std::int64_t changed = 0;
     for (std::int64_t k = 0; k < layer.cols; ++k) {

@@ -11,6 +11,13 @@ std::int64_t exact_value(const DotProduct& question) {
   return sum;
 }
 
+DotProduct in_codes(DotProduct question, std::int64_t offset) {
+  for (std::int32_t& x : question.x) {
+    x = static_cast<std::int32_t>(x - offset);
+  }
+  return question;
+}
+
 std::int64_t weight_sum(const DotProduct& question) {
   std::int64_t sum = 0;
   for (const std::int8_t w : question.w) {

@@ -18,6 +18,8 @@ struct DotProduct {
 
 /// Σ w_k x_k over the integers: |x| ≤ 2^24, |w| ≤ 2^7 and at most 2^24 terms stay below 2^55.
 std::int64_t exact_value(const DotProduct& question);
+/// A question of operands in the box's codes: operand = code + offset.
+DotProduct in_codes(DotProduct question, std::int64_t offset);
 /// Σ w_k.
 std::int64_t weight_sum(const DotProduct& question);
 

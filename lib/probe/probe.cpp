@@ -140,12 +140,13 @@ std::string shown(std::int64_t answer, std::int64_t expected) {
   return "the answer is " + std::to_string(answer) + ", and of the datapath found " + std::to_string(expected);
 }
 
-/// The question in the box's codes.
-DotProduct in_codes(DotProduct question, std::int64_t offset) {
-  for (std::int32_t& x : question.x) {
-    x = static_cast<std::int32_t>(x - offset);
+/// Every fortieth question of so many, or all of fewer.
+std::vector<std::size_t> some_of(std::size_t asked) {
+  std::vector<std::size_t> some;
+  for (std::size_t i = 0; i < asked; i += std::max<std::size_t>(1, asked / 40)) {
+    some.push_back(i);
   }
-  return question;
+  return some;
 }
 
 /// Searches under one offset, and holds the datapath against all that was asked and against fresh questions.
@@ -196,15 +197,11 @@ ProbeResult attempt(Asker& asker, const ProbeOptions& options, std::int64_t offs
     result.fresh_compared += agrees(codes, answer, asker.asked().size() - 1) ? std::size_t{1} : std::size_t{0};
   }
   // Does the box still answer as it did? Every question that decided something, and some others.
-  std::vector<std::size_t> again;
+  std::vector<std::size_t> again = some_of(asker.asked().size());
   for (const Property& property : result.properties) {
     for (const Evidence& evidence : property.evidence) {
       again.push_back(evidence.question);
     }
-  }
-  const std::size_t every = std::max<std::size_t>(1, asker.asked().size() / 40);
-  for (std::size_t i = 0; i < asker.asked().size(); i += every) {
-    again.push_back(i);
   }
   for (const std::size_t index : again) {
     asker.ask_again(index);
@@ -256,12 +253,6 @@ std::vector<EquivalentPreset> equivalent_presets(const ProbeResult& found, const
       stage.overflow = stage.overflow == Overflow::undefined ? Overflow::wrap : stage.overflow;
       stage.initial = Initial::zero;
     }
-    std::vector<std::int64_t> fitting;
-    for (const std::int64_t offset : offsets(options.activations)) {
-      if (holds(preset.activations, moved(options.activations, offset))) {
-        fitting.push_back(offset);
-      }
-    }
     const auto same = std::find_if(judged.begin(), judged.end(), [&](const auto& earlier) {
       return earlier.first.stages == kind.stages && earlier.first.activations == kind.activations;
     });
@@ -269,12 +260,14 @@ std::vector<EquivalentPreset> equivalent_presets(const ProbeResult& found, const
     if (same != judged.end()) {
       agreeing = same->second;
     } else {
-      for (const std::int64_t offset : fitting) {
+      for (const std::int64_t offset : offsets(options.activations)) {
+        if (agreeing || !holds(preset.activations, moved(options.activations, offset))) {
+          continue;
+        }
         Simulator simulated(kind);
-        const bool agrees = std::all_of(known.begin(), known.end(), [&](const auto& question) {
-          return simulated.value(question.first, offset).value == question.second;
-        });
-        if (agrees && !agreeing) {
+        if (std::all_of(known.begin(), known.end(), [&](const auto& question) {
+              return simulated.value(question.first, offset).value == question.second;
+            })) {
           agreeing = offset;
         }
       }
@@ -310,7 +303,7 @@ ProbeResult probe(Product& product, const ProbeOptions& options) {
   }
   result.asked = asker.asked();
   if (!result.found) {
-    for (std::size_t i = 0; i < asker.asked().size(); i += std::max<std::size_t>(1, asker.asked().size() / 40)) {
+    for (const std::size_t i : some_of(asker.asked().size())) {
       asker.ask_again(i);  // rather a box that contradicts itself than one of another form
     }
     result.reason = reasons;

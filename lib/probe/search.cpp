@@ -48,14 +48,7 @@ int width_of(std::int64_t most, int sign) {
 }  // namespace
 
 std::int64_t OffsetBox::ask(const DotProduct& question) {
-  if (offset_ == 0) {
-    return asker_.ask(question);
-  }
-  DotProduct codes = question;
-  for (std::size_t k = 0; k < codes.x.size(); ++k) {
-    codes.x[k] = static_cast<std::int32_t>(codes.x[k] - offset_);
-  }
-  return asker_.ask(codes) + offset_ * weight_sum(question);
+  return asker_.ask(in_codes(question, offset_)) + offset_ * weight_sum(question);
 }
 
 /// The first register of a level that fails.
@@ -104,11 +97,8 @@ std::int64_t Search::by_model(const DotProduct& question) const {
 }
 
 void Search::run() {
-  DotProduct one{{1}, {1}};
-  if (const auto unit = multiplier_.factor(1)) {
-    one = {{unit->x}, {unit->w}};
-  }
-  for (const Factors factors : {multiplier_.most_factors(), multiplier_.least_factors(), Factors{one.x[0], one.w[0]}}) {
+  const Factors unit = multiplier_.factor(1) ? *multiplier_.factor(1) : multiplier_.factor(-1).value();
+  for (const Factors factors : {multiplier_.most_factors(), multiplier_.least_factors(), unit}) {
     DotProduct single{{factors.x}, {factors.w}};
     ask(single);  // a register may be narrower than one product, so a wrong answer is not an error yet
   }
@@ -877,8 +867,7 @@ void Search::measure_hidden(std::size_t s) {
       (wrong(*between) ? high : low) = amount;
     }
     const auto shown = [&](std::int64_t size, Property& property, const std::string& words) {
-      const std::optional<DotProduct> asked = question_of(size);
-      const std::int64_t held = asked ? side * (ask(*asked) - start) : 0;
+      const std::int64_t held = side * (ask(question_of(size).value()) - start);
       property.evidence.push_back(
           evidence(words + number(side * size) + (words == "holds " ? "" : " holds " + number(side * held))));
       return held;
@@ -889,7 +878,11 @@ void Search::measure_hidden(std::size_t s) {
     while (!question_of(next) && next < high + 64) {
       ++next;
     }
-    const std::int64_t held_next = shown(next, overflow, "for ");
+    if (!question_of(
+            next)) {  // where the products reach one integer beyond the limit and no more, the second question is the first
+      next = high;
+    }
+    const std::int64_t held_next = next == high ? held : shown(next, overflow, "for ");
     Overflow kind = Overflow::undefined;
     std::int64_t most = low;
     if (held == held_next && low <= held && held < high) {

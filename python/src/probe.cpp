@@ -97,6 +97,7 @@ void bind_probe(nb::module_& module) {
       .def_prop_ro("fresh_questions", [](const BoundResult& r) { return r.result.fresh_compared; },
                    "how many at the end the datapath answers as the box did");
 
+  const ProbeOptions defaults;
   module.def(
       "probe",
       [](nb::object multiply, std::pair<std::int64_t, std::int64_t> activations, std::pair<std::int64_t, std::int64_t> weights,
@@ -120,8 +121,10 @@ void bind_probe(nb::module_& module) {
         }
         return bound;
       },
-      "multiply"_a, nb::kw_only(), "activations"_a = std::pair(0, 255), "weights"_a = std::pair(-128, 127), "longest"_a = 8192,
-      "rows"_a = 2, "columns"_a = 2, "fresh"_a = 200, "seed"_a = 1, "name"_a = "probed",
+      "multiply"_a, nb::kw_only(), "activations"_a = std::pair(defaults.activations.lower, defaults.activations.upper),
+      "weights"_a = std::pair(defaults.weights.lower, defaults.weights.upper), "longest"_a = defaults.longest,
+      "rows"_a = defaults.shape.rows, "columns"_a = defaults.shape.columns, "fresh"_a = defaults.fresh, "seed"_a = defaults.seed,
+      "name"_a = defaults.name,
       "Asks `multiply` for integer matrix products until its datapath is known (docs/probe.md).\n\n"
       "multiply     called with x, int32 [rows, K], and w, int8 [K, columns], read-only; returns int64 [rows, columns].\n"
       "activations, weights  (least, greatest) that it takes; 0 and 1 or -1 among them.\n"

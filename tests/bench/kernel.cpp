@@ -2,7 +2,7 @@
 // for each shape all contenders run in turn, round after round, and the median of each one's CPU time counts. What the processor
 // can do runs among them: multiply-adds with every operand in a register, and, for one token, reading the weights.
 //
-//     bench_kernel [ROUNDS [--certified]]               default 15; --certified: without the stepped products, on the shapes of docs/kernels.md
+//     bench_kernel [ROUNDS [--certified]]               default 15; --certified: without the stepped products, on the shapes of docs/results/kernels.md
 //     bench_kernel --serve TOKENS COLS ROWS [--onednn]  measures on request, for peers.py
 //
 // Prints Markdown tables of GMAC/s and ratios; no files. --serve prints the contenders as one line of JSON, then reads numbers of

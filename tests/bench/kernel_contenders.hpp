@@ -90,7 +90,7 @@ inline std::string peak_of(Target target, Mix mix) {
   if (mix == Mix::sixteen_bits) {
     return "vpmaddubsw + vpaddw" + bits;
   }
-  if (target == Target::avx_vnni || target == Target::avx512_vnni) {
+  if (has_vnni(target)) {
     return "vpdpbusd" + bits;
   }
   return (mix == Mix::words ? "vpmaddwd + vpaddd" : "vpmaddubsw + vpmaddwd + vpaddd") + bits;
@@ -200,7 +200,7 @@ class KernelContenders {
       if (target == Target::portable) {
         continue;
       }
-      const bool vnni = target == Target::avx_vnni || target == Target::avx512_vnni;
+      const bool vnni = has_vnni(target);
       const auto add = [&](const IntegerLayer& layer, const std::string& what, Mix mix) {
         const auto product = std::make_shared<ExactProduct>(layer, wide, target);
         contenders_.push_back({"exact: " + to_text(target) + what,

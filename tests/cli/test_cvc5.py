@@ -117,6 +117,9 @@ class Cvc5(unittest.TestCase):
             code, votes, _ = self.verify(golden("two-stages"), "--z3", "box", spoil=spoil)
             self.assertEqual((code, votes["cvc5 box"]["verdict"]), (INCOMPLETE, "incomplete"))
             self.assertIn("cvc5", votes["cvc5 box"]["detail"].split("rlimit-per")[1])
+            report = next(self.reports.glob("axecert-nothing.*"))  # what it was asked is kept
+            self.assertIn("nothing", report.read_text())
+            report.unlink()
 
     def test_a_missing_program_and_wrong_use_are_errors(self):
         for program, word in ((self.folder / "nothing", "cannot be run as cvc5"), (pathlib.Path("/bin/true"), "cvc5")):

@@ -557,6 +557,8 @@ C6 G 1     OBJ     { rnd 1  4 1 } 0
             self.assertIn(word, self.export(pair, "vipr", *options, code=[code]))
         refused = sorted((GOLDEN / "reject").glob("lower.too-small-by-one.axec"))[0]
         self.assertIn("refused", self.export((refused, refused.with_suffix(".safetensors")), "smt2", code=[3]))
+        uncovered = GOLDEN / "reject" / "uncovered-weights.another-layer.axec"  # every claim is right, and some weights have none
+        self.export((uncovered, uncovered.with_suffix(".safetensors")), "smt2", code=[2])
         taken = self.folder / "taken"
         taken.mkdir()
         (taken / "file").write_text("mine")

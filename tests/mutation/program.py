@@ -11,14 +11,13 @@ Requirements: TOR-106, TOR-601.
 import hashlib
 import os
 import pathlib
-import re
 import resource
 import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "proofs"))
-from two_checkers import safetensors, with_digest  # noqa: E402
+from two_checkers import joined, safetensors, split, with_digest  # noqa: E402
 
 class Failure(Exception):
     pass
@@ -109,12 +108,8 @@ def run_program(program, code, arguments, out=None, err="", **options):
 
 def renamed(certificate, old, new):
     """The certificate with layer 0's name changed; padding, length and digest made right again."""
-    length = int.from_bytes(certificate[:8], "little")
-    header = certificate[8:8 + length].rstrip(b" ").replace(b'"0.name":"' + old, b'"0.name":"' + new)
-    header = re.sub(rb'("digest":")[0-9a-f]{64}', rb"\g<1>" + b"0" * 64, header)
-    header += b" " * (-len(header) % 8)
-    whole = len(header).to_bytes(8, "little") + header + certificate[8 + length:]
-    return whole.replace(b"0" * 64, hashlib.sha256(whole).hexdigest().encode(), 1)
+    header, data = split(certificate)
+    return with_digest(joined(header.replace(b'"0.name":"' + old, b'"0.name":"' + new), data))
 
 
 def zero_layers(shapes):

@@ -69,6 +69,21 @@ def dynamic_scaled(per_channel=True, shape=(24, 5)):
                  infos=[value(f"step{i}", TensorProto.FLOAT, [width] if per_channel else []) for i, width in enumerate((shape[1], 4))])
 
 
+def dynamic_scaled_twice(transposed=True):
+    """Two products, each with scales of its own, of one initializer that reaches them through a Transpose, or as it is."""
+    w = weights(33, 5, 24) if transposed else weights(33, 24, 5)
+    nodes = [helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"], "quantizer")]
+    if transposed:
+        nodes.append(helper.make_node("Transpose", ["w"], ["wt"], "transpose", perm=[1, 0]))
+    inits = [tensor("w", w)]
+    for n in "ab":
+        inits.append(tensor(f"scale_{n}", numpy.linspace(0.01, 0.02, 5).astype(numpy.float32)))
+        nodes += [helper.make_node("MatMulInteger", ["q", "wt" if transposed else "w", "z"], [f"i{n}"], f"product_{n}"),
+                  helper.make_node("Cast", [f"i{n}"], [f"f{n}"], f"cast_{n}", to=TensorProto.FLOAT),
+                  helper.make_node("Mul", [f"f{n}", f"scale_{n}"], [f"y{n}"], f"scaled_{n}")]
+    return model(nodes, [value("x", TensorProto.FLOAT, [3, 24])], [value(f"y{n}", TensorProto.FLOAT, [3, 5]) for n in "ab"], inits)
+
+
 def dynamic_scaled_convolution(per_channel=True):
     """What quantize_dynamic makes of Conv."""
     w = weights(24, 4, 6, 3, 2)
@@ -105,11 +120,13 @@ def qlinear_conv(group=1):
                   tensor("ys", numpy.float32(5)), tensor("yz", numpy.uint8(128)), tensor("b", numpy.asarray([5, -6, 700, 0], numpy.int32))])
 
 
-def qgemm():
+def qgemm(constant_bias=True):
+    bias = tensor("c", numpy.asarray([1, -2, 3, 4, 50], numpy.int32))
     return model([helper.make_node("QGemm", ["x", "xs", "xz", "w", "ws", "wz", "c"], ["y"], "product", domain="com.microsoft", transB=1)],
-                 [value("x", TensorProto.UINT8, [3, 24])], [value("y", TensorProto.FLOAT, [3, 5])],
+                 [value("x", TensorProto.UINT8, [3, 24])] + ([] if constant_bias else [value("c", TensorProto.INT32, [5])]),
+                 [value("y", TensorProto.FLOAT, [3, 5])],
                  [tensor("w", weights(6, 5, 24)), tensor("xs", numpy.float32(0.1)), tensor("xz", numpy.uint8(3)),
-                  tensor("ws", numpy.float32(0.02)), tensor("wz", numpy.int8(0)), tensor("c", numpy.asarray([1, -2, 3, 4, 50], numpy.int32))])
+                  tensor("ws", numpy.float32(0.02)), tensor("wz", numpy.int8(0))] + ([bias] if constant_bias else []))
 
 
 def quantize_dequantize(op="MatMul", before=None, weight_first_transposed=False, bias=False):
@@ -223,6 +240,8 @@ MODELS = {
     "dynamic_quantize": dynamic_quantize,
     "dynamic_scaled": dynamic_scaled,
     "dynamic_scaled_per_tensor": lambda: dynamic_scaled(per_channel=False),
+    "dynamic_scaled_twice": lambda: dynamic_scaled_twice(transposed=False),
+    "dynamic_scaled_twice_transposed": dynamic_scaled_twice,
     "dynamic_scaled_convolution": dynamic_scaled_convolution,
     "dynamic_scaled_convolution_per_tensor": lambda: dynamic_scaled_convolution(per_channel=False),
     "conv_integer": conv_integer,
@@ -232,6 +251,7 @@ MODELS = {
     "qlinear_conv": qlinear_conv,
     "qlinear_conv_groups": lambda: qlinear_conv(group=2),
     "qgemm": qgemm,
+    "qgemm_bias_at_run_time": lambda: qgemm(constant_bias=False),
     "qdq_matmul": quantize_dequantize,
     "qdq_matmul_relu": lambda: quantize_dequantize(before="Relu"),
     "qdq_matmul_clip": lambda: quantize_dequantize(before="Clip"),

@@ -12,6 +12,9 @@ import sys
 import numpy
 import onnxruntime
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "examples" / "onnx"))
+import compare  # noqa: E402
+
 
 def outputs(path, runs):
     options = onnxruntime.SessionOptions()
@@ -24,12 +27,7 @@ def outputs(path, runs):
 def main():
     if len(sys.argv) < 4:
         raise SystemExit(__doc__)
-    runs = {}
-    with numpy.load(sys.argv[2]) as file:
-        for key in file.files:
-            number, name = key.split(".", 1)
-            runs.setdefault(int(number), {})[name] = file[key]
-    runs = [runs[i] for i in sorted(runs)]
+    runs = compare.runs_of(sys.argv[2])
     found = {f"{pathlib.Path(path).name}/{i}": y for path in sys.argv[3:] for i, y in enumerate(outputs(path, runs))}
     known = pathlib.Path(sys.argv[1])
     if not known.exists():

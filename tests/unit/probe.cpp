@@ -60,10 +60,7 @@ void must_agree(const Datapath& box, std::int64_t box_offset, const ProbeResult&
   FreshQuestions of_result(multiplier, result.datapath, options.longest, 991);
   FreshQuestions of_box(multiplier, defined, options.longest, 992);
   for (int i = 0; i < count; ++i) {
-    DotProduct question = i % 2 == 0 ? of_result.next() : of_box.next();
-    for (std::int32_t& x : question.x) {
-      x = static_cast<std::int32_t>(x - result.offset);
-    }
+    const DotProduct question = in_codes(i % 2 == 0 ? of_result.next() : of_box.next(), result.offset);
     const SimulatedValue expected = asked.value(question, box_offset);
     const SimulatedValue found = answering.value(question, result.offset);
     REQUIRE_FALSE(found.undefined);

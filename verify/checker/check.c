@@ -110,25 +110,24 @@ static int compare_to_role(axc_span name, axc_span layer, int role) {
   return difference != 0 ? difference : compare_spans(tail, wanted);
 }
 
-/* Fills j->index, unless there is no memory or a file that cannot be read: the search one after the other says which. */
+/* Makes j->index, unless there is no memory, or a file that cannot be read: the search one after the other says which. */
 static void make_index(job* j) {
-  for (int filling = 0; filling < 2; ++filling) {
-    size_t count = 0;
-    for (size_t f = 0; f < j->count; ++f) {
-      axc_array array;
-      axc_cursor c = axc_open_weights(&j->files[f]);
-      while (axc_next_array(&c, &j->files[f], &array)) {
-        if (filling) j->index[count] = array;
-        ++count;
-      }
-      if (c.failure != AXC_PROVED) return;
-    }
-    j->arrays = count;
-    if (!filling)
-      j->index = count == 0 || count > SIZE_MAX / sizeof(axc_array) ? NULL : malloc(count * sizeof(axc_array));
-    if (j->index == NULL) return;
+  size_t count = 0, filled = 0;
+  for (size_t f = 0; f < j->count; ++f) {
+    axc_array array;
+    axc_cursor c = axc_open_weights(&j->files[f]);
+    while (axc_next_array(&c, &j->files[f], &array)) ++count;
+    if (c.failure != AXC_PROVED) return;
   }
-  qsort(j->index, j->arrays, sizeof(axc_array), by_name_and_place);
+  axc_array* index = count == 0 || count > SIZE_MAX / sizeof(axc_array) ? NULL : malloc(count * sizeof(axc_array));
+  if (index == NULL) return;
+  for (size_t f = 0; f < j->count; ++f) {
+    axc_cursor c = axc_open_weights(&j->files[f]);
+    while (filled < count && axc_next_array(&c, &j->files[f], &index[filled])) ++filled;
+  }
+  qsort(index, filled, sizeof(axc_array), by_name_and_place);
+  j->index = index;
+  j->arrays = filled; /* fewer only when a file changes meanwhile */
 }
 
 /* find_arrays with the index. Of several arrays that are there twice the first second one in the files is refused, as without it. */

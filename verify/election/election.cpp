@@ -2,12 +2,12 @@
 #include "axecert/election/election.hpp"
 
 #include <algorithm>
-#include <thread>
 
 #include "axecert/certificate/certificate_file.hpp"
 #include "axecert/certificate/shape.hpp"
 #include "axecert/model/layers.hpp"
 #include "axecert/model/weight_files.hpp"
+#include "axecert/numeric/tasks.hpp"
 #include "axecert/report/votes.hpp"
 #include "axecert/smt/journal.hpp"
 
@@ -44,8 +44,7 @@ class Voters {
       journal_.emplace(options.resume, digest, smt_.rlimit, options.cvc5.empty() ? "" : cvc5_version(options.cvc5));
       smt_.journal = &*journal_;
     }
-    smt_.workers = options.workers > 0 ? options.workers
-                                       : static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1u, 256u));
+    smt_.workers = workers_or_cores(options.workers);
     smt_.cvc5 = options.cvc5;
     smt_.bug_reports = options.bug_reports;
   }
@@ -139,10 +138,8 @@ Election after_checker(Vote checker, const std::filesystem::path& path,
         if (i > first && size > weights_at_a_time) {
           break;
         }
-        Certificate one{"", {}};
-        one.layers.push_back(file.claims(i));
-        attach_weights(one, weights(layer.name));
-        part.layers.push_back(std::move(one.layers[0]));
+        part.layers.push_back(file.claims(i));
+        attach_weights(part.layers.back(), weights(layer.name));
       }
       if (asked) {
         voters.ask(part);

@@ -27,15 +27,15 @@ std::vector<NodeId> registers(const smt::LayerNodes& of, std::int64_t row, const
   return ids;
 }
 
-std::string file_stem(const std::string& layer) {
-  std::string stem = layer;
-  std::replace(stem.begin(), stem.end(), '/', '+');  // which no name has
-  return stem;
-}
-
-std::string file_stem(const std::string& layer, NodeId id, Side side) {
-  return file_stem(layer) + ".r" + std::to_string(id.row) + ".s" + std::to_string(id.stage) + ".n" +
-         std::to_string(id.node) + (side == Side::upper ? ".upper" : ".lower");
+/// Registers of one row that are asked for.
+std::int64_t count_registers(const Topology& topology, const ForeignSelection& selection) {
+  std::int64_t count = 0;
+  for (std::size_t stage = 0; stage < topology.stages(); ++stage) {
+    if (asked(selection.stage, static_cast<std::int64_t>(stage))) {
+      count += selection.node < 0 ? topology.nodes(stage) : selection.node < topology.nodes(stage) ? 1 : 0;
+    }
+  }
+  return count;
 }
 
 /// The selected layers' numbers. Throws InputError when there is no register.
@@ -48,12 +48,7 @@ std::vector<std::size_t> layers_of(const Certificate& certificate, const Foreign
       continue;
     }
     const Topology topology(claims.datapath, claims.layer.cols);
-    bool found = false;
-    for (std::size_t stage = 0; stage < topology.stages(); ++stage) {
-      found =
-          found || (asked(selection.stage, static_cast<std::int64_t>(stage)) && selection.node < topology.nodes(stage));
-    }
-    if (found && selection.row < claims.layer.rows) {
+    if (selection.row < claims.layer.rows && count_registers(topology, selection) > 0) {
       layers.push_back(i);
     }
     there +=
@@ -87,15 +82,13 @@ std::vector<std::string> opening_lines(const Subject& subject) {
   std::vector<std::string> lines = opening_lines(subject.of);
   const Stage& stage = subject.of.topology().stage(subject.id.stage);
   const IntegerRange limits = subject.of.limits(subject.id.stage), claimed = subject.of.claimed(subject.id);
-  const auto range = [](IntegerRange r) {
-    return "[" + std::to_string(r.lower) + ", " + std::to_string(r.upper) + "]";
-  };
+  const auto range = [](IntegerRange r) { return smt::to_text(smt::WideRange{r.lower, r.upper}); };
   lines.push_back("Row " + std::to_string(subject.id.row) + ", stage " + std::to_string(subject.id.stage) + " (" +
                   stage.name + "), register " + std::to_string(subject.id.node) + ": " + std::to_string(stage.width) +
                   " bits, " + to_text(stage.overflow) + ", limits " + range(limits) + ".");
   lines.push_back("Claimed range of " +
                   std::string(stage.claim == Claim::every_partial_sum ? "every partial sum" : "its final value") +
-                  ": " + range(claimed) + (fits(subject) ? "." : "; it can leave its limits."));
+                  ": " + range(claimed) + (subject.of.fits(subject.id) ? "." : "; it can leave its limits."));
   return lines;
 }
 
@@ -105,11 +98,6 @@ std::string comment(const std::vector<std::string>& lines, const std::string& si
     text += sign + line + "\n";
   }
   return text;
-}
-
-bool fits(const Subject& subject) {
-  const IntegerRange limits = subject.of.limits(subject.id.stage), claimed = subject.of.claimed(subject.id);
-  return limits.lower <= claimed.lower && claimed.upper <= limits.upper;
 }
 
 }  // namespace foreign
@@ -132,14 +120,8 @@ std::int64_t count_files(const Certificate& certificate, ForeignFormat format, c
   std::int64_t files = 0;
   for (const std::size_t i : foreign::layers_of(certificate, selection)) {
     const LayerClaims& claims = certificate.layers[i];
-    const Topology topology(claims.datapath, claims.layer.cols);
     const std::int64_t rows = selection.row >= 0 ? 1 : claims.layer.rows;
-    std::int64_t nodes = 0;
-    for (std::size_t stage = 0; stage < topology.stages(); ++stage) {
-      if (foreign::asked(selection.stage, static_cast<std::int64_t>(stage))) {
-        nodes += selection.node < 0 ? topology.nodes(stage) : selection.node < topology.nodes(stage) ? 1 : 0;
-      }
-    }
+    const std::int64_t nodes = foreign::count_registers(Topology(claims.datapath, claims.layer.cols), selection);
     files += format == ForeignFormat::acceptance ? 1
              : format == ForeignFormat::smt2     ? rows
              : format == ForeignFormat::vipr     ? 2 * rows * nodes
@@ -154,7 +136,7 @@ void export_claims(const Certificate& certificate, ForeignFormat format, const F
     const smt::LayerNodes of(certificate.layers[i]);
     const std::string& layer = of.layer().name;
     if (format == ForeignFormat::acceptance) {
-      take({foreign::file_stem(layer) + ".acceptance.smt2", foreign::acceptance_text(of)});
+      take({smt::file_stem(layer) + ".acceptance.smt2", foreign::acceptance_text(of)});
       continue;
     }
     for (std::int64_t row = 0; row < of.layer().rows; ++row) {
@@ -163,14 +145,14 @@ void export_claims(const Certificate& certificate, ForeignFormat format, const F
       }
       const std::vector<NodeId> ids = foreign::registers(of, row, selection);
       if (format == ForeignFormat::smt2) {
-        take({foreign::file_stem(layer) + ".r" + std::to_string(row) + ".smt2", foreign::smt2_text(of, ids)});
+        take({smt::file_stem(layer) + ".r" + std::to_string(row) + ".smt2", foreign::smt2_text(of, ids)});
         continue;
       }
       for (const NodeId id : ids) {
         const foreign::Subject subject{of, id};
         const foreign::SumProgram program = foreign::sum_program(of, id);
         for (const Side side : {Side::lower, Side::upper}) {
-          const std::string stem = foreign::file_stem(layer, id, side);
+          const std::string stem = smt::file_stem(of, id) + (side == Side::upper ? ".upper" : ".lower");
           if (format == ForeignFormat::vipr) {
             take({stem + ".vipr", foreign::vipr_text(subject, program, side)});
           } else {

@@ -20,8 +20,6 @@ std::vector<std::string> opening_lines(const Subject& subject);
 /// The same with `sign` before and a line end behind each.
 std::string comment(const std::vector<std::string>& lines, const std::string& sign);
 
-bool fits(const Subject& subject);
-
 /// Integer literal of SMT-LIB: "5", "(- 5)".
 std::string numeral(int128 value);
 /// "(+ (* 3 x0) (* (- 2) x1) 7)"; "7" when there are no terms.

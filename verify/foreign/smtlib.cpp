@@ -62,8 +62,8 @@ std::string smt2_text(const smt::LayerNodes& of, const std::vector<NodeId>& ids)
     const auto outside = [](IntegerRange range) {
       return "(or (< sum " + numeral(range.lower) + ") (> sum " + numeral(range.upper) + "))";
     };
-    check(fits(subject) ? "It never leaves its limits." : "It can leave its limits.", fits(subject) ? "unsat" : "sat",
-          outside(limits));
+    check(subject.of.fits(subject.id) ? "It never leaves its limits." : "It can leave its limits.",
+          subject.of.fits(subject.id) ? "unsat" : "sat", outside(limits));
     check("The claimed range holds everything.", "unsat", outside(claimed));
     check("The upper end is reached.", "sat", "(= sum " + numeral(claimed.upper) + ")");
     check("The lower end is reached.", "sat", "(= sum " + numeral(claimed.lower) + ")");

@@ -11,15 +11,14 @@
 namespace axe {
 
 double budget_used(IntegerRange range, IntegerRange limits) {
-  const auto share = [](std::int64_t value, std::int64_t limit) {
-    const double v = static_cast<double>(value), l = static_cast<double>(limit);
-    return v * (l < 0 ? -1 : 1) <= 0 ? 0.0 : limit == 0 ? std::numeric_limits<double>::infinity() : v / l;
+  // Limits are on their own side of 0, or 0 themselves; of a range only what goes to that side counts.
+  const auto share = [](std::int64_t reach, std::int64_t limit) {
+    return reach == 0   ? 0.0
+           : limit == 0 ? std::numeric_limits<double>::infinity()
+                        : static_cast<double>(reach) / static_cast<double>(limit);
   };
-  const double upper =
-      range.upper > 0 && limits.upper == 0 ? std::numeric_limits<double>::infinity() : share(range.upper, limits.upper);
-  const double lower =
-      range.lower < 0 && limits.lower == 0 ? std::numeric_limits<double>::infinity() : share(range.lower, limits.lower);
-  return std::max(upper, lower);
+  return std::max(share(std::max<std::int64_t>(range.upper, 0), limits.upper),
+                  share(std::min<std::int64_t>(range.lower, 0), limits.lower));
 }
 
 namespace {
@@ -59,8 +58,6 @@ StageSummary summarize_stage(const LayerClaims& claims, const Topology& topology
   summary.nodes = static_cast<std::int64_t>(ranges.lower.size());
   summary.smallest_margin = std::numeric_limits<std::int64_t>::max();
   std::vector<double> used(ranges.lower.size());
-  const bool limited = summary.limits.lower < 0 && summary.limits.upper > 0;
-  const auto least = static_cast<double>(summary.limits.lower), most = static_cast<double>(summary.limits.upper);
   IntegerRange hull{0, 0};
   for (std::size_t i = 0; i < ranges.lower.size(); ++i) {
     const IntegerRange range{ranges.lower[i], ranges.upper[i]};
@@ -68,9 +65,7 @@ StageSummary summarize_stage(const LayerClaims& claims, const Topology& topology
     summary.smallest_margin = std::min(summary.smallest_margin, steps);
     summary.unsafe_nodes += steps < 0 ? 1 : 0;
     hull = i == 0 ? range : IntegerRange{std::min(hull.lower, range.lower), std::max(hull.upper, range.upper)};
-    used[i] = limited ? std::max(static_cast<double>(std::max<std::int64_t>(range.upper, 0)) / most,
-                                 static_cast<double>(std::min<std::int64_t>(range.lower, 0)) / least)
-                      : budget_used(range, summary.limits);
+    used[i] = budget_used(range, summary.limits);
   }
   if (!used.empty()) {
     summary.budget_fullest = *std::max_element(used.begin(), used.end());

@@ -65,12 +65,6 @@ class BitPrecise {
     z3::expr went_wrong;  ///< machine ≠ exact may hold only if this does
   };
 
-  bool fits(const LayerNodes& of, NodeId id) const {
-    const IntegerRange claimed = of.claimed(id);
-    const IntegerRange limits = of.limits(id.stage);
-    return limits.lower <= claimed.lower && claimed.upper <= limits.upper;
-  }
-
   /// Enough bits for every sum of absolute values, every limit and one more addition.
   unsigned working_bits(const LayerNodes& of, NodeId id) const {
     const std::int8_t* weights = of.layer().row(id.row);
@@ -122,7 +116,7 @@ class BitPrecise {
         wrong = wrong || part.went_wrong;
       }
       // Below a register that does not fit, the claim speaks of exact integers.
-      if (fits(of, below)) {
+      if (of.fits(below)) {
         const bool partial = of.claim(below.stage) == Claim::every_partial_sum;
         value.machine = content.content;
         value.went_wrong = wrong || value.machine != value.exact || (partial ? content.overflowed : never);
@@ -142,7 +136,7 @@ class BitPrecise {
     const LayerNodes& of = nodes_.layer(nodes_.layer_of(job));
     const NodeId id = nodes_.place(job);
     const IntegerRange claimed = of.claimed(id);
-    const bool safe = fits(of, id);
+    const bool safe = of.fits(id);
     const bool partial = of.claim(id.stage) == Claim::every_partial_sum;
     z3::context& c = solver_.context();
 
@@ -162,7 +156,7 @@ class BitPrecise {
       }
     }
     if (second_) {
-      second_->turn_to(words_of(of, id), file_name_of(of, id));
+      second_->turn_to(words_of(of, id), file_stem(of, id));
     }
 
     const IntegerRange limits = of.limits(id.stage);

@@ -274,9 +274,8 @@ class Box {
     const LayerNodes& of = nodes_.layer(nodes_.layer_of(job));
     const NodeId id = nodes_.place(job);
     const IntegerRange claimed = of.claimed(id);
-    const IntegerRange limits = of.limits(id.stage);
     const Model node = model(of, id);
-    const bool fits = limits.lower <= claimed.lower && claimed.upper <= limits.upper;
+    const bool fits = of.fits(id);
 
     if (answers_.size() > 100'000) {
       answers_.clear();  // bounds the worker's memory
@@ -286,7 +285,7 @@ class Box {
       return {true, found->second.seconded};
     }
     if (second_) {
-      second_->turn_to(words_of(of, id), file_name_of(of, id));
+      second_->turn_to(words_of(of, id), file_stem(of, id));
     }
     if (solver_.nodes() >= options_.nodes_per_context) {
       renew();
@@ -332,7 +331,7 @@ class Box {
   Decision decide(const LayerNodes& of, NodeId id, const Model& node) {
     const IntegerRange claimed = of.claimed(id);
     const IntegerRange limits = of.limits(id.stage);
-    const bool fits = limits.lower <= claimed.lower && claimed.upper <= limits.upper;
+    const bool fits = of.fits(id);
     Decision decision;
     solver_.count_nodes(1);
     solver_.solver().push();

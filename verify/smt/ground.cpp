@@ -204,11 +204,7 @@ class Ground {
   }
 
   bool fits(std::int64_t job) const {
-    const LayerNodes& of = layer(job);
-    const NodeId id = nodes_.place(job);
-    const IntegerRange claimed = of.claimed(id);
-    const IntegerRange limits = of.limits(id.stage);
-    return limits.lower <= claimed.lower && claimed.upper <= limits.upper;
+    return layer(job).fits(nodes_.place(job));
   }
 
   /// All facts at once; if that is not proved, one by one.

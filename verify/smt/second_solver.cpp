@@ -194,7 +194,13 @@ std::string SecondOpinion::ask(const std::string& text) {
 
 void SecondOpinion::hear(z3::solver& solver, const z3::expr& query, z3::check_result z3_answer, const char* logic) {
   const std::string text = smtlib_text(solver.assertions(), query, logic);
-  const std::string answer = ask(text);
+  std::string answer;
+  try {
+    answer = ask(text);
+  } catch (const std::runtime_error&) {
+    report(text, solver, query, word(z3_answer), "nothing");
+    throw;
+  }
   if (after_each_) {
     after_each_();
   }
@@ -238,12 +244,6 @@ std::string words_of(const LayerNodes& of, NodeId id) {
          std::to_string(id.row) + ", stage " + std::to_string(id.stage) + ", register " + std::to_string(id.node) +
          ": claimed range " + to_text(WideRange{claimed.lower, claimed.upper}) + ", limits " +
          to_text(WideRange{limits.lower, limits.upper});
-}
-
-std::string file_name_of(const LayerNodes& of, NodeId id) {
-  std::string name = of.layer().name;
-  std::replace(name.begin(), name.end(), '/', '+');
-  return name + ".r" + std::to_string(id.row) + ".s" + std::to_string(id.stage) + ".n" + std::to_string(id.node);
 }
 
 }  // namespace axe::smt

@@ -80,8 +80,7 @@ class SecondOpinion {
 /// What cvc5 is told: declarations of every constant in it, the assertions, the query, one check.
 std::string smtlib_text(const z3::expr_vector& assertions, const z3::expr& query, const char* logic);
 
-/// What `turn_to` is told of a register.
+/// What `turn_to` is told of a register, beside file_stem.
 std::string words_of(const LayerNodes& of, NodeId id);
-std::string file_name_of(const LayerNodes& of, NodeId id);
 
 }  // namespace axe::smt
