@@ -64,7 +64,7 @@ void ExactProduct::multiply_into(const Operands& operands, const Epilogue& epilo
   std::vector<std::int64_t> initial(weight_sums_.size());  // base Σ w, and the constant: what no token changes
   for (std::size_t i = 0; i < initial.size(); ++i) {
     const bool constant = starts_from_constant_ || (wants_constants(epilogue) && i < rows);
-    initial[i] = operands.base * weight_sums_[i] + (constant ? constants_[i % rows] : 0);
+    initial[i] = std::int64_t{operands.base + loop_->offset} * weight_sums_[i] + (constant ? constants_[i % rows] : 0);
   }
 
   const auto tokens = static_cast<std::size_t>(operands.tokens);
@@ -126,7 +126,7 @@ void ExactProduct::multiply_task(const Operands& operands, const std::vector<std
             }
           }
         }
-        if (end_chunk == chunks.size()) {
+        if (end_chunk == chunks.size() && !sums.in_place()) {
           finish(epilogue, {sums.at(begin, panel), sums.token_stride(), task.first_token + begin, count, first_row,
                             present, rows, outputs});
         }
