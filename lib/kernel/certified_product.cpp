@@ -273,22 +273,17 @@ void CertifiedProduct::multiply_piece(const Operands& operands, bool constants, 
   }
   alignas(cache_line) std::int32_t added[most_tokens * panel_rows];
   (nibbles ? loops.nibbles : loops.bytes)(work, added);
+  const SumsOut to{sums + piece.node, count, present, token_stride, outputs};
+  if (!piece.first) {
+    add_sums(added, to);
+    return;
+  }
   static constexpr std::int64_t zeros[panel_rows] = {};
   const bool starts = starts_from_constant_ || (constants && piece.node == 0);
   const std::int64_t* initial = starts ? constants_.data() + first_row : zeros;
   const bool zero_points = (starts_from_constant_ || constants) && !operands.zero_points.empty();
-  for (std::size_t t = 0; t < count; ++t) {
-    const std::size_t token = first_token + t;
-    std::int64_t* out = sums + t * token_stride + piece.node;
-    const std::int32_t* of_token = added + t * panel_rows;
-    if (piece.first) {
-      const std::int64_t zero_point = zero_points ? operands.zero_points[token] : 0;
-      start_sums(of_token, initial, zero_point, weight_sums_.data() + piece.node * rows + first_row, present, out,
-                 outputs);
-    } else {
-      add_sums(of_token, present, out, outputs);
-    }
-  }
+  start_sums(added, initial, zero_points ? operands.zero_points.data() + first_token : nullptr,
+             weight_sums_.data() + piece.node * rows + first_row, to);
 }
 
 void CertifiedProduct::multiply_task(const Operands& operands, const Epilogue& epilogue, const Tasks::Task& task,
