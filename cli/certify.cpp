@@ -73,7 +73,7 @@ struct Account {
       layers.push_back(std::move(layer));
       return;
     }
-    const LayerSummary summary = summarize(claims);
+    const LayerSummary summary = summarize(claims, false);
     text += claims.layer.name + "  " + in_words(claims.layer.rows) + " × " + in_words(claims.layer.cols) + "  " +
             describe(claims.datapath) + "\n  " + upper_case(to_text(claims.verdict)) + ": " +
             in_words(claims.layer.rows - summary.unsafe_rows) + " of " + in_words(claims.layer.rows) +
@@ -209,22 +209,30 @@ int run(const Arguments& a) {
                        "store it as I8, or leave out -o");
     }
   }
-  Certificate certificate;
-  certificate.tool = "axecert " AXECERT_VERSION;
   Account account;
   std::vector<StoredLayer> stored = read_integer_layers(file, datapath);
-  // Layers on as many threads as there are cores; what is said of them is put together in their order.
-  certificate.layers.resize(stored.size());
+  // Layers on as many threads as there are cores; what is said of them is put together in their order. Claims are kept for reports only.
+  std::vector<const IntegerLayer*> outlines;
+  for (const StoredLayer& layer : stored) {
+    outlines.push_back(&layer.layer);
+  }
+  CertificateImage image(outlines, datapath, "axecert " AXECERT_VERSION);
+  std::vector<LayerClaims> kept(a.files.any() ? stored.size() : 0);
   std::vector<Account> accounts(stored.size());
   std::vector<std::exception_ptr> errors(stored.size());
   const int threads = workers_or_cores(0);
   for_each_task(stored.size(), threads, [&](const auto& take) {
     for (std::size_t i = 0; take(i);) {
       try {
-        certificate.layers[i] = claims_of(std::move(stored[i]), datapath, a);
-        accounts[i].add(certificate.layers[i], a.common->json);
+        LayerClaims claims = claims_of(std::move(stored[i]), datapath, a);
+        accounts[i].add(claims, a.common->json);
+        image.add(i, claims);
+        if (!kept.empty()) {
+          kept[i] = std::move(claims);
+        }
       } catch (...) {
         errors[i] = std::current_exception();
+        image.give_up();
       }
     }
   });
@@ -234,18 +242,28 @@ int run(const Arguments& a) {
     }
     account.add(std::move(accounts[i]));
   }
-  const std::vector<std::uint8_t> bytes = certificate_bytes(certificate);
-  const std::vector<std::uint8_t> weights = weights_for_checker(std::move(file));
+  std::span<const std::uint8_t> bytes;
+  std::vector<std::uint8_t> weights;
+  for_each_task(2, threads, [&](const auto& take) {
+    for (std::size_t task = 0; take(task);) {
+      if (task == 0) {
+        bytes = image.finish();
+      } else {
+        weights = weights_for_checker(std::move(file));
+      }
+    }
+  });
+  const Certificate certificate{image.certificate().tool, kept.empty() ? image.certificate().layers : std::move(kept)};
   std::vector<Vote> votes{checker_vote(bytes, weights, what_the_checker_did)};
   if (onnx && onnx->missing) {
     votes.push_back(*onnx->missing);
   }
   std::vector<Output> outputs;
   if (!a.output.empty()) {
-    outputs.push_back({a.output, bytes});
+    outputs.push_back({a.output, {}, bytes});
   }
   if (!a.weights_output.empty()) {
-    outputs.push_back({a.weights_output, weights});
+    outputs.push_back({a.weights_output, {}, weights});
   }
   if (a.files.any()) {
     for (Output& report : rendered(a.files, report_contents({certificate, votes, a.output, a.model}))) {

@@ -8,6 +8,7 @@
 #include "axecert/bound/weight_range.hpp"
 #include "axecert/certificate/sha256.hpp"
 #include "axecert/numeric/error.hpp"
+#include "axecert/numeric/target_clones.hpp"
 
 namespace axe {
 namespace {
@@ -23,6 +24,16 @@ Sha256 hash_of(const std::vector<std::int64_t>& values) {
   return stream.finish();
 }
 
+// [least lower end, greatest upper end]: its margin is the smallest of all, since a margin is the smaller of two distances.
+AXECERT_CLONES IntegerRange hull(const std::int64_t* lower, const std::int64_t* upper, std::int64_t count) {
+  std::int64_t least = lower[0], most = upper[0];
+  for (std::int64_t i = 0; i < count; ++i) {
+    least = lower[i] < least ? lower[i] : least;
+    most = upper[i] > most ? upper[i] : most;
+  }
+  return {least, most};
+}
+
 // Fills verdict, worst and worst_side: the least margin, first in row, stage, node order; upper when both ends are equally near.
 void judge(LayerClaims& claims) {
   std::int64_t least = 0;
@@ -31,18 +42,18 @@ void judge(LayerClaims& claims) {
     for (std::size_t s = 0; s < claims.ranges.size(); ++s) {
       const IntegerRange limits = register_limits(claims.datapath.stages[s]);
       const StageRanges& stage = claims.ranges[s];
-      for (std::int64_t node = 0; node < stage.nodes; ++node) {
-        const auto i = static_cast<std::size_t>(row * stage.nodes + node);
-        const IntegerRange range{stage.lower[i], stage.upper[i]};
-        const std::int64_t here = margin(range, limits);
-        if (!first && here >= least) continue;
-        first = false;
-        least = here;
-        claims.worst = {row, s, node};
-        const int128 above = static_cast<int128>(limits.upper) - range.upper;
-        const int128 below = static_cast<int128>(range.lower) - limits.lower;
-        claims.worst_side = above <= below ? Side::upper : Side::lower;
-      }
+      const std::int64_t* const lower = stage.lower.data() + row * stage.nodes;
+      const std::int64_t* const upper = stage.upper.data() + row * stage.nodes;
+      const std::int64_t here = margin(hull(lower, upper, stage.nodes), limits);
+      if (!first && here >= least) continue;
+      first = false;
+      least = here;
+      std::int64_t node = 0;
+      while (margin({lower[node], upper[node]}, limits) != here) ++node;
+      claims.worst = {row, s, node};
+      const int128 above = static_cast<int128>(limits.upper) - upper[node];
+      const int128 below = static_cast<int128>(lower[node]) - limits.lower;
+      claims.worst_side = above <= below ? Side::upper : Side::lower;
     }
   }
   claims.verdict = least >= 0 ? Verdict::safe : Verdict::unsafe;

@@ -49,28 +49,38 @@ double middle_of(const std::vector<double>& values, double greatest) {
   return *middle;
 }
 
-StageSummary summarize_stage(const LayerClaims& claims, const Topology& topology, std::size_t s) {
+// The middle of how much of their budget the registers use, and the most.
+void add_budgets(const StageRanges& ranges, StageSummary& summary) {
+  std::vector<double> used(ranges.lower.size());
+  for (std::size_t i = 0; i < used.size(); ++i) {
+    used[i] = budget_used({ranges.lower[i], ranges.upper[i]}, summary.limits);
+  }
+  if (!used.empty()) {
+    summary.budget_fullest = *std::max_element(used.begin(), used.end());
+    summary.smallest_margin_bits = 0.0 - std::log2(std::max(summary.budget_fullest, 1e-300));  // 0, not −0, when full
+    summary.budget_used = middle_of(used, summary.budget_fullest);
+  }
+}
+
+StageSummary summarize_stage(const LayerClaims& claims, const Topology& topology, std::size_t s, bool budgets) {
   const StageRanges& ranges = claims.ranges[s];
   StageSummary summary;
   summary.stage = topology.stage(s);
   summary.limits = register_limits(summary.stage);
   summary.registers = topology.nodes(s);
   summary.nodes = static_cast<std::int64_t>(ranges.lower.size());
-  summary.smallest_margin = std::numeric_limits<std::int64_t>::max();
-  std::vector<double> used(ranges.lower.size());
   IntegerRange hull{0, 0};
   for (std::size_t i = 0; i < ranges.lower.size(); ++i) {
-    const IntegerRange range{ranges.lower[i], ranges.upper[i]};
-    const std::int64_t steps = margin(range, summary.limits);
-    summary.smallest_margin = std::min(summary.smallest_margin, steps);
-    summary.unsafe_nodes += steps < 0 ? 1 : 0;
-    hull = i == 0 ? range : IntegerRange{std::min(hull.lower, range.lower), std::max(hull.upper, range.upper)};
-    used[i] = budget_used(range, summary.limits);
+    const std::int64_t lower = ranges.lower[i], upper = ranges.upper[i];
+    summary.unsafe_nodes += lower < summary.limits.lower || upper > summary.limits.upper ? 1 : 0;
+    hull.lower = i == 0 ? lower : std::min(hull.lower, lower);
+    hull.upper = i == 0 ? upper : std::max(hull.upper, upper);
   }
-  if (!used.empty()) {
-    summary.budget_fullest = *std::max_element(used.begin(), used.end());
-    summary.smallest_margin_bits = 0.0 - std::log2(std::max(summary.budget_fullest, 1e-300));  // 0, not −0, when full
-    summary.budget_used = middle_of(used, summary.budget_fullest);
+  // The least lower and the greatest upper end decide the smallest of all margins.
+  summary.smallest_margin =
+      ranges.lower.empty() ? std::numeric_limits<std::int64_t>::max() : margin(hull, summary.limits);
+  if (budgets) {
+    add_budgets(ranges, summary);
   }
   summary.smallest_safe_width = minimum_width(hull, summary.stage.limits);
   for (std::int64_t node = 0; node < std::min<std::int64_t>(summary.registers, 1); ++node) {
@@ -81,7 +91,7 @@ StageSummary summarize_stage(const LayerClaims& claims, const Topology& topology
 
 }  // namespace
 
-LayerSummary summarize(const LayerClaims& claims) {
+LayerSummary summarize(const LayerClaims& claims, bool budgets) {
   const Topology topology(claims.datapath, claims.layer.cols);
   LayerSummary summary;
   const IntegerRange operand = claims.datapath.activations;
@@ -89,22 +99,27 @@ LayerSummary summarize(const LayerClaims& claims) {
   summary.activation_bits = minimum_width(operand, Limits::full) - (summary.activations_signed ? 0 : 1);
   summary.weight_bits = minimum_width(claims.weight_range, Limits::full);
   for (std::size_t s = 0; s < topology.stages(); ++s) {
-    StageSummary stage = summarize_stage(claims, topology, s);
+    StageSummary stage = summarize_stage(claims, topology, s, budgets);
     stage.data_type = data_type_bound(stage.products, std::clamp(summary.weight_bits, 1, 32),
                                       std::clamp(summary.activation_bits, 1, 32), summary.activations_signed);
     summary.nodes += stage.nodes;
     summary.stages.push_back(stage);
   }
-  for (std::int64_t row = 0; row < claims.layer.rows; ++row) {
-    bool unsafe = false;
-    for (std::size_t s = 0; s < topology.stages() && !unsafe; ++s) {
-      for (std::int64_t node = 0; node < topology.nodes(s) && !unsafe; ++node) {
-        const auto i = static_cast<std::size_t>(row * topology.nodes(s) + node);
-        unsafe = margin({claims.ranges[s].lower[i], claims.ranges[s].upper[i]}, summary.stages[s].limits) < 0;
+  std::vector<bool> unsafe(static_cast<std::size_t>(claims.layer.rows), false);
+  for (std::size_t s = 0; s < topology.stages(); ++s) {
+    if (summary.stages[s].unsafe_nodes == 0) {
+      continue;
+    }
+    const IntegerRange limits = summary.stages[s].limits;
+    const StageRanges& ranges = claims.ranges[s];
+    const auto registers = static_cast<std::size_t>(topology.nodes(s));
+    for (std::size_t i = 0; i < ranges.lower.size(); ++i) {
+      if (ranges.lower[i] < limits.lower || ranges.upper[i] > limits.upper) {
+        unsafe[i / registers] = true;
       }
     }
-    summary.unsafe_rows += unsafe ? 1 : 0;
   }
+  summary.unsafe_rows = std::count(unsafe.begin(), unsafe.end(), true);
   const IntegerLayer& layer = claims.layer;
   summary.box = {*std::min_element(layer.box_lower.begin(), layer.box_lower.end()),
                  *std::max_element(layer.box_upper.begin(), layer.box_upper.end())};

@@ -37,7 +37,9 @@ struct LayerSummary {
   std::int64_t worst_margin = 0;
 };
 
-LayerSummary summarize(const LayerClaims& claims);
+/// Without `budgets` the stages' budget_used, budget_fullest and smallest_margin_bits stay 0: they take a division and a place in
+/// a list for every register.
+LayerSummary summarize(const LayerClaims& claims, bool budgets = true);
 
 /// Where the box comes from, and how far zero points of tokens spread when they do: "clamped", "clamped, zero points over 256
 /// codes".
