@@ -122,14 +122,15 @@ int tell(const Arguments& a, Account account, const Certificate& certificate, co
   return exit_code(verdict);
 }
 
-LayerClaims claims_of(StoredLayer stored, const Datapath& datapath, const Arguments& a) {
+LayerClaims claims_of(StoredLayer stored, const Datapath& datapath, const Arguments& a,
+                      std::vector<StageRanges> memory = {}) {
   if (!a.input_range.empty()) {
     stored.layer.box_lower = {static_cast<std::int32_t>(a.input_range[0])};
     stored.layer.box_upper = {static_cast<std::int32_t>(a.input_range[1])};
     stored.layer.input_limit = 0;  // the file's quantizer keeps it, and this range is not its
     stored.source = InputSource::given;
   }
-  return make_claims(std::move(stored.layer), datapath, stored.source);
+  return make_claims(std::move(stored.layer), datapath, stored.source, std::move(memory));
 }
 
 constexpr const char* what_the_checker_did = "every range computed again from the weights";
@@ -210,24 +211,30 @@ int run(const Arguments& a) {
     }
   }
   Account account;
-  std::vector<StoredLayer> stored = read_integer_layers(file, datapath);
-  // Layers on as many threads as there are cores; what is said of them is put together in their order. Claims are kept for reports only.
-  std::vector<const IntegerLayer*> outlines;
-  for (const StoredLayer& layer : stored) {
-    outlines.push_back(&layer.layer);
+  demand_weight_keys(file);
+  const std::vector<std::string> names = layer_names(file);
+  std::vector<CertificateImage::LayerSize> sizes;
+  for (const std::string& name : names) {
+    const std::vector<std::int64_t>& shape = file.at(name + ".weight").shape;
+    const bool matrix = shape.size() == 2 && shape[0] >= 1 && shape[1] >= 1 && shape[1] <= largest_length;
+    sizes.push_back({name, matrix ? shape[0] : 1, matrix ? shape[1] : 1});  // any other is refused when it is read
   }
-  CertificateImage image(outlines, datapath, "axecert " AXECERT_VERSION);
-  std::vector<LayerClaims> kept(a.files.any() ? stored.size() : 0);
-  std::vector<Account> accounts(stored.size());
-  std::vector<std::exception_ptr> errors(stored.size());
+  // Layers on as many threads as there are cores; what is said of them is put together in their order. Claims are kept for reports only.
+  CertificateImage image(sizes, datapath, "axecert " AXECERT_VERSION);
+  std::vector<LayerClaims> kept(a.files.any() ? names.size() : 0);
+  std::vector<Account> accounts(names.size());
+  std::vector<std::exception_ptr> errors(names.size());
   const int threads = workers_or_cores(0);
-  for_each_task(stored.size(), threads, [&](const auto& take) {
+  for_each_task(names.size(), threads, [&](const auto& take) {
+    std::vector<StageRanges> memory;  // of the layer before
     for (std::size_t i = 0; take(i);) {
       try {
-        LayerClaims claims = claims_of(std::move(stored[i]), datapath, a);
+        LayerClaims claims = claims_of(read_integer_layer(file, names[i], datapath), datapath, a, std::move(memory));
         accounts[i].add(claims, a.common->json);
         image.add(i, claims);
-        if (!kept.empty()) {
+        if (kept.empty()) {
+          memory = std::move(claims.ranges);
+        } else {
           kept[i] = std::move(claims);
         }
       } catch (...) {
@@ -236,7 +243,7 @@ int run(const Arguments& a) {
       }
     }
   });
-  for (std::size_t i = 0; i < stored.size(); ++i) {
+  for (std::size_t i = 0; i < names.size(); ++i) {
     if (errors[i]) {
       std::rethrow_exception(errors[i]);
     }

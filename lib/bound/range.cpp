@@ -9,6 +9,7 @@
 #include "axecert/bound/range.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "axecert/bound/layer_shape.hpp"
 #include "axecert/bound/lowest_stage.hpp"
@@ -73,14 +74,18 @@ void validate_topology(const IntegerLayer& layer, const Topology& topology) {
   }
 }
 
-std::vector<StageRanges> layer_ranges(const IntegerLayer& layer, const Topology& topology) {
+std::vector<StageRanges> layer_ranges(const IntegerLayer& layer, const Topology& topology,
+                                      std::vector<StageRanges> memory) {
   validate_shape(layer);
   validate_topology(layer, topology);
-  std::vector<StageRanges> result(topology.stages());
+  std::vector<StageRanges> result = std::move(memory);
+  result.resize(topology.stages());
   bool needs_constants = false;
   for (std::size_t s = 0; s < topology.stages(); ++s) {
     result[s].nodes = topology.nodes(s);
     const auto entries = static_cast<std::size_t>(layer.rows) * static_cast<std::size_t>(topology.nodes(s));
+    result[s].lower.clear();
+    result[s].upper.clear();
     result[s].lower.reserve(entries);
     result[s].upper.reserve(entries);
     needs_constants = needs_constants || topology.stage(s).initial == Initial::constant;

@@ -31,7 +31,9 @@ struct StageRanges {
 /// ·), Σ max(0, ·)] over the values it adds, each with its own final range; for one that claims the final value:
 /// initial + [Σ min, Σ max]; initial is 0 or the row's constant, which is an interval when the zero point varies.
 /// Below an unsafe register the range still means exact integers. Cost: one pass over the weights for a uniform box.
-std::vector<StageRanges> layer_ranges(const IntegerLayer& layer, const Topology& topology);
+/// `memory`: ranges that nobody needs any more, whose memory the new ones take.
+std::vector<StageRanges> layer_ranges(const IntegerLayer& layer, const Topology& topology,
+                                      std::vector<StageRanges> memory = {});
 
 /// The range of one node alone (recomputed; for explanations and tests).
 IntegerRange node_range(const IntegerLayer& layer, const Topology& topology, NodeId id);

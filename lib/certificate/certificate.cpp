@@ -148,7 +148,8 @@ Verdict Certificate::verdict() const {
   return all_safe ? Verdict::safe : Verdict::incomplete;
 }
 
-LayerClaims make_claims(IntegerLayer layer, const Datapath& datapath, InputSource source) {
+LayerClaims make_claims(IntegerLayer layer, const Datapath& datapath, InputSource source,
+                        std::vector<StageRanges> memory) {
   validate(layer, datapath);
   const Topology topology(datapath, layer.cols);
   LayerClaims claims;
@@ -156,7 +157,7 @@ LayerClaims make_claims(IntegerLayer layer, const Datapath& datapath, InputSourc
   claims.input_source = source;
   claims.weight_range = weight_range(layer.weights);
   claims.layer = std::move(layer);
-  claims.ranges = layer_ranges(claims.layer, topology);
+  claims.ranges = layer_ranges(claims.layer, topology, std::move(memory));
   finish_claims(claims);
   return claims;
 }

@@ -66,7 +66,9 @@ struct Certificate {
 };
 
 /// Ranges, verdict and witness of `layer` on `datapath`. Validates both; throws InputError.
-LayerClaims make_claims(IntegerLayer layer, const Datapath& datapath, InputSource source);
+/// `memory` as for layer_ranges.
+LayerClaims make_claims(IntegerLayer layer, const Datapath& datapath, InputSource source,
+                        std::vector<StageRanges> memory = {});
 
 /// Fills what follows from a layer and its claimed ranges: hashes, verdict, worst node and witness. make_claims does.
 void finish_claims(LayerClaims& claims);

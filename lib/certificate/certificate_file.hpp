@@ -43,9 +43,14 @@ class CertificateWriter {
 /// from several threads, and can be gone afterwards.
 class CertificateImage {
  public:
+  struct LayerSize {
+    std::string name;
+    std::int64_t rows = 0;
+    std::int64_t cols = 0;
+  };
   /// For claims of these layers on one datapath. Memory for the largest certificate that they can have is reserved, and touched only where
   /// one is written.
-  CertificateImage(const std::vector<const IntegerLayer*>& layers, const Datapath& datapath, const std::string& tool);
+  CertificateImage(const std::vector<LayerSize>& layers, const Datapath& datapath, const std::string& tool);
   ~CertificateImage();
 
   /// Claims of layers[i]. Waits until the layers before it have a place; every i must be added by some thread, or one must give_up.

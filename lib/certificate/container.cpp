@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <bit>
 #include <charconv>
-#include <cmath>
 #include <condition_variable>
 #include <cstring>
 #include <functional>
@@ -708,22 +707,6 @@ PendingFile& CertificateWriter::finish() {
   return state.whole;
 }
 
-namespace {
-
-// No end of any register's range is larger: Σ |w| |x| + |constant|, with |w| ≤ 2^7.
-bool surely_narrow(const IntegerLayer& layer) {
-  const auto largest = [](const auto& values) {
-    double most = 0;
-    for (const auto value : values) most = std::max(most, std::fabs(static_cast<double>(value)));
-    return most;
-  };
-  const double factor = largest(layer.box_lower) + largest(layer.box_upper) + largest(layer.offset) +
-                        static_cast<double>(layer.zero_point_spread);
-  return 128.0 * static_cast<double>(layer.cols) * factor + largest(layer.bias) < 0x1p31;
-}
-
-}  // namespace
-
 struct CertificateImage::State {
   std::string tool;
   std::unique_ptr<std::uint8_t[]> memory;  // not touched before it is written
@@ -737,7 +720,7 @@ struct CertificateImage::State {
   Certificate certificate;
 };
 
-CertificateImage::CertificateImage(const std::vector<const IntegerLayer*>& layers, const Datapath& datapath,
+CertificateImage::CertificateImage(const std::vector<LayerSize>& layers, const Datapath& datapath,
                                    const std::string& tool)
     : state_(std::make_unique<State>()) {
   State& state = *state_;
@@ -746,14 +729,14 @@ CertificateImage::CertificateImage(const std::vector<const IntegerLayer*>& layer
   std::size_t stages = 0;
   for (const Stage& stage : datapath.stages) stages += header_stage(stage).size() + 1000;
   state.head_room = 4096 + tool.size();
-  for (const IntegerLayer* layer : layers) {
-    state.head_room += 4096 + stages + layer->name.size() + datapath.name.size();
-    const Topology topology(datapath, layer->cols);
-    std::size_t values = 0;
-    for (std::size_t s = 0; s < topology.stages(); ++s) {
-      values += 2 * static_cast<std::size_t>(layer->rows) * static_cast<std::size_t>(topology.nodes(s));
+  for (const LayerSize& layer : layers) {
+    state.head_room += 4096 + stages + layer.name.size() + datapath.name.size();
+    const Topology topology(datapath, layer.cols);
+    std::size_t bytes = 16 * static_cast<std::size_t>(layer.cols);  // box, offset and witness, I32
+    for (std::size_t s = 0; s < topology.stages(); ++s) {           // both ends, I64
+      bytes += 16 * static_cast<std::size_t>(layer.rows) * static_cast<std::size_t>(topology.nodes(s));
     }
-    state.room += values * (surely_narrow(*layer) ? 4 : 8) + 16 * static_cast<std::size_t>(layer->cols);
+    state.room += bytes;
   }
   state.head_room = (state.head_room + 7) / 8 * 8;
   state.memory.reset(new std::uint8_t[state.head_room + state.room]);

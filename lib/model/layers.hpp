@@ -62,6 +62,9 @@ struct StoredLayer {
 };
 std::vector<StoredLayer> read_integer_layers(const TensorFile& file, const Datapath& datapath);
 
+/// One of them; other arrays are not looked at (demand_weight_keys does).
+StoredLayer read_integer_layer(const TensorFile& file, const std::string& name, const Datapath& datapath);
+
 /// Throws InputError unless every array of a weights file is a known key of a layer, as read_integer_layers does; looks at names alone.
 void demand_weight_keys(const TensorFile& file);
 
