@@ -123,8 +123,7 @@ class RowRepair {
   std::int64_t gain(std::int64_t k, bool positive, bool upper, bool with_constant) const {
     std::int64_t most = std::max<std::int64_t>(0, layer_.upper(k)), least = std::min<std::int64_t>(0, layer_.lower(k));
     if (with_constant && !(layer_.offset.empty() && layer_.zero_point_spread == 0)) {
-      const std::int64_t offset =
-          layer_.offset.empty() ? 0 : layer_.offset[layer_.offset.size() == 1 ? 0 : static_cast<std::size_t>(k)];
+      const std::int64_t offset = layer_.offset_of(k);
       most += offset;
       least += offset - layer_.zero_point_spread;
     }

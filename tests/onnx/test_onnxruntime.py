@@ -299,6 +299,35 @@ class Judge(OnModels):
         model.graph.initializer.append(bias)
         self.moved_bias(model, "product", "b", 24, steps)
 
+    def test_float_weights_quantized_to_4_bits(self):
+        """QuantizeLinear of constant floats to 4 bits: what is certified is code − zero point, and a repair writes floats that give it again."""
+        node = onnx.helper.make_node
+        floats = numpy.random.default_rng(51).normal(0, 0.3, (24, 5)).astype(numpy.float32)
+        step = numpy.float32(0.1)
+        for signed, zero in ((False, 5), (True, -2)):
+            with self.subTest(signed=signed):
+                zeros = models.int4("wz", numpy.array(zero), signed)
+                model = models.model(
+                    [node("QuantizeLinear", ["x", "xs", "xz"], ["q"], "quantize"), node("DequantizeLinear", ["q", "xs", "xz"], ["d"], "dequantize"),
+                     node("QuantizeLinear", ["w", "ws", "wz"], ["wq"], "weights"), node("DequantizeLinear", ["wq", "ws", "wz"], ["wd"], "back"),
+                     node("MatMul", ["d", "wd"], ["y"], "product")],
+                    [models.value("x", onnx.TensorProto.FLOAT, ["n", 24])], [models.value("y", onnx.TensorProto.FLOAT, ["n", 5])],
+                    [models.tensor("w", floats), models.tensor("ws", step), zeros, models.tensor("xs", numpy.float32(0.05)), models.tensor("xz", numpy.uint8(20))])
+                low = -8 if signed else 0
+                expected = (numpy.clip(numpy.rint(floats / step) + zero, low, low + 15) - zero).T
+                numpy.testing.assert_array_equal(self.certified(model, "wide.toml")[1]["weight"], expected)
+                codes = numpy.random.default_rng(52).integers(0, 256, (50, 24))
+
+                def integers(made):
+                    return answers.integers(answers.session(made).run(None, {"x": ((codes - 20) * numpy.float32(0.05)).astype(numpy.float32)})[0], 0.05 * 0.1)
+
+                numpy.testing.assert_array_equal(integers(model), (codes - 20) @ expected.T)
+                self.assertEqual(self.axecert("repair", "m.onnx", "-d", "axe:P=11,T=8", "-o", "fixed.onnx").returncode, 0)
+                fixed = onnx.load(self.path / "fixed.onnx")
+                repaired = self.certified(fixed, "axe:P=11,T=8")[1]["weight"].astype(int)
+                self.assertTrue((repaired != expected).any())
+                numpy.testing.assert_array_equal(integers(fixed), (codes - 20) @ repaired.T)
+
     def test_a_bias_that_others_read_stays(self):
         model = models.dynamic_scaled(shape=(24, 4))
         model.graph.node[-1].input[1] = "bias0"
