@@ -1,4 +1,4 @@
-"""Draws the roofline of docs/results/kernels.md, and prints its tables, from what peers.py wrote.
+"""Draws the roofline of docs/results/kernels.md and prints its tables, from what peers.py wrote; peers.py prints them with `tables` too.
 
     python3 roofline.py PEERS.json FIGURE.svg
 
