@@ -6,9 +6,9 @@
 #include <cstdlib>
 
 #include "axecert/bound/layer_shape.hpp"
+#include "axecert/bound/scan.hpp"
 #include "axecert/bound/weight_range.hpp"
 #include "axecert/numeric/error.hpp"
-#include "axecert/numeric/target_clones.hpp"
 
 namespace axe {
 namespace {
@@ -34,13 +34,13 @@ void validate_channels(const std::string& place, const char* what, std::size_t s
   }
 }
 
-/// Σ w of a row: at least −2^24 · 2^7.
-AXECERT_CLONES std::int64_t sum_of(const std::int8_t* w, std::int64_t count) {
-  std::int32_t sum = 0;
-  for (std::int64_t k = 0; k < count; ++k) {
-    sum += w[k];
-  }
-  return sum;
+/// Σ w of a row: the range of a register that adds them all, with the box [1, 1].
+std::int64_t sum_of(const std::int8_t* w, std::int64_t count) {
+  std::uint64_t scratch = 0;
+  std::int64_t lower = 0, upper = 0;
+  const auto all = static_cast<std::size_t>(count);
+  scan_uniform(instruction_sets().back(), w, all, all, 1, 1, &scratch, &lower, &upper);
+  return upper;
 }
 
 }  // namespace
@@ -105,7 +105,7 @@ void validate_shape(const IntegerLayer& layer) {
   }
 }
 
-void validate(const IntegerLayer& layer, const Datapath& datapath) {
+IntegerRange validate(const IntegerLayer& layer, const Datapath& datapath) {
   validate(datapath);
   validate_shape(layer);
   const std::string place = "layer '" + layer.name + "' on datapath '" + datapath.name + "'";
@@ -120,7 +120,7 @@ void validate(const IntegerLayer& layer, const Datapath& datapath) {
   }
   const IntegerRange weights = weight_range(layer.weights);
   if (weights.lower >= datapath.weights.lower && weights.upper <= datapath.weights.upper) {
-    return;
+    return weights;
   }
   for (std::size_t i = 0; i < layer.weights.size(); ++i) {
     if (layer.weights[i] < datapath.weights.lower || layer.weights[i] > datapath.weights.upper) {
@@ -132,6 +132,7 @@ void validate(const IntegerLayer& layer, const Datapath& datapath) {
                        "clip the weights, or choose another datapath");
     }
   }
+  return weights;
 }
 
 std::vector<std::int64_t> row_constants(const IntegerLayer& layer) {

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "axecert/bound/weight_range.hpp"
 #include "axecert/certificate/sha256.hpp"
 #include "axecert/numeric/error.hpp"
 
@@ -137,22 +136,23 @@ Verdict Certificate::verdict() const {
   return all_safe ? Verdict::safe : Verdict::incomplete;
 }
 
-LayerClaims make_claims(IntegerLayer layer, const Datapath& datapath, InputSource source) {
-  validate(layer, datapath);
+LayerClaims make_claims(IntegerLayer layer, const Datapath& datapath, InputSource source,
+                        const std::optional<Sha256>& weight_hash) {
+  const IntegerRange weights = validate(layer, datapath);
   const Topology topology(datapath, layer.cols);
   LayerClaims claims;
   claims.datapath = datapath;
   claims.input_source = source;
-  claims.weight_range = weight_range(layer.weights);
+  claims.weight_range = weights;
   claims.layer = std::move(layer);
   claims.ranges = layer_ranges(claims.layer, topology);
-  finish_claims(claims);
+  finish_claims(claims, weight_hash);
   return claims;
 }
 
-void finish_claims(LayerClaims& claims) {
+void finish_claims(LayerClaims& claims, const std::optional<Sha256>& weight_hash) {
   const IntegerLayer& layer = claims.layer;
-  claims.weight_hash = sha256(layer.weights.data(), layer.weights.size());
+  claims.weight_hash = weight_hash ? *weight_hash : sha256(layer.weights.data(), layer.weights.size());
   claims.bias_hash = hash_of_bias(layer.bias);
   judge(claims);
   claims.worst_witness = witness(layer, Topology(claims.datapath, layer.cols), claims.worst, claims.worst_side);

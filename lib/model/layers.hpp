@@ -12,6 +12,8 @@
 
 namespace axe {
 
+class WeightFiles;
+
 /// Every layer of a calibration file, sorted by name. Per layer NAME: `NAME.weight` [rows, K]; `NAME.inputs` [tokens, K], or
 /// `NAME.H` and optional `NAME.G` [K, K]; `NAME.input_scale`, `NAME.input_zero_point`, `NAME.input_bits` (scalars; calibrated
 /// from the inputs, min to max, asymmetric unsigned, when absent); optional `NAME.input_code_min`/`NAME.input_code_max` [K],
@@ -50,6 +52,9 @@ struct StoredLayer {
   InputSource source = InputSource::clamped;
 };
 std::vector<StoredLayer> read_integer_layers(const TensorFile& file, const Datapath& datapath);
+
+/// The same of one layer of mapped files; weights that are I8 are copied once, from where they are mapped.
+StoredLayer read_integer_layer(const WeightFiles& files, const std::string& name, const Datapath& datapath);
 
 /// Throws InputError unless every array of a weights file is a known key of a layer, as read_integer_layers does; looks at names alone.
 void demand_weight_keys(const TensorFile& file);

@@ -32,7 +32,7 @@ int main(int argc, char** argv) {
   double weights = 0;
   const WeightFiles files(argv[1]);
   for (const std::string& name : files.layers()) {
-    layers.push_back(std::move(read_integer_layers(files.layer(name), datapath).at(0).layer));
+    layers.push_back(read_integer_layer(files, name, datapath).layer);
     topologies.emplace_back(datapath, layers.back().cols);
     weights += static_cast<double>(layers.back().weights.size());
   }

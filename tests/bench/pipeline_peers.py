@@ -11,8 +11,8 @@ verifying    one certificate: the checker in C, the one extracted from the Coq p
 
 One thread; --core pins it and all that it starts. All contenders of a part run in turn, round after round; a figure is the median of CPU seconds,
 those of processes that were started included. What each contender answers is compared first: ranges must be equal, verdicts safe,
-errors at equal settings within 2 %, or the run ends with exit code 1. Contenders that are not installed are named as absent, and --all makes that
-an error. Sizes are such that no run of one contender takes longer than some 20 s; --small: seconds for everything, for the test.
+errors at equal settings within 2 %, or the run ends with exit code 1. Contenders that are not installed are named as absent. Sizes are such that no run of one
+contender takes longer than some 20 s; --small: seconds for everything, for the test.
 `main` is the main function. Prints the tables of pipeline_page.py. Needs NumPy. Side effects: a temporary folder of some 400 MB; FILEs.
 """
 
