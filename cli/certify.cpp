@@ -79,7 +79,7 @@ struct Account {
       layers.push_back(std::move(layer));
       return;
     }
-    const LayerSummary summary = summarize(claims);
+    const LayerSummary summary = summarize(claims, Median::left_out);
     text += claims.layer.name + "  " + in_words(claims.layer.rows) + " × " + in_words(claims.layer.cols) + "  " +
             describe(claims.datapath) + "\n  " + upper_case(to_text(claims.verdict)) + ": " +
             in_words(claims.layer.rows - summary.unsafe_rows) + " of " + in_words(claims.layer.rows) +

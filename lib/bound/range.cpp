@@ -14,6 +14,7 @@
 #include "axecert/bound/lowest_stage.hpp"
 #include "axecert/bound/register_ranges.hpp"
 #include "axecert/numeric/error.hpp"
+#include "axecert/numeric/target_clones.hpp"
 
 namespace axe {
 namespace {
@@ -113,6 +114,29 @@ std::vector<StageRanges> layer_ranges(const IntegerLayer& layer, const Topology&
     }
   }
   return result;
+}
+
+AXECERT_CLONES IntegerRange hull(const StageRanges& ranges) {
+  IntegerRange all{ranges.lower[0], ranges.upper[0]};
+  const std::size_t count = ranges.lower.size();
+  const std::int64_t* lower = ranges.lower.data();
+  const std::int64_t* upper = ranges.upper.data();
+  for (std::size_t i = 0; i < count; ++i) {
+    all.lower = lower[i] < all.lower ? lower[i] : all.lower;
+    all.upper = upper[i] > all.upper ? upper[i] : all.upper;
+  }
+  return all;
+}
+
+AXECERT_CLONES std::int64_t overflowing_registers(const StageRanges& ranges, IntegerRange limits) {
+  std::int64_t over = 0;
+  const std::size_t count = ranges.lower.size();
+  const std::int64_t* lower = ranges.lower.data();
+  const std::int64_t* upper = ranges.upper.data();
+  for (std::size_t i = 0; i < count; ++i) {
+    over += (lower[i] < limits.lower) | (upper[i] > limits.upper) ? 1 : 0;
+  }
+  return over;
 }
 
 std::optional<NodeId> first_overflow(const std::vector<StageRanges>& ranges, const Topology& topology) {
