@@ -9,6 +9,7 @@
 #include "axecert/bound/scan.hpp"
 #include "axecert/bound/weight_range.hpp"
 #include "axecert/numeric/error.hpp"
+#include "axecert/numeric/target_clones.hpp"
 
 namespace axe {
 namespace {
@@ -41,6 +42,26 @@ std::int64_t sum_of(const std::int8_t* w, std::int64_t count) {
   const auto all = static_cast<std::size_t>(count);
   scan_uniform(instruction_sets().back(), w, all, all, 1, 1, &scratch, &lower, &upper);
   return upper;
+}
+
+/// Σ_k w_k · offset_k: |Σ| ≤ 2^24 · 2^7 · 2^24.
+AXECERT_CLONES std::int64_t sum_of_products(const std::int8_t* w, const std::int32_t* offset, std::int64_t count) {
+  std::int64_t sum = 0;
+  for (std::int64_t k = 0; k < count; ++k) {
+    sum += std::int64_t{w[k]} * offset[k];
+  }
+  return sum;
+}
+
+/// constant_r at the least zero point, of a layer whose shape is valid.
+std::int64_t row_constant(const IntegerLayer& layer, std::int64_t row) {
+  const std::int64_t bias = layer.bias.empty() ? 0 : layer.bias[static_cast<std::size_t>(row)];
+  if (layer.offset.empty()) {
+    return bias;
+  }
+  const std::int8_t* w = layer.row(row);
+  return bias + (layer.offset.size() == 1 ? sum_of(w, layer.cols) * layer.offset[0]
+                                          : sum_of_products(w, layer.offset.data(), layer.cols));
 }
 
 }  // namespace
@@ -137,36 +158,28 @@ IntegerRange validate(const IntegerLayer& layer, const Datapath& datapath) {
 
 std::vector<std::int64_t> row_constants(const IntegerLayer& layer) {
   validate_shape(layer);
-  std::vector<std::int64_t> constants = layer.bias;
-  constants.resize(static_cast<std::size_t>(layer.rows), 0);
-  if (layer.offset.empty()) {
-    return constants;
-  }
+  std::vector<std::int64_t> constants;
+  constants.reserve(static_cast<std::size_t>(layer.rows));
   for (std::int64_t r = 0; r < layer.rows; ++r) {
-    const std::int8_t* w = layer.row(r);
-    std::int64_t sum = 0;  // Σ_k w_rk · offset_k: |Σ| ≤ 2^24 · 2^7 · 2^24
-    if (layer.offset.size() == 1) {
-      sum = sum_of(w, layer.cols) * layer.offset[0];
-    } else {
-      for (std::int64_t k = 0; k < layer.cols; ++k) {
-        sum += std::int64_t{w[k]} * layer.offset[static_cast<std::size_t>(k)];
-      }
-    }
-    constants[static_cast<std::size_t>(r)] += sum;
+    constants.push_back(row_constant(layer, r));
   }
   return constants;
 }
 
+IntegerRange row_constant_range(const IntegerLayer& layer, std::int64_t row) {
+  const std::int64_t at_least = row_constant(layer, row);
+  // At z the constant is at_least − z Σ_k w_rk, monotone in z.
+  const std::int64_t sum = layer.zero_point_spread == 0 ? 0 : sum_of(layer.row(row), layer.cols);
+  const std::int64_t at_greatest = at_least - layer.zero_point_spread * sum;
+  return {std::min(at_least, at_greatest), std::max(at_least, at_greatest)};
+}
+
 std::vector<IntegerRange> row_constant_ranges(const IntegerLayer& layer) {
-  const std::vector<std::int64_t> constants = row_constants(layer);
+  validate_shape(layer);
   std::vector<IntegerRange> ranges;
-  ranges.reserve(constants.size());
+  ranges.reserve(static_cast<std::size_t>(layer.rows));
   for (std::int64_t r = 0; r < layer.rows; ++r) {
-    const std::int64_t at_least = constants[static_cast<std::size_t>(r)];
-    // At z the constant is at_least − z Σ_k w_rk, monotone in z.
-    const std::int64_t sum = layer.zero_point_spread == 0 ? 0 : sum_of(layer.row(r), layer.cols);
-    const std::int64_t at_greatest = at_least - layer.zero_point_spread * sum;
-    ranges.push_back({std::min(at_least, at_greatest), std::max(at_least, at_greatest)});
+    ranges.push_back(row_constant_range(layer, r));
   }
   return ranges;
 }

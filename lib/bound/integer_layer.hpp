@@ -50,5 +50,7 @@ std::vector<std::int64_t> row_constants(const IntegerLayer& layer);
 
 /// The least and the greatest constant_r over z, of every row, [rows]: z = 0 is one end, z = zero_point_spread the other.
 std::vector<IntegerRange> row_constant_ranges(const IntegerLayer& layer);
+/// The same of one row of a layer whose shape is valid.
+IntegerRange row_constant_range(const IntegerLayer& layer, std::int64_t row);
 
 }  // namespace axe

@@ -86,8 +86,6 @@ std::vector<StageRanges> layer_ranges(const IntegerLayer& layer, const Topology&
     result[s].upper.reserve(entries);
     needs_constants = needs_constants || topology.stage(s).initial == Initial::constant;
   }
-  const std::vector<IntegerRange> constants =
-      needs_constants ? row_constant_ranges(layer) : std::vector<IntegerRange>{};
 
   LowestStage lowest(layer, topology);
   RegisterRanges partial;
@@ -95,6 +93,7 @@ std::vector<StageRanges> layer_ranges(const IntegerLayer& layer, const Topology&
   RegisterRanges below;
   for (std::int64_t r = 0; r < layer.rows; ++r) {
     bool hold_zero = lowest.holds_zero();  // of the values that this stage adds
+    const IntegerRange constant = needs_constants ? row_constant_range(layer, r) : IntegerRange{};
     for (std::size_t s = 0; s < topology.stages(); ++s) {
       if (s == 0) {
         lowest.row(layer.row(r), partial, final);
@@ -104,8 +103,8 @@ std::vector<StageRanges> layer_ranges(const IntegerLayer& layer, const Topology&
       }
       const Stage& stage = topology.stage(s);
       if (stage.initial == Initial::constant) {
-        shift(partial, constants[static_cast<std::size_t>(r)]);
-        shift(final, constants[static_cast<std::size_t>(r)]);
+        shift(partial, constant);
+        shift(final, constant);
       }
       const RegisterRanges& claimed = stage.claim == Claim::every_partial_sum && !hold_zero ? partial : final;
       append(result[s].lower, claimed.lower);

@@ -18,11 +18,19 @@
 #include "contender.hpp"
 #include "read_bandwidth.hpp"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 int main(int argc, char** argv) {
   if (argc != 3) {
     std::fprintf(stderr, "usage: bench_certifying WEIGHTS.safetensors CERTIFICATE.axec\n");
     return 64;
   }
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, 1 << 28);  // as axecert certify does
+  mallopt(M_TRIM_THRESHOLD, 1 << 28);
+#endif
   using namespace axe;
   const MappedFile weights_file(argv[1]), certificate_file(argv[2]);
   const Certificate certificate = read_certificate(argv[2]);

@@ -4,8 +4,9 @@
 
 quantizing   axecert (in this process, from BUILD/python) and Brevitas' A2GPTQ and A2GPFQ at equal settings, on the layers of FOLDER (keys of
              docs/layers.md): from H and G to integers, nothing else. Needs Brevitas, and without FOLDER takes one small random layer
-certifying   exact ranges of every register: axecert, NumPy, and qonnx's range analysis with FINN's bound; with what reading the same
-             weights from memory, and reading plus SHA-256, cost
+certifying   exact ranges of every register: axecert, NumPy, and what qonnx and FINN have: calculate_matvec_accumulator_extremum
+             (qonnx.util.range_analysis), and calculate_matvec_accumulator_range (qonnx.util.basic), of which FINN's
+             minimize_accumulator_width makes its widths; with what reading the same weights from memory, and reading plus SHA-256, cost
 verifying    one certificate: the checker in C, the one extracted from the Coq proof (BUILD/tests/proofs/coq/proved_check), Z3 at depths (a)
              and (b), the replay; and its exported claims under z3 and cvc5 (SMT-LIB), tests/foreign's exact reader and viprchk (VIPR)
 
@@ -163,10 +164,11 @@ def claimed_ranges(path):
 
 
 def numpy_ranges(weights, tile):
-    """Sums of positives and of negatives per tile. int16 holds both: 128 weights of 128 at most."""
+    """Sums of positives and of negatives per tile; of 128 weights in int16, which holds them and is faster."""
     tiles = weights.reshape(weights.shape[0], -1, tile)
-    positive = np.maximum(tiles, 0).sum(axis=2, dtype=np.int16).astype(np.int32)
-    negative = np.minimum(tiles, 0).sum(axis=2, dtype=np.int16).astype(np.int32)
+    kind = np.int16 if tile <= 128 else np.int32
+    positive = np.maximum(tiles, 0).sum(axis=2, dtype=kind).astype(np.int32)
+    negative = np.minimum(tiles, 0).sum(axis=2, dtype=kind).astype(np.int32)
     low, high = BOX
     return low * positive + high * negative, high * positive + low * negative
 
@@ -226,13 +228,13 @@ def certifying(options, folder, absent):
                 absent.append(f"qonnx ({problem})")
         else:
             equal("qonnx", qonnx_ranges(extremum, floats, tile), rows // 8)
-            contenders.append(Contender("qonnx, calculate_matvec_accumulator_extremum, a tile at a time",
+            contenders.append(Contender("qonnx' range analysis, a tile at a time",
                                         lambda tile=tile: timed(lambda: qonnx_ranges(extremum, floats, tile)), weights=part.size))
             columns = np.ascontiguousarray(floats.T)
             least, most = calculate_matvec_accumulator_range(columns, DataType["UINT8"])
             low, high = numpy_ranges(part, cols)
             demand((least, most) == (low.min(), high.max()), f"qonnx, whole rows: {least}, {most}, not {low.min()}, {high.max()}")
-            contenders.append(Contender("qonnx, calculate_matvec_accumulator_range, whole rows, one range for all",
+            contenders.append(Contender("FINN's accumulator bound, whole rows at once",
                                         lambda: timed(lambda: calculate_matvec_accumulator_range(columns, DataType["UINT8"])), weights=part.size))
         peers.take_turns(contenders, options.rounds)
         server.close()
