@@ -1,7 +1,9 @@
 // axecert certify: integer weights that exist, on a datapath: which rows are safe, which are not, and inputs that overflow them.
 #include <exception>
+#include <span>
 
 #include "axecert/certificate/certificate_file.hpp"
+#include "axecert/certificate/sha256.hpp"
 #include "axecert/model/layers.hpp"
 #include "axecert/model/weight_files.hpp"
 #include "axecert/numeric/tasks.hpp"
@@ -14,6 +16,10 @@
 #include "onnx_input.hpp"
 #include "report_files.hpp"
 #include "verb.hpp"
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 namespace axe::cli {
 namespace {
@@ -73,7 +79,7 @@ struct Account {
       layers.push_back(std::move(layer));
       return;
     }
-    const LayerSummary summary = summarize(claims, false);
+    const LayerSummary summary = summarize(claims, Median::left_out);
     text += claims.layer.name + "  " + in_words(claims.layer.rows) + " × " + in_words(claims.layer.cols) + "  " +
             describe(claims.datapath) + "\n  " + upper_case(to_text(claims.verdict)) + ": " +
             in_words(claims.layer.rows - summary.unsafe_rows) + " of " + in_words(claims.layer.rows) +
@@ -123,14 +129,42 @@ int tell(const Arguments& a, Account account, const Certificate& certificate, co
 }
 
 LayerClaims claims_of(StoredLayer stored, const Datapath& datapath, const Arguments& a,
-                      std::vector<StageRanges> memory = {}) {
+                      const std::optional<Sha256>& weight_hash = std::nullopt, std::vector<StageRanges> memory = {}) {
   if (!a.input_range.empty()) {
     stored.layer.box_lower = {static_cast<std::int32_t>(a.input_range[0])};
     stored.layer.box_upper = {static_cast<std::int32_t>(a.input_range[1])};
     stored.layer.input_limit = 0;  // the file's quantizer keeps it, and this range is not its
     stored.source = InputSource::given;
   }
-  return make_claims(std::move(stored.layer), datapath, stored.source, std::move(memory));
+  return make_claims(std::move(stored.layer), datapath, stored.source, weight_hash, std::move(memory));
+}
+
+// The hashes of the weights of layers[0], layers[1], …: as many layers as come to `most_ahead` bytes, and two at least, because two
+// are hashed in little more time than one.
+std::vector<Sha256> hashes_ahead(const WeightFiles& files, std::span<const std::string> layers) {
+  constexpr std::size_t most_ahead = std::size_t{1} << 25;
+  std::vector<std::span<const std::uint8_t>> arrays;
+  std::size_t size = 0;
+  for (const std::string& name : layers) {
+    if (arrays.size() >= 2 && size >= most_ahead) {
+      break;
+    }
+    arrays.push_back(files.bytes_of(name + ".weight"));
+    size += arrays.back().size();
+  }
+  std::vector<Sha256> hashes = sha256_of_each(arrays);
+  files.let_go();
+  return hashes;
+}
+
+// Every layer needs the same arrays as the one before it. glibc would give their memory back after each layer and have the kernel clear
+// it for the next, which takes half as long again as certifying.
+void keep_freed_memory() {
+#ifdef __GLIBC__
+  constexpr int most_kept = 1 << 28;
+  mallopt(M_MMAP_THRESHOLD, most_kept);
+  mallopt(M_TRIM_THRESHOLD, most_kept);
+#endif
 }
 
 constexpr const char* what_the_checker_did = "every range computed again from the weights";
@@ -138,6 +172,7 @@ constexpr const char* what_the_checker_did = "every range computed again from th
 // A layer at a time, so that memory does not grow with the model: the certificate goes to disk as it grows, and the checker maps it.
 int run_by_layers(const Arguments& a, const WeightFiles& files, const Datapath& datapath) {
   demand_weight_keys(files.outline());
+  keep_freed_memory();
   const std::filesystem::path target = a.output.empty()
                                            ? std::filesystem::temp_directory_path() / "axecert-certify.axec"
                                            : std::filesystem::path(a.output);
@@ -151,9 +186,14 @@ int run_by_layers(const Arguments& a, const WeightFiles& files, const Datapath& 
   } catch (const InputError& error) {
     throw cannot_create(error);
   }
-  for (const std::string& name : files.layers()) {
-    const LayerClaims claims =
-        claims_of(std::move(read_integer_layers(files.layer(name), datapath).at(0)), datapath, a);
+  const std::vector<std::string> names = files.layers();
+  std::vector<Sha256> hashes;  // of the layers from `first` on
+  for (std::size_t i = 0, first = 0; i < names.size(); ++i) {
+    if (i == first + hashes.size()) {
+      first = i;
+      hashes = hashes_ahead(files, std::span(names).subspan(i));
+    }
+    const LayerClaims claims = claims_of(read_integer_layer(files, names[i], datapath), datapath, a, hashes[i - first]);
     account.add(claims, a.common->json);
     writer->add(claims);
   }
@@ -229,7 +269,8 @@ int run(const Arguments& a) {
     std::vector<StageRanges> memory;  // of the layer before
     for (std::size_t i = 0; take(i);) {
       try {
-        LayerClaims claims = claims_of(read_integer_layer(file, names[i], datapath), datapath, a, std::move(memory));
+        LayerClaims claims =
+            claims_of(read_integer_layer(file, names[i], datapath), datapath, a, std::nullopt, std::move(memory));
         accounts[i].add(claims, a.common->json);
         image.add(i, claims);
         if (kept.empty()) {

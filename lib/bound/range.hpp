@@ -62,6 +62,13 @@ inline std::int64_t margin(IntegerRange range, IntegerRange limits) {
   return static_cast<std::int64_t>(least > cap ? cap : least < -cap ? -cap : least);
 }
 
+/// The smallest range that holds [lower_i, upper_i] of `count` ≥ 1 registers. Its margin is the least of theirs, a margin being the
+/// smaller of two distances.
+IntegerRange hull(const std::int64_t* lower, const std::int64_t* upper, std::int64_t count);
+
+/// How many registers have a margin below 0.
+std::int64_t overflowing_registers(const StageRanges& ranges, IntegerRange limits);
+
 /// The bound that data types alone give (no look at the weights), for K products of M-bit signed weights in
 /// [−2^(M−1), 2^(M−1) − 1] and N-bit activations.
 struct DataTypeBound {

@@ -4,23 +4,15 @@
 #include "axecert/numeric/target_clones.hpp"
 
 namespace axe {
-namespace {
 
-AXECERT_CLONES IntegerRange range_of(const std::int8_t* weights, std::size_t count) {
+AXECERT_CLONES_256 IntegerRange weight_range(std::span<const std::int8_t> weights) {
   std::int8_t least = weights[0];
   std::int8_t most = weights[0];
-  for (std::size_t i = 0; i < count; ++i) {
-    least = weights[i] < least ? weights[i]
-                               : least;  // std::min takes references, which GCC 12 turns into one weight at a time
-    most = weights[i] > most ? weights[i] : most;
+  for (const std::int8_t w : weights) {
+    least = w < least ? w : least;  // std::min takes references, which GCC 12 turns into one weight at a time
+    most = w > most ? w : most;
   }
   return {least, most};
-}
-
-}  // namespace
-
-IntegerRange weight_range(std::span<const std::int8_t> weights) {
-  return range_of(weights.data(), weights.size());
 }
 
 }  // namespace axe

@@ -5,10 +5,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "axecert/bound/weight_range.hpp"
 #include "axecert/certificate/sha256.hpp"
 #include "axecert/numeric/error.hpp"
-#include "axecert/numeric/target_clones.hpp"
 
 namespace axe {
 namespace {
@@ -22,16 +20,6 @@ Sha256 hash_of(const std::vector<std::int64_t>& values) {
     stream.update(bytes, 8);
   }
   return stream.finish();
-}
-
-// [least lower end, greatest upper end]: its margin is the smallest of all, since a margin is the smaller of two distances.
-AXECERT_CLONES IntegerRange hull(const std::int64_t* lower, const std::int64_t* upper, std::int64_t count) {
-  std::int64_t least = lower[0], most = upper[0];
-  for (std::int64_t i = 0; i < count; ++i) {
-    least = lower[i] < least ? lower[i] : least;
-    most = upper[i] > most ? upper[i] : most;
-  }
-  return {least, most};
 }
 
 // Fills verdict, worst and worst_side: the least margin, first in row, stage, node order; upper when both ends are equally near.
@@ -149,22 +137,22 @@ Verdict Certificate::verdict() const {
 }
 
 LayerClaims make_claims(IntegerLayer layer, const Datapath& datapath, InputSource source,
-                        std::vector<StageRanges> memory) {
-  validate(layer, datapath);
+                        const std::optional<Sha256>& weight_hash, std::vector<StageRanges> memory) {
+  const IntegerRange weights = validate(layer, datapath);
   const Topology topology(datapath, layer.cols);
   LayerClaims claims;
   claims.datapath = datapath;
   claims.input_source = source;
-  claims.weight_range = weight_range(layer.weights);
+  claims.weight_range = weights;
   claims.layer = std::move(layer);
   claims.ranges = layer_ranges(claims.layer, topology, std::move(memory));
-  finish_claims(claims);
+  finish_claims(claims, weight_hash);
   return claims;
 }
 
-void finish_claims(LayerClaims& claims) {
+void finish_claims(LayerClaims& claims, const std::optional<Sha256>& weight_hash) {
   const IntegerLayer& layer = claims.layer;
-  claims.weight_hash = sha256(layer.weights.data(), layer.weights.size());
+  claims.weight_hash = weight_hash ? *weight_hash : sha256(layer.weights.data(), layer.weights.size());
   claims.bias_hash = hash_of_bias(layer.bias);
   judge(claims);
   claims.worst_witness = witness(layer, Topology(claims.datapath, layer.cols), claims.worst, claims.worst_side);

@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <random>
 #include <span>
 #include <thread>
 
@@ -46,6 +47,26 @@ TEST_CASE("both codes of SHA-256 agree at every length around a block and in pie
     const std::string whole = hash_of(text, Sha256Code::portable);
     CHECK(hash_of(text, Sha256Code::fastest) == whole);
     for (std::size_t piece : {1u, 55u, 56u, 63u, 64u}) CHECK(hash_of(text, Sha256Code::fastest, piece) == whole);
+  }
+}
+
+// TOR-208
+TEST_CASE("arrays hashed two at a time have the hashes that each has alone, whatever their lengths and number") {
+  std::mt19937 random(1);
+  for (const Sha256Code code : {Sha256Code::fastest, Sha256Code::portable}) {
+    for (int run = 0; run < 200; ++run) {
+      std::vector<std::vector<std::uint8_t>> arrays(random() % 6);
+      for (std::vector<std::uint8_t>& array : arrays) {
+        array.resize(random() % 4 == 0 ? 64 * (random() % 4) : random() % 700);
+        for (std::uint8_t& byte : array) byte = static_cast<std::uint8_t>(random());
+      }
+      const std::vector<std::span<const std::uint8_t>> spans(arrays.begin(), arrays.end());
+      const std::vector<Sha256> hashes = sha256_of_each(spans, code);
+      REQUIRE(hashes.size() == arrays.size());
+      for (std::size_t i = 0; i < arrays.size(); ++i) {
+        CHECK(to_hex(hashes[i]) == hash_of({arrays[i].begin(), arrays[i].end()}, Sha256Code::portable));
+      }
+    }
   }
 }
 

@@ -49,40 +49,28 @@ double middle_of(const std::vector<double>& values, double greatest) {
   return *middle;
 }
 
-// The middle of how much of their budget the registers use, and the most.
-void add_budgets(const StageRanges& ranges, StageSummary& summary) {
-  std::vector<double> used(ranges.lower.size());
-  for (std::size_t i = 0; i < used.size(); ++i) {
-    used[i] = budget_used({ranges.lower[i], ranges.upper[i]}, summary.limits);
-  }
-  if (!used.empty()) {
-    summary.budget_fullest = *std::max_element(used.begin(), used.end());
-    summary.smallest_margin_bits = 0.0 - std::log2(std::max(summary.budget_fullest, 1e-300));  // 0, not −0, when full
-    summary.budget_used = middle_of(used, summary.budget_fullest);
-  }
-}
-
-StageSummary summarize_stage(const LayerClaims& claims, const Topology& topology, std::size_t s, bool budgets) {
+StageSummary summarize_stage(const LayerClaims& claims, const Topology& topology, std::size_t s, Median median) {
   const StageRanges& ranges = claims.ranges[s];
   StageSummary summary;
   summary.stage = topology.stage(s);
   summary.limits = register_limits(summary.stage);
   summary.registers = topology.nodes(s);
   summary.nodes = static_cast<std::int64_t>(ranges.lower.size());
-  IntegerRange hull{0, 0};
-  for (std::size_t i = 0; i < ranges.lower.size(); ++i) {
-    const std::int64_t lower = ranges.lower[i], upper = ranges.upper[i];
-    summary.unsafe_nodes += lower < summary.limits.lower || upper > summary.limits.upper ? 1 : 0;
-    hull.lower = i == 0 ? lower : std::min(hull.lower, lower);
-    hull.upper = i == 0 ? upper : std::max(hull.upper, upper);
+  const IntegerRange all = hull(ranges.lower.data(), ranges.upper.data(), summary.nodes);
+  summary.smallest_margin = margin(all, summary.limits);
+  summary.unsafe_nodes = overflowing_registers(ranges, summary.limits);
+  summary.budget_fullest =
+      budget_used(all, summary.limits);  // no register reaches further, and rounding keeps the order
+  summary.smallest_margin_bits = 0.0 - std::log2(std::max(summary.budget_fullest, 1e-300));  // 0, not −0, when full
+  if (median == Median::computed) {
+    std::vector<double> used;
+    used.reserve(ranges.lower.size());
+    for (std::size_t i = 0; i < ranges.lower.size(); ++i) {
+      used.push_back(budget_used({ranges.lower[i], ranges.upper[i]}, summary.limits));
+    }
+    summary.budget_used = middle_of(used, summary.budget_fullest);
   }
-  // The least lower and the greatest upper end decide the smallest of all margins.
-  summary.smallest_margin =
-      ranges.lower.empty() ? std::numeric_limits<std::int64_t>::max() : margin(hull, summary.limits);
-  if (budgets) {
-    add_budgets(ranges, summary);
-  }
-  summary.smallest_safe_width = minimum_width(hull, summary.stage.limits);
+  summary.smallest_safe_width = minimum_width(all, summary.stage.limits);
   for (std::int64_t node = 0; node < std::min<std::int64_t>(summary.registers, 1); ++node) {
     summary.products = static_cast<std::int64_t>(topology.products_of(s, node).size());
   }
@@ -91,7 +79,7 @@ StageSummary summarize_stage(const LayerClaims& claims, const Topology& topology
 
 }  // namespace
 
-LayerSummary summarize(const LayerClaims& claims, bool budgets) {
+LayerSummary summarize(const LayerClaims& claims, Median median) {
   const Topology topology(claims.datapath, claims.layer.cols);
   LayerSummary summary;
   const IntegerRange operand = claims.datapath.activations;
@@ -99,7 +87,7 @@ LayerSummary summarize(const LayerClaims& claims, bool budgets) {
   summary.activation_bits = minimum_width(operand, Limits::full) - (summary.activations_signed ? 0 : 1);
   summary.weight_bits = minimum_width(claims.weight_range, Limits::full);
   for (std::size_t s = 0; s < topology.stages(); ++s) {
-    StageSummary stage = summarize_stage(claims, topology, s, budgets);
+    StageSummary stage = summarize_stage(claims, topology, s, median);
     stage.data_type = data_type_bound(stage.products, std::clamp(summary.weight_bits, 1, 32),
                                       std::clamp(summary.activation_bits, 1, 32), summary.activations_signed);
     summary.nodes += stage.nodes;
