@@ -19,7 +19,7 @@ namespace {
 struct Arguments {
   std::vector<std::string> files;
   std::string datapath, folder, layer, scales;  // scales: empty for the default of the other options
-  std::string corrector = "optq", constraint = "axe";
+  std::string corrector = "optq", constraint = "axe", activations;  // activations: empty for what the constraint needs
   int weight_bits = 4, threads = 0, refine = -1;
   double dampening = 0, ridge = -1;
   bool asymmetric = false, group_scales = false, no_order = false, published = false, compare = false;
@@ -36,12 +36,13 @@ Corrector corrector_of(const std::string& name) {
 }
 
 Constraint constraint_of(const std::string& name) {
-  for (const Constraint c : {Constraint::none, Constraint::datatype, Constraint::ep_init, Constraint::axe}) {
+  for (const Constraint c :
+       {Constraint::none, Constraint::datatype, Constraint::ep_init, Constraint::axe, Constraint::input}) {
     if (name == to_text(c)) {
       return c;
     }
   }
-  throw Failure(exit_usage, "--constraint", "unknown: " + name, "axe, datatype, ep-init or none");
+  throw Failure(exit_usage, "--constraint", "unknown: " + name, "axe, input, datatype, ep-init or none");
 }
 
 QuantizeOptions options_of(const Arguments& a) {
@@ -70,13 +71,36 @@ QuantizeOptions options_of(const Arguments& a) {
   return options;
 }
 
-// A layer to quantize, and its own fixed scales if they were asked for.
+/// What `--activations` and the constraint say of the inputs: a constraint on the inputs needs signed codes with a scale per token,
+/// which is then what they are unless something else was asked for.
+InputCalibration calibration_of(const Arguments& a, const Datapath& datapath, const QuantizeOptions& options) {
+  const bool limited = options.constraint == Constraint::input;
+  const std::string activations = !a.activations.empty() ? a.activations : limited ? "token-symmetric" : "tensor";
+  InputCalibration calibration;
+  if (activations != "tensor") {
+    calibration.scaling = ActivationScaling::token;
+    calibration.is_signed = activations == "token-symmetric";
+  }
+  if (limited) {
+    if (activations != "token-symmetric") {
+      throw Failure(exit_usage, "--activations", activations + " cannot keep the limit of --constraint input",
+                    "token-symmetric, which is also the default there");
+    }
+    calibration.limited_on = &datapath;
+    calibration.largest_weight = options.largest_weight();
+  }
+  return calibration;
+}
+
+/// A layer to quantize, its own fixed scales if they were asked for, and where its inputs are limited and a comparison was asked
+/// for, the same layer without a limit.
 struct Task {
   LayerProblem problem;
+  std::optional<LayerProblem> unlimited;
   std::vector<float> scales;
 };
 
-std::vector<Task> read_tasks(const Arguments& a) {
+std::vector<Task> read_tasks(const Arguments& a, const InputCalibration& calibration) {
   std::vector<Task> tasks;
   std::set<std::string> names;
   std::vector<std::string> all_names;
@@ -99,7 +123,14 @@ std::vector<Task> read_tasks(const Arguments& a) {
       }
       keep_layer(file, a.layer);
     }
-    for (LayerProblem& problem : read_problems(file)) {
+    InputCalibration free = calibration;
+    free.limited_on = nullptr;
+    std::vector<LayerProblem> unlimited;  // in the order of the problems
+    if (a.compare && calibration.limited_on != nullptr) {
+      unlimited = read_problems(file, free);
+    }
+    std::size_t number = 0;
+    for (LayerProblem& problem : read_problems(file, calibration)) {
       if (!names.insert(problem.name).second) {
         throw InputError(file.path, "layer '" + problem.name + "' stands in another file too",
                          "give every layer its own name");
@@ -115,6 +146,9 @@ std::vector<Task> read_tasks(const Arguments& a) {
         task.scales = scale.as_f32(file.path + ": " + key);
       }
       task.problem = std::move(problem);
+      if (!unlimited.empty()) {
+        task.unlimited = std::move(unlimited[number++]);
+      }
       tasks.push_back(std::move(task));
     }
     file.tensors.clear();
@@ -217,7 +251,7 @@ int run(const Arguments& a) {
   if (a.scales == "given") {
     options.scale_choice = ScaleChoice::largest_weight;  // also keeps the scales as they are after the sweep
   }
-  std::vector<Task> tasks = read_tasks(a);
+  std::vector<Task> tasks = read_tasks(a, calibration_of(a, datapath, options));
   const std::filesystem::path folder = a.folder;
   const OutputFolder output(folder);
 
@@ -229,7 +263,8 @@ int run(const Arguments& a) {
     options.scales = task.scales;
     layers.push_back(quantize(task.problem, datapath, options, progress_line(*a.common, task.problem.name)));
     certificate.layers.push_back(make_claims(layers.back().layer, datapath, InputSource::clamped));
-    comparisons.push_back(a.compare ? compare(task.problem, datapath, options) : Comparison{});
+    comparisons.push_back(a.compare ? compare(task.unlimited ? *task.unlimited : task.problem, datapath, options)
+                                    : Comparison{});
     task = {};
   }
   const Output weights{folder / "weights.safetensors", quantized_bytes(layers)};
@@ -247,6 +282,7 @@ int run(const Arguments& a) {
                    {{"datapath", a.datapath},
                     {"corrector", a.corrector},
                     {"constraint", a.constraint},
+                    {"activations", a.activations.empty() ? Json(nullptr) : Json(a.activations)},
                     {"published", a.published},
                     {"weight_bits", options.weight_bits},
                     {"asymmetric", options.asymmetric_weights},
@@ -294,7 +330,13 @@ Verb quantize_verb(CLI::App& app) {
       ->required();
   command->add_option("-o,--output", a->folder, "folder for weights.safetensors and certificate.axec")->required();
   command->add_option("--corrector", a->corrector, "optq, gpfq, qronos or none")->capture_default_str();
-  command->add_option("--constraint", a->constraint, "axe, datatype, ep-init or none")->capture_default_str();
+  command->add_option("--constraint", a->constraint, "axe, input, datatype, ep-init or none")->capture_default_str();
+  command
+      ->add_option(
+          "--activations", a->activations,
+          "tensor: one grid for all inputs; token-asymmetric, token-symmetric: a grid per token; default: tensor, and "
+          "token-symmetric for --constraint input")
+      ->check(CLI::IsMember({"tensor", "token-asymmetric", "token-symmetric"}));
   command->add_option("--weight-bits", a->weight_bits, "bits of a weight")
       ->capture_default_str()
       ->check(CLI::Range(2, 8));

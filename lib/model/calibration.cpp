@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "axecert/numeric/error.hpp"
+#include "axecert/quantize/input_quantizer.hpp"
 
 namespace axe {
 
@@ -40,8 +41,8 @@ ActivationGrid calibrate_grid(const std::vector<float>& inputs, int bits, bool i
   return grid;
 }
 
-void accumulate(const std::vector<float>& inputs, std::int64_t tokens, LayerProblem& problem,
-                const std::string& place) {
+void accumulate(const std::vector<float>& inputs, std::int64_t tokens, LayerProblem& problem, const std::string& place,
+                const Datapath* datapath) {
   const std::int64_t cols = problem.cols, rows = problem.rows;
   const auto n = static_cast<std::size_t>(cols);
   const auto r = static_cast<std::size_t>(rows);
@@ -54,8 +55,10 @@ void accumulate(const std::vector<float>& inputs, std::int64_t tokens, LayerProb
     problem.code_max.assign(n, grid.code_lower());
   }
 
-  // With c = code − zero point, an integer of at most 9 bits, X̃ = scale · c: CᵀC is summed in double without any rounding
-  // (2^16 · tokens < 2^53), so H has one rounding per entry and does not depend on threads or blocks.
+  // With c = code − zero point, an integer of at most 9 bits, X̃ = scale · c. When the scale is the tensor's, it waits: CᵀC is summed
+  // in double without any rounding (2^16 · tokens < 2^53), so H has one rounding per entry and does not depend on blocks. A token's
+  // own scale stands beside its codes, and `grid.scale` is 1.
+  const InputQuantizer quantizer(cols, {}, grid, {grid.code_lower()}, {grid.code_upper()}, {0}, place, datapath);
   std::vector<double> centred(static_cast<std::size_t>(block_tokens) * n), real(centred.size());
   std::vector<double> gram(n * n, 0.0), cross(n * n, 0.0);
   std::vector<double> weight, output;
@@ -67,16 +70,16 @@ void accumulate(const std::vector<float>& inputs, std::int64_t tokens, LayerProb
   for (std::int64_t begin = 0; begin < tokens; begin += block_tokens) {
     const std::int64_t count = std::min(block_tokens, tokens - begin);
     const float* x = inputs.data() + static_cast<std::size_t>(begin) * n;
+    const OperandRows operands = quantizer.quantize(x, count, 1, begin);
     for (std::size_t i = 0; i < static_cast<std::size_t>(count) * n; ++i) {
-      const double value = x[i];
-      const double code = std::clamp(std::nearbyint(value / grid.scale) + grid.zero_point,
-                                     static_cast<double>(grid.code_lower()), static_cast<double>(grid.code_upper()));
-      real[i] = value;
-      centred[i] = code - grid.zero_point;
+      const std::size_t token = i / n, channel = i % n;
+      const std::int32_t code = operands.biased[i] + operands.base;
+      const double own_scale = grid.scaling == ActivationScaling::token ? operands.scale[token] : 1.0;
+      real[i] = x[i];
+      centred[i] = own_scale * (code - operands.zero_point[token]);
       if (want_codes) {
-        const auto integer = static_cast<std::int32_t>(code);
-        problem.code_min[i % n] = std::min(problem.code_min[i % n], integer);
-        problem.code_max[i % n] = std::max(problem.code_max[i % n], integer);
+        problem.code_min[channel] = std::min(problem.code_min[channel], code);
+        problem.code_max[channel] = std::max(problem.code_max[channel], code);
       }
     }
     const int k = static_cast<int>(cols), t = static_cast<int>(count), m = static_cast<int>(rows);

@@ -14,7 +14,9 @@ namespace axe {
 ActivationGrid calibrate_grid(const std::vector<float>& inputs, int bits, bool is_signed, const std::string& place);
 
 /// From inputs X [tokens, problem.cols] and problem.input: fills gram (X̃ᵀX̃) and cross (X̃ᵀX), and, where they are not given,
-/// output_energy (‖XWᵀ‖²_F), code_min and code_max. Throws InputError when a sum does not fit a float.
-void accumulate(const std::vector<float>& inputs, std::int64_t tokens, LayerProblem& problem, const std::string& place);
+/// output_energy (‖XWᵀ‖²_F), code_min and code_max. A grid with a limit speaks of the lowest registers of `datapath`, which may be
+/// null without one. Throws InputError when a sum does not fit a float.
+void accumulate(const std::vector<float>& inputs, std::int64_t tokens, LayerProblem& problem, const std::string& place,
+                const Datapath* datapath = nullptr);
 
 }  // namespace axe

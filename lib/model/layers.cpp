@@ -2,6 +2,7 @@
 // lib/quantize and lib/certificate. `read_problems`, `write_quantized` and `read_integer_layers` are the main functions; the
 // key table is docs/layers.md. Side effects: write_quantized replaces one file atomically.
 #include "axecert/model/layers.hpp"
+#include "axecert/constraint/input_limit.hpp"
 
 #include <algorithm>
 #include <array>
@@ -90,8 +91,9 @@ void check_matrix(const LayerKeys& keys, const Tensor& weight) {
   }
 }
 
-ActivationGrid read_grid(const LayerKeys& keys) {
+ActivationGrid read_grid(const LayerKeys& keys, const InputCalibration& calibration) {
   ActivationGrid grid;
+  grid.is_signed = calibration.is_signed.value_or(false);
   if (keys.has("input_bits")) {
     const std::int64_t bits = keys.integer("input_bits");
     if (bits < 2 || bits > 8) {
@@ -104,7 +106,19 @@ ActivationGrid read_grid(const LayerKeys& keys) {
     if (flag != 0 && flag != 1) {
       keys.fail("input_signed", "is " + std::to_string(flag), "0 for unsigned codes, 1 for signed ones");
     }
+    if (calibration.is_signed.value_or(flag == 1) != (flag == 1)) {
+      keys.fail("input_signed", "is " + std::to_string(flag) + ", but other codes were asked for", "leave it out");
+    }
     grid.is_signed = flag == 1;
+  }
+  if (calibration.scaling == ActivationScaling::token) {
+    for (const char* key : {"input_scale", "input_zero_point", "H", "G"}) {
+      if (keys.has(key)) {
+        keys.fail(key, "is of one grid for all inputs, but a scale per token was asked for", "give NAME.inputs alone");
+      }
+    }
+    grid.scaling = ActivationScaling::token;
+    return grid;
   }
   if (keys.has("input_scale")) {
     grid.scale = keys.real("input_scale");
@@ -179,7 +193,7 @@ void read_code_ranges(const LayerKeys& keys, LayerProblem& problem) {
   }
 }
 
-LayerProblem read_problem(const TensorFile& file, const std::string& name) {
+LayerProblem read_problem(const TensorFile& file, const std::string& name, const InputCalibration& calibration) {
   const LayerKeys keys(file, name);
   LayerProblem problem;
   problem.name = name;
@@ -192,7 +206,10 @@ LayerProblem read_problem(const TensorFile& file, const std::string& name) {
   problem.rows = weight.shape[0];
   problem.cols = weight.shape[1];
   problem.weight = weight.as_f32(keys.place("weight"));
-  problem.input = read_grid(keys);
+  problem.input = read_grid(keys, calibration);
+  if (calibration.limited_on != nullptr) {
+    problem.input.limit = input_limit(Topology(*calibration.limited_on, problem.cols), calibration.largest_weight);
+  }
   if (keys.has("bias")) {
     keys.expect_shape("bias", {problem.rows});
     problem.bias = keys.find("bias")->as_f32(keys.place("bias"));
@@ -216,11 +233,14 @@ LayerProblem read_problem(const TensorFile& file, const std::string& name) {
                 "at least one token");
     }
     const std::vector<float> x = inputs.as_f32(keys.place("inputs"));
-    if (!keys.has("input_scale")) {
+    if (!keys.has("input_scale") && calibration.scaling == ActivationScaling::tensor) {
       problem.input = calibrate_grid(x, problem.input.bits, problem.input.is_signed, keys.place("inputs"));
     }
-    accumulate(x, inputs.shape[0], problem, keys.place("inputs"));
+    accumulate(x, inputs.shape[0], problem, keys.place("inputs"), calibration.limited_on);
     return problem;
+  }
+  if (calibration.scaling == ActivationScaling::token) {
+    keys.need("inputs", "a scale per token is found on the inputs themselves");
   }
   keys.need("H", "a layer has NAME.inputs [tokens, K], or NAME.H [K, K] with NAME.G");
   keys.need("input_scale", "with H and G the grid of the inputs must be given");
@@ -383,12 +403,12 @@ TensorFile arrays_of(const TensorFile& file, const std::string& layer) {
   return found;
 }
 
-std::vector<LayerProblem> read_problems(const TensorFile& file) {
+std::vector<LayerProblem> read_problems(const TensorFile& file, const InputCalibration& calibration) {
   const std::vector<std::string> names = layer_names(file);
   refuse_unknown_keys(file, names, problem_keys);
   std::vector<LayerProblem> problems;
   for (const std::string& name : names) {
-    problems.push_back(read_problem(file, name));
+    problems.push_back(read_problem(file, name, calibration));
   }
   return problems;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,12 +15,22 @@ namespace axe {
 
 class WeightFiles;
 
+/// How NAME.inputs become codes: on one grid for all, or on a grid per token (NAME.input_scale is then refused, and so are H and G,
+/// which say nothing of a token); signed or not, against what NAME.input_signed says if it is given; and under a limit,
+/// input_limit(…) of the datapath for weights up to `largest_weight`, for Constraint::input.
+struct InputCalibration {
+  ActivationScaling scaling = ActivationScaling::tensor;
+  std::optional<bool> is_signed;         ///< absent: as the file says
+  const Datapath* limited_on = nullptr;  ///< null: no limit; else scaling is `token` and codes are signed
+  std::int64_t largest_weight = 0;       ///< ≥ 1 beside limited_on
+};
+
 /// Every layer of a calibration file, sorted by name. Per layer NAME: `NAME.weight` [rows, K]; `NAME.inputs` [tokens, K], or
 /// `NAME.H` and optional `NAME.G` [K, K]; `NAME.input_scale`, `NAME.input_zero_point`, `NAME.input_bits` (scalars; calibrated
 /// from the inputs, min to max, asymmetric unsigned, when absent); optional `NAME.input_code_min`/`NAME.input_code_max` [K],
 /// `NAME.bias` [rows], `NAME.output_energy`, `NAME.input_signed` (0 or 1; absent: unsigned). `NAME.weight_scale` and
 /// `NAME.inputs_sample` are let pass; any other key is an error. Throws InputError naming file and key.
-std::vector<LayerProblem> read_problems(const TensorFile& file);
+std::vector<LayerProblem> read_problems(const TensorFile& file, const InputCalibration& calibration = {});
 
 /// Writes weights.safetensors: per layer `NAME.weight` I8 [rows, K] (operand weights), `NAME.scale` F32 [rows] or [rows, groups],
 /// `NAME.bias` I64 [rows] when there is one, `NAME.input_lower`, `NAME.input_upper`, `NAME.input_shift` I32 [1] or [K],

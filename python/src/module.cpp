@@ -2,6 +2,21 @@
 // functions mean is said in their docstrings and in the headers that they bind. Side effects: as of the functions bound.
 #include "bind.hpp"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
+namespace {
+
+/// glibc keeps what was freed between what is in use, and a model quantized block by block leaves a gap behind every block.
+void release_freed_memory() {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
+}
+
+}  // namespace
+
 NB_MODULE(_core, module) {
   module.doc() =
       "axecert's C++ core: datapaths, exact ranges, the quantizer, certificates and their voters, integer layers, "
@@ -16,4 +31,7 @@ NB_MODULE(_core, module) {
   axe::python::bind_certificates(module);
   axe::python::bind_parts(module);
   axe::python::bind_probe(module);
+  module.def(
+      "release_freed_memory", &release_freed_memory, nanobind::call_guard<nanobind::gil_scoped_release>(),
+      "Gives memory that was freed, and that the C library keeps, back to the system, where the C library is glibc.");
 }

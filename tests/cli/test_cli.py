@@ -270,6 +270,21 @@ class Verbs(Case):
         self.run_axecert("verify", "o/certificate.axec", "o/weights.safetensors", code=SAFE)
         self.quantize("o", datapath="axe:P=14,T=8,act=s8")
 
+    def test_limited_inputs(self):
+        """The activation quantizer keeps the sums of magnitudes small: what is written says so, and it is what makes the weights safe."""
+        text = self.quantize("out", "--constraint", "input", "--compare", datapath="axe:P=12,T=8,act=s8").stdout
+        self.assertIn("OPTQ + INPUT", text)
+        self.assertTrue(text.endswith("SAFE\n"), text)
+        pair = ("out/certificate.axec", "out/weights.safetensors")
+        self.run_axecert("verify", *pair, code=SAFE)
+        data = (self.path / pair[1]).read_bytes()
+        self.assertIn("blocks.0.up.input_limit", json.loads(data[8:8 + struct.unpack("<Q", data[:8])[0]]))
+        for activations, form in (("token-symmetric", "s8"), ("token-asymmetric", "u8"), ("tensor", "u8")):
+            self.quantize("o", "--activations", activations, datapath="axe:P=14,T=8,act=" + form)
+        for activations in ("token-asymmetric", "tensor"):
+            self.refused(("quantize", "layers.npz", "-d", "axe:P=12,T=8", "-o", "o", "--constraint", "input", "--activations", activations), USAGE,
+                         "--activations")
+
     def test_no_constraint_may_be_unsafe_and_is_written(self):
         text = self.quantize("out", "--constraint", "none", datapath="axe:P=9", code=UNSAFE).stdout
         self.assertTrue(text.endswith("UNSAFE\n"), text)

@@ -355,6 +355,8 @@ def test_options_in_words() -> None:
     assert plan.parse_windows("512,2048", "40") == {512: 40, 2048: 40}
     assert plan.parse_windows("512,2048", "512=40") == {512: 40, 2048: None}
     assert [str(one) for one in plan.sweep_points("P=12..13,T=32,row")] == ["P=12,T=32", "P=13,T=32", "P=12", "P=13"]
+    several = plan.sweep_points("P=12,13,T=32; P=13..14,T=32; P=16,T=row")
+    assert [str(one) for one in several] == ["P=12,T=32", "P=13,T=32", "P=14,T=32", "P=16"]
     assert [str(one) for one in plan.points("P=16,T=128; P=14,T=32")] == ["P=16,T=128", "P=14,T=32"]
     assert plan.Calibration.parse("16x512", 7) == plan.Calibration(16, 512, 7)
     for wrong in ("", "1,x", "1"):
@@ -363,7 +365,7 @@ def test_options_in_words() -> None:
     for wrong in ("64=3", "512=0", "512=", "-1"):
         with pytest.raises(InputError):
             plan.parse_windows("512", wrong)
-    for wrong in ("P=12", "T=3,P=4", "P=16,T=9.5", "12..16"):
+    for wrong in ("P=12", "T=3,P=4", "P=16,T=9.5", "12..16", "P=12,T=32;", "P=12,T=32;T=64"):
         with pytest.raises(InputError):
             plan.sweep_points(wrong)
     for wrong in ("16", "0x4", "4x1", "ax4"):

@@ -159,6 +159,70 @@ TEST_CASE("signed inputs calibrate to a symmetric grid") {
   CHECK(p.gram == Floats{254 * 254, -254 * 100, -254 * 100, 100 * 100});
 }
 
+TEST_CASE("with a scale per token, moments are those of what the tokens' own grids leave, and a limit is kept") {
+  // Expected: round(x / (max|x| / 127)) per token, coarser until no register of two products has Σ|code| above the limit.
+  const Floats x{10, -20, 5, 1, 0.25f, 0.125f, -1, 0, 100, 100, -100, 100};
+  constexpr std::size_t K = 4, tokens = 3;
+  TensorFile file;
+  file.path = "layers.npz";
+  file.tensors["l.weight"] = Tensor::of({1, 4}, Floats{1, 2, 3, 4});
+  file.tensors["l.inputs"] = Tensor::of({3, 4}, x);
+  const Datapath datapath = parse_datapath("axe:P=11,T=2,act=s8");
+  for (const bool limited : {false, true}) {
+    CAPTURE(limited);
+    const LayerProblem p = read_problems(file, {ActivationScaling::token, true, limited ? &datapath : nullptr, 8})[0];
+    CHECK(p.input.scaling == ActivationScaling::token);
+    CHECK(p.input.limit == (limited ? 127 : 0));  // ⌊1023 / 8⌋
+    Floats dequantized(x.size());
+    for (std::size_t t = 0; t < tokens; ++t) {
+      double most = 0;
+      for (std::size_t k = 0; k < K; ++k) {
+        most = std::max(most, static_cast<double>(std::fabs(x[t * K + k])));
+      }
+      double scale = most / 127;
+      const auto code = [&](std::size_t k) { return std::nearbyint(static_cast<double>(x[t * K + k]) / scale); };
+      const auto worst = [&] {
+        return std::max(std::fabs(code(0)) + std::fabs(code(1)), std::fabs(code(2)) + std::fabs(code(3)));
+      };
+      while (limited && worst() > 127) {
+        scale *= std::max(1.002, worst() / 127);
+      }
+      for (std::size_t k = 0; k < K; ++k) {
+        dequantized[t * K + k] = static_cast<float>(scale * code(k));
+      }
+    }
+    for (std::size_t i = 0; i < K; ++i) {
+      for (std::size_t j = 0; j < K; ++j) {
+        double h = 0, g = 0;
+        for (std::size_t t = 0; t < tokens; ++t) {
+          h += static_cast<double>(dequantized[t * K + i]) * static_cast<double>(dequantized[t * K + j]);
+          g += static_cast<double>(dequantized[t * K + i]) * static_cast<double>(x[t * K + j]);
+        }
+        CHECK(static_cast<double>(p.gram[i * K + j]) == doctest::Approx(h).epsilon(1e-6));
+        CHECK(static_cast<double>(p.cross[i * K + j]) == doctest::Approx(g).epsilon(1e-6));
+      }
+    }
+    QuantizeOptions options;
+    options.constraint = limited ? Constraint::input : Constraint::axe;
+    const QuantizedLayer q = quantize(p, datapath, options);
+    CHECK((q.layer.input_limit > 0) == limited);
+  }
+}
+
+TEST_CASE("a scale per token is found on inputs alone") {
+  const auto refused = [](const TensorFile& file, const char* key, bool is_signed = false) {
+    const std::string told = refusal([&] { read_problems(file, {ActivationScaling::token, is_signed}); });
+    CAPTURE(told);
+    CHECK(told.find(key) != std::string::npos);
+  };
+  refused(small_problem(), "a.b.input_scale");
+  refused(without(without(small_problem(), "input_scale"), "input_zero_point"), "a.b.H");
+  const TensorFile bare =
+      without(without(without(without(small_problem(), "input_scale"), "input_zero_point"), "H"), "G");
+  refused(bare, "a.b.inputs");
+  refused(with(bare, "input_signed", Tensor::of({}, Integers{0})), "a.b.input_signed", true);
+}
+
 TEST_CASE("a misspelt or stray key is refused and the known keys are listed") {
   check_refused(with(small_problem(), "input_scales", Tensor::of({}, Floats{1})), "a.b.input_scales",
                 "known keys: weight, inputs, H, G");

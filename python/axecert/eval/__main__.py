@@ -68,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
         default="",
         help="what stands between the lines of the texts beside their line ends (default: nothing)",
     )
-    add("--sweep", help='accumulators of the figure, for example "P=12..16,T=32,64,128,row"')
+    add("--sweep", help='accumulators of the figure, for example "P=12..16,T=32,64;P=15,T=row"')
     add("--sweep-recipes", help="names; each has {accumulator} in its datapath")
     add("--sweep-windows", default="512", help="window length of the sweep (default: 512)")
     add("--sweep-limit-windows", default="40", help="windows of the sweep (default: 40)")

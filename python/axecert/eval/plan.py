@@ -123,15 +123,18 @@ def numbers(text: str, place: str, least: int) -> list[int]:
 
 
 def sweep_points(text: str) -> list[Accumulator]:
-    """From "P=12..16,T=32,64,128,row": every width with every tile, tile by tile."""
-    match = re.fullmatch(r"P=([\d.,]+?),T=([\d,row]+)", text.replace(" ", ""))
-    if match is None:
-        raise InputError(f"sweep {text!r}", "is not of the form P=12..16,T=32,64,row", "widths, then tiles")
-    return [
-        Accumulator.parse(f"P={bits},T={tile}")
-        for tile in match[2].split(",")
-        for bits in numbers(match[1], "sweep", 2)
-    ]
+    """From "P=12..16,T=32,64,128,row": every width with every tile, tile by tile; several of these apart by semicolons, where each
+    tile wants widths of its own.
+    """
+    found: dict[Accumulator, None] = {}
+    for part in text.replace(" ", "").split(";"):
+        match = re.fullmatch(r"P=([\d.,]+?),T=([\d,row]+)", part)
+        if match is None:
+            remedy = "widths, then tiles; more of them after a semicolon"
+            raise InputError(f"sweep {text!r}", f"{part!r} is not of the form P=12..16,T=32,64,row", remedy)
+        for tile in match[2].split(","):
+            found |= {Accumulator.parse(f"P={bits},T={tile}"): None for bits in numbers(match[1], "sweep", 2)}
+    return list(found)
 
 
 def points(text: str) -> list[Accumulator]:

@@ -14,7 +14,7 @@ from typing import Protocol
 import torch
 from torch import nn
 
-from .._core import Datapath, QuantizedLayer
+from .._core import Datapath, QuantizedLayer, release_freed_memory
 from ..recipe import Recipe
 from .calibrate import GroupCalibration
 from .capture import GroupInputs, InputGroup, Product, group_inputs
@@ -74,6 +74,8 @@ def quantize_block(block: Block, groups: Sequence[InputGroup], setting: Setting,
                 setting.note("quantize", entry[2].name, len(made) + len(quantized), total, entry[2].relative_error)
         place_layers(block.quantized, quantized, setting.datapath)
         made += quantized
+        del calibrations, calibration
+        release_freed_memory()
     return made
 
 
