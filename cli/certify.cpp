@@ -1,7 +1,9 @@
 // axecert certify: integer weights that exist, on a datapath: which rows are safe, which are not, and inputs that overflow them.
 #include <exception>
+#include <span>
 
 #include "axecert/certificate/certificate_file.hpp"
+#include "axecert/certificate/sha256.hpp"
 #include "axecert/model/layers.hpp"
 #include "axecert/model/weight_files.hpp"
 #include "axecert/numeric/tasks.hpp"
@@ -14,6 +16,10 @@
 #include "onnx_input.hpp"
 #include "report_files.hpp"
 #include "verb.hpp"
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 namespace axe::cli {
 namespace {
@@ -73,7 +79,7 @@ struct Account {
       layers.push_back(std::move(layer));
       return;
     }
-    const LayerSummary summary = summarize(claims);
+    const LayerSummary summary = summarize(claims, Median::left_out);
     text += claims.layer.name + "  " + in_words(claims.layer.rows) + " × " + in_words(claims.layer.cols) + "  " +
             describe(claims.datapath) + "\n  " + upper_case(to_text(claims.verdict)) + ": " +
             in_words(claims.layer.rows - summary.unsafe_rows) + " of " + in_words(claims.layer.rows) +
@@ -122,14 +128,43 @@ int tell(const Arguments& a, Account account, const Certificate& certificate, co
   return exit_code(verdict);
 }
 
-LayerClaims claims_of(StoredLayer stored, const Datapath& datapath, const Arguments& a) {
+LayerClaims claims_of(StoredLayer stored, const Datapath& datapath, const Arguments& a,
+                      const std::optional<Sha256>& weight_hash = std::nullopt, std::vector<StageRanges> memory = {}) {
   if (!a.input_range.empty()) {
     stored.layer.box_lower = {static_cast<std::int32_t>(a.input_range[0])};
     stored.layer.box_upper = {static_cast<std::int32_t>(a.input_range[1])};
     stored.layer.input_limit = 0;  // the file's quantizer keeps it, and this range is not its
     stored.source = InputSource::given;
   }
-  return make_claims(std::move(stored.layer), datapath, stored.source);
+  return make_claims(std::move(stored.layer), datapath, stored.source, weight_hash, std::move(memory));
+}
+
+// The hashes of the weights of layers[0], layers[1], …: as many layers as come to `most_ahead` bytes, and two at least, because two
+// are hashed in little more time than one.
+std::vector<Sha256> hashes_ahead(const WeightFiles& files, std::span<const std::string> layers) {
+  constexpr std::size_t most_ahead = std::size_t{1} << 25;
+  std::vector<std::span<const std::uint8_t>> arrays;
+  std::size_t size = 0;
+  for (const std::string& name : layers) {
+    if (arrays.size() >= 2 && size >= most_ahead) {
+      break;
+    }
+    arrays.push_back(files.bytes_of(name + ".weight"));
+    size += arrays.back().size();
+  }
+  std::vector<Sha256> hashes = sha256_of_each(arrays);
+  files.let_go();
+  return hashes;
+}
+
+// Every layer needs the same arrays as the one before it. glibc would give their memory back after each layer and have the kernel clear
+// it for the next, which takes half as long again as certifying.
+void keep_freed_memory() {
+#ifdef __GLIBC__
+  constexpr int most_kept = 1 << 28;
+  mallopt(M_MMAP_THRESHOLD, most_kept);
+  mallopt(M_TRIM_THRESHOLD, most_kept);
+#endif
 }
 
 constexpr const char* what_the_checker_did = "every range computed again from the weights";
@@ -137,6 +172,7 @@ constexpr const char* what_the_checker_did = "every range computed again from th
 // A layer at a time, so that memory does not grow with the model: the certificate goes to disk as it grows, and the checker maps it.
 int run_by_layers(const Arguments& a, const WeightFiles& files, const Datapath& datapath) {
   demand_weight_keys(files.outline());
+  keep_freed_memory();
   const std::filesystem::path target = a.output.empty()
                                            ? std::filesystem::temp_directory_path() / "axecert-certify.axec"
                                            : std::filesystem::path(a.output);
@@ -150,9 +186,14 @@ int run_by_layers(const Arguments& a, const WeightFiles& files, const Datapath& 
   } catch (const InputError& error) {
     throw cannot_create(error);
   }
-  for (const std::string& name : files.layers()) {
-    const LayerClaims claims =
-        claims_of(std::move(read_integer_layers(files.layer(name), datapath).at(0)), datapath, a);
+  const std::vector<std::string> names = files.layers();
+  std::vector<Sha256> hashes;  // of the layers from `first` on
+  for (std::size_t i = 0, first = 0; i < names.size(); ++i) {
+    if (i == first + hashes.size()) {
+      first = i;
+      hashes = hashes_ahead(files, std::span(names).subspan(i));
+    }
+    const LayerClaims claims = claims_of(read_integer_layer(files, names[i], datapath), datapath, a, hashes[i - first]);
     account.add(claims, a.common->json);
     writer->add(claims);
   }
@@ -209,43 +250,68 @@ int run(const Arguments& a) {
                        "store it as I8, or leave out -o");
     }
   }
-  Certificate certificate;
-  certificate.tool = "axecert " AXECERT_VERSION;
   Account account;
-  std::vector<StoredLayer> stored = read_integer_layers(file, datapath);
-  // Layers on as many threads as there are cores; what is said of them is put together in their order.
-  certificate.layers.resize(stored.size());
-  std::vector<Account> accounts(stored.size());
-  std::vector<std::exception_ptr> errors(stored.size());
+  demand_weight_keys(file);
+  const std::vector<std::string> names = layer_names(file);
+  std::vector<CertificateImage::LayerSize> sizes;
+  for (const std::string& name : names) {
+    const std::vector<std::int64_t>& shape = file.at(name + ".weight").shape;
+    const bool matrix = shape.size() == 2 && shape[0] >= 1 && shape[1] >= 1 && shape[1] <= largest_length;
+    sizes.push_back({name, matrix ? shape[0] : 1, matrix ? shape[1] : 1});  // any other is refused when it is read
+  }
+  // Layers on as many threads as there are cores; what is said of them is put together in their order. Claims are kept for reports only.
+  CertificateImage image(sizes, datapath, "axecert " AXECERT_VERSION);
+  std::vector<LayerClaims> kept(a.files.any() ? names.size() : 0);
+  std::vector<Account> accounts(names.size());
+  std::vector<std::exception_ptr> errors(names.size());
   const int threads = workers_or_cores(0);
-  for_each_task(stored.size(), threads, [&](const auto& take) {
+  for_each_task(names.size(), threads, [&](const auto& take) {
+    std::vector<StageRanges> memory;  // of the layer before
     for (std::size_t i = 0; take(i);) {
       try {
-        certificate.layers[i] = claims_of(std::move(stored[i]), datapath, a);
-        accounts[i].add(certificate.layers[i], a.common->json);
+        LayerClaims claims =
+            claims_of(read_integer_layer(file, names[i], datapath), datapath, a, std::nullopt, std::move(memory));
+        accounts[i].add(claims, a.common->json);
+        image.add(i, claims);
+        if (kept.empty()) {
+          memory = std::move(claims.ranges);
+        } else {
+          kept[i] = std::move(claims);
+        }
       } catch (...) {
         errors[i] = std::current_exception();
+        image.give_up();
       }
     }
   });
-  for (std::size_t i = 0; i < stored.size(); ++i) {
+  for (std::size_t i = 0; i < names.size(); ++i) {
     if (errors[i]) {
       std::rethrow_exception(errors[i]);
     }
     account.add(std::move(accounts[i]));
   }
-  const std::vector<std::uint8_t> bytes = certificate_bytes(certificate);
-  const std::vector<std::uint8_t> weights = weights_for_checker(std::move(file));
+  std::span<const std::uint8_t> bytes;
+  std::vector<std::uint8_t> weights;
+  for_each_task(2, threads, [&](const auto& take) {
+    for (std::size_t task = 0; take(task);) {
+      if (task == 0) {
+        bytes = image.finish();
+      } else {
+        weights = weights_for_checker(std::move(file));
+      }
+    }
+  });
+  const Certificate certificate{image.certificate().tool, kept.empty() ? image.certificate().layers : std::move(kept)};
   std::vector<Vote> votes{checker_vote(bytes, weights, what_the_checker_did)};
   if (onnx && onnx->missing) {
     votes.push_back(*onnx->missing);
   }
   std::vector<Output> outputs;
   if (!a.output.empty()) {
-    outputs.push_back({a.output, bytes});
+    outputs.push_back({a.output, {}, bytes});
   }
   if (!a.weights_output.empty()) {
-    outputs.push_back({a.weights_output, weights});
+    outputs.push_back({a.weights_output, {}, weights});
   }
   if (a.files.any()) {
     for (Output& report : rendered(a.files, report_contents({certificate, votes, a.output, a.model}))) {

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "axecert/bound/layer_shape.hpp"
+#include "axecert/bound/scan.hpp"
 #include "axecert/bound/weight_range.hpp"
 #include "axecert/numeric/error.hpp"
 #include "axecert/numeric/target_clones.hpp"
@@ -34,13 +35,33 @@ void validate_channels(const std::string& place, const char* what, std::size_t s
   }
 }
 
-/// Σ w of a row: at least −2^24 · 2^7.
-AXECERT_CLONES std::int64_t sum_of(const std::int8_t* w, std::int64_t count) {
-  std::int32_t sum = 0;
+/// Σ w of a row: the range of a register that adds them all, with the box [1, 1].
+std::int64_t sum_of(const std::int8_t* w, std::int64_t count) {
+  std::uint64_t scratch = 0;
+  std::int64_t lower = 0, upper = 0;
+  const auto all = static_cast<std::size_t>(count);
+  scan_uniform(instruction_sets().back(), w, all, all, 1, 1, &scratch, &lower, &upper);
+  return upper;
+}
+
+/// Σ_k w_k · offset_k: |Σ| ≤ 2^24 · 2^7 · 2^24.
+AXECERT_CLONES std::int64_t sum_of_products(const std::int8_t* w, const std::int32_t* offset, std::int64_t count) {
+  std::int64_t sum = 0;
   for (std::int64_t k = 0; k < count; ++k) {
-    sum += w[k];
+    sum += std::int64_t{w[k]} * offset[k];
   }
   return sum;
+}
+
+/// constant_r at the least zero point, of a layer whose shape is valid.
+std::int64_t row_constant(const IntegerLayer& layer, std::int64_t row) {
+  const std::int64_t bias = layer.bias.empty() ? 0 : layer.bias[static_cast<std::size_t>(row)];
+  if (layer.offset.empty()) {
+    return bias;
+  }
+  const std::int8_t* w = layer.row(row);
+  return bias + (layer.offset.size() == 1 ? sum_of(w, layer.cols) * layer.offset[0]
+                                          : sum_of_products(w, layer.offset.data(), layer.cols));
 }
 
 }  // namespace
@@ -105,7 +126,7 @@ void validate_shape(const IntegerLayer& layer) {
   }
 }
 
-void validate(const IntegerLayer& layer, const Datapath& datapath) {
+IntegerRange validate(const IntegerLayer& layer, const Datapath& datapath) {
   validate(datapath);
   validate_shape(layer);
   const std::string place = "layer '" + layer.name + "' on datapath '" + datapath.name + "'";
@@ -120,7 +141,7 @@ void validate(const IntegerLayer& layer, const Datapath& datapath) {
   }
   const IntegerRange weights = weight_range(layer.weights);
   if (weights.lower >= datapath.weights.lower && weights.upper <= datapath.weights.upper) {
-    return;
+    return weights;
   }
   for (std::size_t i = 0; i < layer.weights.size(); ++i) {
     if (layer.weights[i] < datapath.weights.lower || layer.weights[i] > datapath.weights.upper) {
@@ -132,40 +153,33 @@ void validate(const IntegerLayer& layer, const Datapath& datapath) {
                        "clip the weights, or choose another datapath");
     }
   }
+  return weights;
 }
 
 std::vector<std::int64_t> row_constants(const IntegerLayer& layer) {
   validate_shape(layer);
-  std::vector<std::int64_t> constants = layer.bias;
-  constants.resize(static_cast<std::size_t>(layer.rows), 0);
-  if (layer.offset.empty()) {
-    return constants;
-  }
+  std::vector<std::int64_t> constants;
+  constants.reserve(static_cast<std::size_t>(layer.rows));
   for (std::int64_t r = 0; r < layer.rows; ++r) {
-    const std::int8_t* w = layer.row(r);
-    std::int64_t sum = 0;  // Σ_k w_rk · offset_k: |Σ| ≤ 2^24 · 2^7 · 2^24
-    if (layer.offset.size() == 1) {
-      sum = sum_of(w, layer.cols) * layer.offset[0];
-    } else {
-      for (std::int64_t k = 0; k < layer.cols; ++k) {
-        sum += std::int64_t{w[k]} * layer.offset[static_cast<std::size_t>(k)];
-      }
-    }
-    constants[static_cast<std::size_t>(r)] += sum;
+    constants.push_back(row_constant(layer, r));
   }
   return constants;
 }
 
+IntegerRange row_constant_range(const IntegerLayer& layer, std::int64_t row) {
+  const std::int64_t at_least = row_constant(layer, row);
+  // At z the constant is at_least − z Σ_k w_rk, monotone in z.
+  const std::int64_t sum = layer.zero_point_spread == 0 ? 0 : sum_of(layer.row(row), layer.cols);
+  const std::int64_t at_greatest = at_least - layer.zero_point_spread * sum;
+  return {std::min(at_least, at_greatest), std::max(at_least, at_greatest)};
+}
+
 std::vector<IntegerRange> row_constant_ranges(const IntegerLayer& layer) {
-  const std::vector<std::int64_t> constants = row_constants(layer);
+  validate_shape(layer);
   std::vector<IntegerRange> ranges;
-  ranges.reserve(constants.size());
+  ranges.reserve(static_cast<std::size_t>(layer.rows));
   for (std::int64_t r = 0; r < layer.rows; ++r) {
-    const std::int64_t at_least = constants[static_cast<std::size_t>(r)];
-    // At z the constant is at_least − z Σ_k w_rk, monotone in z.
-    const std::int64_t sum = layer.zero_point_spread == 0 ? 0 : sum_of(layer.row(r), layer.cols);
-    const std::int64_t at_greatest = at_least - layer.zero_point_spread * sum;
-    ranges.push_back({std::min(at_least, at_greatest), std::max(at_least, at_greatest)});
+    ranges.push_back(row_constant_range(layer, r));
   }
   return ranges;
 }

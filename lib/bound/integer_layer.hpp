@@ -37,18 +37,23 @@ struct IntegerLayer {
   std::int32_t upper(std::int64_t k) const {
     return box_upper[box_upper.size() == 1 ? 0 : static_cast<std::size_t>(k)];
   }
+  std::int64_t offset_of(std::int64_t k) const {  // of channel k
+    return offset.empty() ? 0 : offset[offset.size() == 1 ? 0 : static_cast<std::size_t>(k)];
+  }
   const std::int8_t* row(std::int64_t r) const { return weights.data() + r * cols; }
 };
 
 /// Throws InputError (naming the layer) unless the sizes agree, every limit above holds, and every weight and box fits
 /// the datapath's operand formats. After it, every sum that the bounds form is below 2^63: |w| ≤ 2^7, |x|, |offset| and z
-/// ≤ 2^24, K ≤ 2^24 give |Σ w x|, |Σ w offset|, |z Σ w| ≤ 2^55 each, plus |bias| ≤ 2^62.
-void validate(const IntegerLayer& layer, const Datapath& datapath);
+/// ≤ 2^24, K ≤ 2^24 give |Σ w x|, |Σ w offset|, |z Σ w| ≤ 2^55 each, plus |bias| ≤ 2^62. Returns the least and the greatest weight.
+IntegerRange validate(const IntegerLayer& layer, const Datapath& datapath);
 
 /// constant_r of every row at the least zero point (z = 0), [rows].
 std::vector<std::int64_t> row_constants(const IntegerLayer& layer);
 
 /// The least and the greatest constant_r over z, of every row, [rows]: z = 0 is one end, z = zero_point_spread the other.
 std::vector<IntegerRange> row_constant_ranges(const IntegerLayer& layer);
+/// The same of one row of a layer whose shape is valid.
+IntegerRange row_constant_range(const IntegerLayer& layer, std::int64_t row);
 
 }  // namespace axe

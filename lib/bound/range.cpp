@@ -9,11 +9,13 @@
 #include "axecert/bound/range.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "axecert/bound/layer_shape.hpp"
 #include "axecert/bound/lowest_stage.hpp"
 #include "axecert/bound/register_ranges.hpp"
 #include "axecert/numeric/error.hpp"
+#include "axecert/numeric/target_clones.hpp"
 
 namespace axe {
 namespace {
@@ -73,20 +75,22 @@ void validate_topology(const IntegerLayer& layer, const Topology& topology) {
   }
 }
 
-std::vector<StageRanges> layer_ranges(const IntegerLayer& layer, const Topology& topology) {
+std::vector<StageRanges> layer_ranges(const IntegerLayer& layer, const Topology& topology,
+                                      std::vector<StageRanges> memory) {
   validate_shape(layer);
   validate_topology(layer, topology);
-  std::vector<StageRanges> result(topology.stages());
+  std::vector<StageRanges> result = std::move(memory);
+  result.resize(topology.stages());
   bool needs_constants = false;
   for (std::size_t s = 0; s < topology.stages(); ++s) {
     result[s].nodes = topology.nodes(s);
     const auto entries = static_cast<std::size_t>(layer.rows) * static_cast<std::size_t>(topology.nodes(s));
+    result[s].lower.clear();
+    result[s].upper.clear();
     result[s].lower.reserve(entries);
     result[s].upper.reserve(entries);
     needs_constants = needs_constants || topology.stage(s).initial == Initial::constant;
   }
-  const std::vector<IntegerRange> constants =
-      needs_constants ? row_constant_ranges(layer) : std::vector<IntegerRange>{};
 
   LowestStage lowest(layer, topology);
   RegisterRanges partial;
@@ -94,6 +98,7 @@ std::vector<StageRanges> layer_ranges(const IntegerLayer& layer, const Topology&
   RegisterRanges below;
   for (std::int64_t r = 0; r < layer.rows; ++r) {
     bool hold_zero = lowest.holds_zero();  // of the values that this stage adds
+    const IntegerRange constant = needs_constants ? row_constant_range(layer, r) : IntegerRange{};
     for (std::size_t s = 0; s < topology.stages(); ++s) {
       if (s == 0) {
         lowest.row(layer.row(r), partial, final);
@@ -103,8 +108,8 @@ std::vector<StageRanges> layer_ranges(const IntegerLayer& layer, const Topology&
       }
       const Stage& stage = topology.stage(s);
       if (stage.initial == Initial::constant) {
-        shift(partial, constants[static_cast<std::size_t>(r)]);
-        shift(final, constants[static_cast<std::size_t>(r)]);
+        shift(partial, constant);
+        shift(final, constant);
       }
       const RegisterRanges& claimed = stage.claim == Claim::every_partial_sum && !hold_zero ? partial : final;
       append(result[s].lower, claimed.lower);
@@ -113,6 +118,26 @@ std::vector<StageRanges> layer_ranges(const IntegerLayer& layer, const Topology&
     }
   }
   return result;
+}
+
+AXECERT_CLONES IntegerRange hull(const std::int64_t* lower, const std::int64_t* upper, std::int64_t count) {
+  std::int64_t least = lower[0], most = upper[0];
+  for (std::int64_t i = 0; i < count; ++i) {
+    least = lower[i] < least ? lower[i] : least;
+    most = upper[i] > most ? upper[i] : most;
+  }
+  return {least, most};
+}
+
+AXECERT_CLONES std::int64_t overflowing_registers(const StageRanges& ranges, IntegerRange limits) {
+  std::int64_t over = 0;
+  const std::size_t count = ranges.lower.size();
+  const std::int64_t* lower = ranges.lower.data();
+  const std::int64_t* upper = ranges.upper.data();
+  for (std::size_t i = 0; i < count; ++i) {
+    over += (lower[i] < limits.lower) | (upper[i] > limits.upper) ? 1 : 0;
+  }
+  return over;
 }
 
 std::optional<NodeId> first_overflow(const std::vector<StageRanges>& ranges, const Topology& topology) {

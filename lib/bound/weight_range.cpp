@@ -1,9 +1,11 @@
 // The least and the greatest weight; see weight_range.hpp. Main function: weight_range. No side effects.
 #include "axecert/bound/weight_range.hpp"
 
+#include "axecert/numeric/target_clones.hpp"
+
 namespace axe {
 
-IntegerRange weight_range(std::span<const std::int8_t> weights) {
+AXECERT_CLONES_256 IntegerRange weight_range(std::span<const std::int8_t> weights) {
   std::int8_t least = weights[0];
   std::int8_t most = weights[0];
   for (const std::int8_t w : weights) {

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -65,11 +66,13 @@ struct Certificate {
   Verdict verdict() const;  ///< unsafe if any layer is; incomplete if there is none
 };
 
-/// Ranges, verdict and witness of `layer` on `datapath`. Validates both; throws InputError.
-LayerClaims make_claims(IntegerLayer layer, const Datapath& datapath, InputSource source);
+/// Ranges, verdict and witness of `layer` on `datapath`. Validates both; throws InputError. weight_hash: that of layer.weights, where it
+/// is known already (sha256_of_each); `memory` as for layer_ranges.
+LayerClaims make_claims(IntegerLayer layer, const Datapath& datapath, InputSource source,
+                        const std::optional<Sha256>& weight_hash = std::nullopt, std::vector<StageRanges> memory = {});
 
 /// Fills what follows from a layer and its claimed ranges: hashes, verdict, worst node and witness. make_claims does.
-void finish_claims(LayerClaims& claims);
+void finish_claims(LayerClaims& claims, const std::optional<Sha256>& weight_hash = std::nullopt);
 
 /// SHA-256 of the little-endian int64 array; all zero when it is empty.
 Sha256 hash_of_bias(const std::vector<std::int64_t>& bias);

@@ -1,7 +1,9 @@
 // SHA-256 as FIPS 180-4 §6.2 states it, in portable C++ and, chosen at run time, with x86's SHA instructions. Main
-// functions: sha256, Sha256Stream. No side effects.
+// functions: sha256, Sha256Stream, sha256_of_each. No side effects.
 #include "axecert/certificate/sha256.hpp"
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 
@@ -59,40 +61,58 @@ bool detect_instructions() {
   return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & (1u << 29));                          // SHA
 }
 
-// The same rounds, four at a time: sha256rnds2 keeps the state as (a b e f), (c d g h); sha256msg1/2 extend w.
-__attribute__((target("sha,sse4.1,ssse3"))) void compress_instructions(std::uint32_t* state, const std::uint8_t* blocks,
-                                                                       std::size_t count) {
+// The same rounds, four at a time: sha256rnds2 keeps the state as (a b e f), (c d g h); sha256msg1/2 extend w. `streams` hashes advance
+// together: between two instructions of one, which wait for each other, stand those of the others.
+template <std::size_t streams>
+__attribute__((target("sha,sse4.1,ssse3"))) void compress_instructions(
+    const std::array<std::uint32_t*, streams>& states, std::array<const std::uint8_t*, streams> blocks,
+    std::size_t count) {
   const __m128i bytes = _mm_set_epi64x(0x0c0d0e0f08090a0bLL, 0x0405060700010203LL);
-  const __m128i dcba = _mm_loadu_si128(reinterpret_cast<const __m128i*>(state));
-  const __m128i hgfe = _mm_loadu_si128(reinterpret_cast<const __m128i*>(state + 4));
-  const __m128i cdab = _mm_shuffle_epi32(dcba, 0xB1);
-  const __m128i efgh = _mm_shuffle_epi32(hgfe, 0x1B);
-  __m128i abef = _mm_alignr_epi8(cdab, efgh, 8);
-  __m128i cdgh = _mm_blend_epi16(efgh, cdab, 0xF0);
-  for (; count > 0; --count, blocks += 64) {
-    const __m128i abef_before = abef, cdgh_before = cdgh;
-    __m128i w[4];
+  __m128i abef[streams], cdgh[streams];
+  for (std::size_t s = 0; s < streams; ++s) {
+    const __m128i dcba = _mm_loadu_si128(reinterpret_cast<const __m128i*>(states[s]));
+    const __m128i hgfe = _mm_loadu_si128(reinterpret_cast<const __m128i*>(states[s] + 4));
+    const __m128i cdab = _mm_shuffle_epi32(dcba, 0xB1);
+    const __m128i efgh = _mm_shuffle_epi32(hgfe, 0x1B);
+    abef[s] = _mm_alignr_epi8(cdab, efgh, 8);
+    cdgh[s] = _mm_blend_epi16(efgh, cdab, 0xF0);
+  }
+  for (; count > 0; --count) {
+    __m128i abef_before[streams], cdgh_before[streams], w[streams][4];
+    for (std::size_t s = 0; s < streams; ++s) {
+      abef_before[s] = abef[s];
+      cdgh_before[s] = cdgh[s];
+    }
 #pragma GCC unroll 16
     for (int i = 0; i < 16; ++i) {
-      if (i < 4) {
-        w[i] = _mm_shuffle_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(blocks + 16 * i)), bytes);
-      } else {  // w[t] = σ1(w[t−2]) + w[t−7] + σ0(w[t−15]) + w[t−16], for four t
-        const __m128i w7 = _mm_alignr_epi8(w[(i + 3) & 3], w[(i + 2) & 3], 4);
-        w[i & 3] =
-            _mm_sha256msg2_epu32(_mm_add_epi32(_mm_sha256msg1_epu32(w[i & 3], w[(i + 1) & 3]), w7), w[(i + 3) & 3]);
-      }
       const __m128i k = _mm_load_si128(reinterpret_cast<const __m128i*>(round_constants + 4 * i));
-      const __m128i wk = _mm_add_epi32(w[i & 3], k);
-      cdgh = _mm_sha256rnds2_epu32(cdgh, abef, wk);
-      abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(wk, 0x0E));
+#pragma GCC unroll 2
+      for (std::size_t s = 0; s < streams; ++s) {
+        __m128i(&v)[4] = w[s];
+        if (i < 4) {
+          v[i] = _mm_shuffle_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(blocks[s] + 16 * i)), bytes);
+        } else {  // w[t] = σ1(w[t−2]) + w[t−7] + σ0(w[t−15]) + w[t−16], for four t
+          const __m128i w7 = _mm_alignr_epi8(v[(i + 3) & 3], v[(i + 2) & 3], 4);
+          v[i & 3] =
+              _mm_sha256msg2_epu32(_mm_add_epi32(_mm_sha256msg1_epu32(v[i & 3], v[(i + 1) & 3]), w7), v[(i + 3) & 3]);
+        }
+        const __m128i wk = _mm_add_epi32(v[i & 3], k);
+        cdgh[s] = _mm_sha256rnds2_epu32(cdgh[s], abef[s], wk);
+        abef[s] = _mm_sha256rnds2_epu32(abef[s], cdgh[s], _mm_shuffle_epi32(wk, 0x0E));
+      }
     }
-    abef = _mm_add_epi32(abef, abef_before);
-    cdgh = _mm_add_epi32(cdgh, cdgh_before);
+    for (std::size_t s = 0; s < streams; ++s) {
+      abef[s] = _mm_add_epi32(abef[s], abef_before[s]);
+      cdgh[s] = _mm_add_epi32(cdgh[s], cdgh_before[s]);
+      blocks[s] += 64;
+    }
   }
-  const __m128i feba = _mm_shuffle_epi32(abef, 0x1B);
-  const __m128i dchg = _mm_shuffle_epi32(cdgh, 0xB1);
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(state), _mm_blend_epi16(feba, dchg, 0xF0));
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(state + 4), _mm_alignr_epi8(dchg, feba, 8));
+  for (std::size_t s = 0; s < streams; ++s) {
+    const __m128i feba = _mm_shuffle_epi32(abef[s], 0x1B);
+    const __m128i dchg = _mm_shuffle_epi32(cdgh[s], 0xB1);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(states[s]), _mm_blend_epi16(feba, dchg, 0xF0));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(states[s] + 4), _mm_alignr_epi8(dchg, feba, 8));
+  }
 }
 #endif
 
@@ -113,7 +133,7 @@ Sha256Stream::Sha256Stream(Sha256Code code)
 
 void Sha256Stream::compress(const std::uint8_t* blocks, std::size_t count) {
 #ifdef AXECERT_SHA_INSTRUCTIONS
-  if (instructions_) return compress_instructions(state_, blocks, count);
+  if (instructions_) return compress_instructions<1>({state_}, {blocks}, count);
 #endif
   for (; count > 0; --count, blocks += 64) compress_portable(state_, blocks);
 }
@@ -132,6 +152,51 @@ void Sha256Stream::update(const void* data, std::size_t size) {
   compress(bytes, size / 64);
   buffered_ = size % 64;
   if (buffered_ > 0) std::memcpy(buffer_, bytes + (size - buffered_), buffered_);
+}
+
+void Sha256Stream::update_two(Sha256Stream& a, const std::uint8_t* a_blocks, Sha256Stream& b,
+                              const std::uint8_t* b_blocks, std::size_t count) {
+  a.total_ += 64 * count;
+  b.total_ += 64 * count;
+#ifdef AXECERT_SHA_INSTRUCTIONS
+  if (a.instructions_ && b.instructions_) {
+    return compress_instructions<2>({a.state_, b.state_}, {a_blocks, b_blocks}, count);
+  }
+#endif
+  a.compress(a_blocks, count);
+  b.compress(b_blocks, count);
+}
+
+std::vector<Sha256> sha256_of_each(std::span<const std::span<const std::uint8_t>> arrays, Sha256Code code) {
+  struct Lane {
+    Sha256Stream stream;
+    std::span<const std::uint8_t> left;
+    std::size_t number;
+  };
+  std::vector<Sha256> hashes(arrays.size());
+  std::vector<Lane> lanes;  // one or two
+  const auto finish = [&](Lane& lane) {
+    lane.stream.update(lane.left.data(), lane.left.size());
+    hashes[lane.number] = lane.stream.finish();
+  };
+  for (std::size_t next = 0; next < arrays.size() || !lanes.empty();) {
+    if (lanes.size() < 2 && next < arrays.size()) {
+      lanes.push_back({Sha256Stream(code), arrays[next], next});
+      ++next;
+      continue;
+    }
+    if (lanes.size() == 1) {
+      finish(lanes[0]);
+      break;
+    }
+    const std::size_t blocks = std::min(lanes[0].left.size(), lanes[1].left.size()) / 64;
+    Sha256Stream::update_two(lanes[0].stream, lanes[0].left.data(), lanes[1].stream, lanes[1].left.data(), blocks);
+    for (Lane& lane : lanes) lane.left = lane.left.subspan(64 * blocks);
+    const auto shorter = lanes[0].left.size() < lanes[1].left.size() ? lanes.begin() : lanes.begin() + 1;
+    finish(*shorter);
+    lanes.erase(shorter);
+  }
+  return hashes;
 }
 
 // FIPS 180-4 §5.1.1: a one bit, zeros, then the length in bits as 64 bits.

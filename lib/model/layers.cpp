@@ -15,6 +15,7 @@
 #include "axecert/model/calibration.hpp"
 #include "axecert/model/containers.hpp"
 #include "axecert/model/layer_keys.hpp"
+#include "axecert/model/weight_files.hpp"
 
 namespace axe {
 namespace {
@@ -300,13 +301,21 @@ void require_scaling(const TensorFile& file, const LayerKeys& keys, const std::s
   }
 }
 
-StoredLayer read_stored(const TensorFile& file, const std::string& name, const Datapath& datapath) {
+// `mapped`: the weights' bytes, where the file's tensor has none; empty: it has them.
+StoredLayer read_stored(const TensorFile& file, const std::string& name, const Datapath& datapath,
+                        std::span<const std::uint8_t> mapped = {}) {
   const LayerKeys keys(file, name);
   StoredLayer stored;
   const Tensor& weight = file.at(name + ".weight");
   IntegerLayer& layer = stored.layer;
   layer.name = name;
-  layer.weights = read_weights(keys, weight);
+  if (mapped.empty()) {
+    layer.weights = read_weights(keys, weight);
+  } else {
+    check_matrix(keys, weight);
+    const auto* first = reinterpret_cast<const std::int8_t*>(mapped.data());
+    layer.weights.assign(first, first + mapped.size());
+  }
   layer.rows = weight.shape[0];
   layer.cols = weight.shape[1];
   layer.bias = read_bias(keys, layer.rows);
@@ -480,6 +489,10 @@ void demand_weight_keys(const TensorFile& file) {
   refuse_unknown_keys(file, layer_names(file), stored_keys);
 }
 
+StoredLayer read_integer_layer(const TensorFile& file, const std::string& name, const Datapath& datapath) {
+  return read_stored(file, name, datapath);
+}
+
 std::vector<StoredLayer> read_integer_layers(const TensorFile& file, const Datapath& datapath) {
   const std::vector<std::string> names = layer_names(file);
   refuse_unknown_keys(file, names, stored_keys);
@@ -488,6 +501,17 @@ std::vector<StoredLayer> read_integer_layers(const TensorFile& file, const Datap
     layers.push_back(read_stored(file, name, datapath));
   }
   return layers;
+}
+
+StoredLayer read_integer_layer(const WeightFiles& files, const std::string& name, const Datapath& datapath) {
+  const std::string weight = name + ".weight";
+  const Tensor* outline = files.outline().find(weight);
+  if (outline == nullptr || outline->dtype != DType::i8) {
+    return std::move(read_integer_layers(files.layer(name), datapath).at(0));
+  }
+  const TensorFile file = files.layer_without_weights(name);
+  refuse_unknown_keys(file, {name}, stored_keys);
+  return read_stored(file, name, datapath, files.bytes_of(weight));
 }
 
 void attach_weights(LayerClaims& claims, const TensorFile& file) {

@@ -13,6 +13,8 @@
 
 namespace axe {
 
+class WeightFiles;
+
 /// How NAME.inputs become codes: on one grid for all, or on a grid per token (NAME.input_scale is then refused, and so are H and G,
 /// which say nothing of a token); signed or not, against what NAME.input_signed says if it is given; and under a limit,
 /// input_limit(…) of the datapath for weights up to `largest_weight`, for Constraint::input.
@@ -61,6 +63,11 @@ struct StoredLayer {
   InputSource source = InputSource::clamped;
 };
 std::vector<StoredLayer> read_integer_layers(const TensorFile& file, const Datapath& datapath);
+
+/// One of them; other arrays are not looked at (demand_weight_keys does).
+StoredLayer read_integer_layer(const TensorFile& file, const std::string& name, const Datapath& datapath);
+/// The same of one layer of mapped files; weights that are I8 are copied once, from where they are mapped.
+StoredLayer read_integer_layer(const WeightFiles& files, const std::string& name, const Datapath& datapath);
 
 /// Throws InputError unless every array of a weights file is a known key of a layer, as read_integer_layers does; looks at names alone.
 void demand_weight_keys(const TensorFile& file);

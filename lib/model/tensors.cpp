@@ -223,13 +223,11 @@ std::vector<std::int64_t> Tensor::as_integers(const std::string& place) const {
 }
 
 std::vector<std::int8_t> Tensor::as_i8(const std::string& place) const {
-  std::vector<std::int8_t> values(static_cast<std::size_t>(elements()));
   if (dtype == DType::i8) {
-    if (!values.empty()) {
-      std::memcpy(values.data(), data.data(), values.size());
-    }
-    return values;
+    const auto* bytes = reinterpret_cast<const std::int8_t*>(data.data());
+    return {bytes, bytes + elements()};
   }
+  std::vector<std::int8_t> values(static_cast<std::size_t>(elements()));
   for_each_element(*this, [&](std::size_t i, auto value) {
     if constexpr (std::is_integral_v<decltype(value)>) {
       if (value < -128 || value > 127) {

@@ -233,6 +233,14 @@ std::vector<std::string> WeightFiles::layers() const {
 }
 
 TensorFile WeightFiles::layer(const std::string& name) const {
+  return layer(name, true);
+}
+
+TensorFile WeightFiles::layer_without_weights(const std::string& name) const {
+  return layer(name, false);
+}
+
+TensorFile WeightFiles::layer(const std::string& name, bool with_weights) const {
   TensorFile file{this->name(), {}, state_->outline.metadata};
   const std::string prefix = name + ".";
   std::optional<std::size_t> shard;
@@ -245,7 +253,9 @@ TensorFile WeightFiles::layer(const std::string& name) const {
     const std::size_t here = place->second.shard;
     several = several || (shard && *shard != here);
     shard = here;
-    file.tensors.emplace(place->first, tensor_at(state_->shards[here].bytes(), place->second.entry));
+    const bool left_out = !with_weights && place->first.size() == prefix.size() + 6 && place->first.ends_with("weight");
+    file.tensors.emplace(place->first, left_out ? place->second.entry.tensor
+                                                : tensor_at(state_->shards[here].bytes(), place->second.entry));
     state_->has_read(static_cast<std::size_t>(place->second.entry.end - place->second.entry.begin));
   }
   if (shard && !several) {

@@ -42,6 +42,8 @@ class WeightFiles {
   std::vector<std::string> layers() const;
   /// The arrays NAME.KEY of one layer, and all metadata. `path` names the shard, or the index when the layer lies in several.
   TensorFile layer(const std::string& name) const;
+  /// The same, but of NAME.weight only type and shape: its data are bytes_of(NAME.weight), where they are mapped.
+  TensorFile layer_without_weights(const std::string& name) const;
   /// The same of rows [begin, end) of the layer's weight and bias, with what else the checker reads of a layer and nothing more. Only these
   /// rows are looked at. Throws InputError when there are no such rows, or the weight is no I8 matrix.
   TensorFile rows(const std::string& name, std::int64_t begin, std::int64_t end) const;
@@ -55,6 +57,7 @@ class WeightFiles {
   void let_go() const;
 
  private:
+  TensorFile layer(const std::string& name, bool with_weights) const;
   struct State;
   std::unique_ptr<State> state_;
 };

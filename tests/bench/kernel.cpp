@@ -5,8 +5,7 @@
 //     bench_kernel [ROUNDS [--certified]]               default 15; --certified: without the stepped products, on the shapes of docs/results/kernels.md
 //     bench_kernel --serve TOKENS COLS ROWS [--onednn]  measures on request, for peers.py
 //
-// Prints Markdown tables of GMAC/s and ratios; no files. --serve prints the contenders as one line of JSON, then reads numbers of
-// contenders, one a line, and answers each with the CPU seconds of one call; --onednn: those of oneDNN alone.
+// Prints Markdown tables of GMAC/s and ratios; no files. --serve: contender.hpp; --onednn: those of oneDNN alone.
 #include <cstdlib>
 #include <cstring>
 #include <iostream>
@@ -84,29 +83,14 @@ void print(const Shape& shape, const std::vector<Contender>& contenders, int rou
   std::fflush(stdout);
 }
 
-void serve(const Shape& shape, Who who) {
-  const KernelContenders held(shape, who);
-  std::printf("[");
-  for (std::size_t c = 0; c < held.contenders().size(); ++c) {
-    const Contender& of = held.contenders()[c];  // no name has a quotation mark
-    std::printf(R"(%s{"name": "%s", "macs": %.0f, "bytes": %.0f, "peak": "%s", "answer": "%s"})", c == 0 ? "" : ", ",
-                of.name.c_str(), of.macs, of.bytes, of.peak.c_str(), of.answer.c_str());
-  }
-  std::printf("]\n");
-  std::fflush(stdout);
-  for (std::size_t c = 0; std::cin >> c;) {
-    std::printf("%.9g\n", seconds_per_call(held.contenders().at(c)));
-    std::fflush(stdout);
-  }
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
   openblas_set_num_threads(1);
   if (argc >= 5 && std::strcmp(argv[1], "--serve") == 0) {
-    serve({std::atoll(argv[2]), std::atoll(argv[3]), std::atoll(argv[4])},
-          argc > 5 && std::strcmp(argv[5], "--onednn") == 0 ? Who::onednn : Who::without_stepped);
+    const KernelContenders held({std::atoll(argv[2]), std::atoll(argv[3]), std::atoll(argv[4])},
+                                argc > 5 && std::strcmp(argv[5], "--onednn") == 0 ? Who::onednn : Who::without_stepped);
+    serve(held.contenders());
     return 0;
   }
   const int rounds = argc > 1 ? std::max(1, std::atoi(argv[1])) : 15;

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cblas.h>
-#include <time.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -19,6 +18,7 @@
 #include "axecert/kernel/datapath_product.hpp"
 #include "axecert/kernel/exact_product.hpp"
 #include "axecert/licence/licence_office.hpp"
+#include "contender.hpp"
 #include "onednn_products.hpp"
 #include "read_bandwidth.hpp"
 #include "register_peaks.hpp"
@@ -26,35 +26,6 @@
 namespace bench {
 
 using namespace axe;
-
-inline double cpu_seconds() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
-
-struct Contender {
-  std::string name;
-  std::function<void()> once;
-  double macs = 0;     // per call
-  double bytes = 0;    // of weights, per call; 0: not worth a word
-  std::string peak{};  // the contender that is the most it can reach
-  std::string
-      answer{};  // "exact" or "wrong" where two products of the largest operands leave 16 bits; empty: not asked
-};
-
-/// CPU seconds of one call, over as many calls as take about 10 ms.
-inline double seconds_per_call(const Contender& contender) {
-  const double begin = cpu_seconds();
-  double now = begin;
-  int calls = 0;
-  do {
-    contender.once();
-    ++calls;
-    now = cpu_seconds();
-  } while (now - begin < 0.01);
-  return (now - begin) / calls;
-}
 
 struct Shape {
   std::int64_t tokens;

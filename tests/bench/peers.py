@@ -26,35 +26,51 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import numpy as np  # noqa: E402
 
+import roofline  # noqa: E402
+
 SHAPES = ["64x2048x2048", "256x4096x4096", "128x576x1536", "1x4096x4096", "1x8192x16384"]
 ENOUGH = 0.01  # seconds that one measurement takes at least
 
 
 class Contender:
-    def __init__(self, name, measure, macs=0.0, weight_bytes=0.0, peak="", answer=""):
-        self.name, self.measure, self.macs, self.weight_bytes, self.peak, self.answer = name, measure, macs, weight_bytes, peak, answer
-        self.seconds = []
+    """`measure` returns the CPU seconds of one call; `facts` are what the tables know of it besides."""
+
+    def __init__(self, name, measure, **facts):
+        self.name, self.measure, self.facts, self.seconds = name, measure, facts, []
 
     def document(self):
-        return {"name": self.name, "macs": self.macs, "weight_bytes": self.weight_bytes, "peak": self.peak, "answer": self.answer,
-                "seconds": statistics.median(self.seconds), "rounds": self.seconds}
+        return {"name": self.name, **self.facts, "seconds": statistics.median(self.seconds), "rounds": self.seconds}
+
+
+def take_turns(contenders, rounds):
+    """All contenders in turn, round after round, after a call of each that does not count."""
+    for contender in contenders:
+        contender.measure()
+    for _ in range(rounds):
+        for contender in contenders:
+            contender.seconds.append(contender.measure())
 
 
 class Server:
-    """bench_kernel --serve: its contenders, measured there."""
+    """A program whose contenders are measured there (tests/bench/contender.hpp)."""
 
-    def __init__(self, program, shape, words=(), label="", environment=None):
-        self.process = subprocess.Popen([program, "--serve", *map(str, shape), *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    def __init__(self, command, label="", environment=None):
+        self.command = command
+        self.process = subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                                         env={**os.environ, **(environment or {})})
-        self.contenders = [Contender(label + entry["name"], lambda number=number: self.ask(number), entry["macs"], entry["bytes"], entry["peak"], entry["answer"])
-                           for number, entry in enumerate(json.loads(self.process.stdout.readline()))]
+        self.contenders = [Contender(label + entry["name"], lambda number=number: self.ask(number), macs=entry["macs"], weight_bytes=entry["bytes"],
+                                     peak=entry["peak"], answer=entry["answer"])
+                           for number, entry in enumerate(json.loads(self.line()))]
+
+    def line(self):
+        answer = self.process.stdout.readline()
+        if not answer:
+            raise SystemExit(f"{self.command[0]} ended")
+        return answer
 
     def ask(self, number):
         print(number, file=self.process.stdin, flush=True)
-        answer = self.process.stdout.readline()
-        if not answer:
-            raise SystemExit("bench_kernel ended")
-        return float(answer)
+        return float(self.line())
 
     def close(self):
         self.process.stdin.close()
@@ -156,7 +172,8 @@ def onnxruntime_contenders(codes, weights):
             made = make(wx, ww)
             sums = made.run(None, {"x": wx})[0]
             answer = verdict(sums, np.rint(exact / 4096) if small == "rounded" else exact)
-        found.append(Contender(f"onnxruntime {onnxruntime.__version__} {name}", here(runner(make(feed, weights), {"x": feed})), macs, size * count, answer=answer))
+        found.append(Contender(f"onnxruntime {onnxruntime.__version__} {name}", here(runner(make(feed, weights), {"x": feed})), macs=macs,
+                               weight_bytes=size * count, peak="", answer=answer))
     return found
 
 
@@ -183,8 +200,9 @@ def torch_contenders(codes, weights):
         if engine not in ("fbgemm", "onednn", "x86"):
             continue
         answer = verdict(prepare(engine, torch.from_numpy(wx), torch.from_numpy(ww))().int_repr().numpy(), np.rint(exact / 4096))
-        found.append(Contender(f"torch {version} quantized linear, {engine}", here(prepare(engine, x8, w8)), macs, count, answer=answer))
-    found.append(Contender(f"torch {version} linear float32", here(lambda: torch.nn.functional.linear(xf, wf)), macs, 4 * count))
+        found.append(Contender(f"torch {version} quantized linear, {engine}", here(prepare(engine, x8, w8)), macs=macs, weight_bytes=count, peak="", answer=answer))
+    found.append(Contender(f"torch {version} linear float32", here(lambda: torch.nn.functional.linear(xf, wf)), macs=macs, weight_bytes=4 * count,
+                           peak="", answer=""))
     return found
 
 
@@ -193,26 +211,6 @@ def processor():
         return next(line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor()
-
-
-def table(shape, contenders):
-    by_name = {c.name: c for c in contenders}
-    rate = lambda c: c.macs / statistics.median(c.seconds)  # noqa: E731
-    certified = max((c for c in contenders if c.name.startswith("certified: avx2")), key=rate, default=None)
-    reading = max((c for c in contenders if c.name.startswith("reading")), key=lambda c: c.weight_bytes / statistics.median(c.seconds), default=None)
-    print(f"\n{shape[0]} tokens × {shape[1]} × {shape[2]} rows\n")
-    print("| | of the fastest certified AVX2 | of its register-only peak |" + (" of reading |" if reading else "") + " two largest products |")
-    print("| --- | ---: | ---: |" + (" ---: |" if reading else "") + " --- |")
-    for c in contenders:
-        if not c.macs:
-            continue
-        peak = by_name.get(c.peak)
-        cells = [f"{rate(c) / rate(certified):.2f}" if certified else "", f"{100 * rate(c) / rate(peak):.0f} %" if peak else ""]
-        if reading:
-            bandwidth = reading.weight_bytes / statistics.median(reading.seconds)
-            cells.append(f"{100 * c.weight_bytes / statistics.median(c.seconds) / bandwidth:.0f} %" if c.weight_bytes else "")
-        print(f"| {c.name} | " + " | ".join(cells) + f" | {c.answer} |")
-    sys.stdout.flush()
 
 
 def main():
@@ -232,7 +230,8 @@ def main():
         generator = np.random.default_rng(1)
         codes = generator.integers(0, 256, (shape[0], shape[1]), dtype=np.uint8)
         weights = generator.integers(-3, 4, (shape[2], shape[1])).astype(np.int8)
-        servers = [Server(program, shape), Server(program, shape, ["--onednn"], "AVX2 alone: ", {"ONEDNN_MAX_CPU_ISA": "AVX2"})]
+        serve = [program, "--serve", *shape]
+        servers = [Server(serve), Server([*serve, "--onednn"], "AVX2 alone: ", {"ONEDNN_MAX_CPU_ISA": "AVX2"})]
         contenders = [c for server in servers for c in server.contenders]
         for package, make in (("onnxruntime", onnxruntime_contenders), ("torch", torch_contenders)):
             try:
@@ -241,17 +240,14 @@ def main():
                 if package not in document["absent"]:
                     document["absent"].append(package)
                     print(f"without {package}: {problem}", file=sys.stderr)
-        for c in contenders:
-            c.measure()
-        for _ in range(options.rounds):
-            for c in contenders:
-                c.seconds.append(c.measure())
+        take_turns(contenders, options.rounds)
         for server in servers:
             server.close()
-        table(shape, contenders)
         document["shapes"].append({"tokens": shape[0], "cols": shape[1], "rows": shape[2], "contenders": [c.document() for c in contenders]})
         if options.json:
             options.json.write_text(json.dumps(document, indent=1) + "\n")
+        print(f"{text}: measured", file=sys.stderr)
+    roofline.tables(document)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,11 @@
 // Requirements: TOR-102.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <climits>
 #include <cstdint>
 #include <functional>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -187,6 +189,30 @@ TEST_CASE("margins, down to what does not fit 64 bits") {
   CHECK(margin({0, 40000}, register_limits(16, Limits::full)) == 32767 - 40000);
   CHECK(margin({INT64_MIN, INT64_MAX}, {0, 0}) == -INT64_MAX);
   CHECK(margin({0, 0}, register_limits(64, Limits::full)) == INT64_MAX);
+}
+
+TEST_CASE(
+    "the hull's margin is the least of the registers', and those below 0 are counted, whatever the vector's rest") {
+  std::mt19937_64 random(3);
+  for (std::size_t count = 1; count < 70; ++count) {
+    const int bits = static_cast<int>(random() % 63);
+    StageRanges ranges{static_cast<std::int64_t>(count), {}, {}};
+    const std::int64_t edge = count % 5 == 0 ? INT64_MAX : (std::int64_t{1} << bits) - 1;
+    const IntegerRange limits{-edge, edge};
+    std::int64_t least = INT64_MAX, below = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto a = static_cast<std::int64_t>(random()) >> (62 - bits),
+                 b = static_cast<std::int64_t>(random()) >> (62 - bits);
+      ranges.lower.push_back(i == 7 ? INT64_MIN : std::min(a, b));
+      ranges.upper.push_back(std::max(a, b));
+      const std::int64_t here = margin({ranges.lower[i], ranges.upper[i]}, limits);
+      least = std::min(least, here);
+      below += here < 0 ? 1 : 0;
+    }
+    CHECK(margin(hull(ranges.lower.data(), ranges.upper.data(), static_cast<std::int64_t>(ranges.lower.size())),
+                 limits) == least);
+    CHECK(overflowing_registers(ranges, limits) == below);
+  }
 }
 
 TEST_CASE("the data-type bound, as published and exact") {

@@ -2,6 +2,7 @@
 // layer is refused with the key and the remedy.
 // Requirements: TOR-504.
 #include "axecert/model/layers.hpp"
+#include "axecert/model/weight_files.hpp"
 
 #include <doctest/doctest.h>
 
@@ -402,6 +403,47 @@ TEST_CASE("the zero point of tokens is read as a range, the scale that is comput
   refused([](TensorFile& bad) { bad.tensors["l.input_scale"] = Tensor::of({1}, std::vector<double>{0.1}); },
           "input_scale: stands beside input_scaling = token");
   refused([](TensorFile& bad) { bad.metadata["l.input_scaling"] = "row"; }, "tensor or token");
+}
+
+TEST_CASE(
+    "a layer of mapped files, whose weights are copied from where they are mapped, is the one that is read whole") {
+  const std::filesystem::path path =
+      std::filesystem::temp_directory_path() / ("axecert-mapped-layer-" + std::to_string(::getpid()) + ".safetensors");
+  const std::map<std::string, Tensor> tensors{
+      {"narrow.weight", Tensor::of({2, 3}, std::vector<std::int8_t>{-128, 127, 0, 1, -1, 5})},
+      {"narrow.bias", Tensor::of({2}, std::vector<std::int64_t>{3, -4})},
+      {"narrow.input_lower", Tensor::of({1}, Integers{-2})},
+      {"narrow.input_upper", Tensor::of({1}, Integers{9})},
+      {"wide.weight", Tensor::of({1, 2}, Integers{-128, 127})}};
+  write_safetensors(path, tensors, {});
+  const WeightFiles files(path);
+  const std::vector<StoredLayer> whole = read_integer_layers(read_tensors(path), Datapath{});
+  REQUIRE(whole.size() == 2);
+  for (const StoredLayer& expected : whole) {
+    const StoredLayer found = read_integer_layer(files, expected.layer.name, Datapath{});
+    CHECK(found.source == expected.source);
+    CHECK(found.layer.weights == expected.layer.weights);
+    CHECK(found.layer.rows == expected.layer.rows);
+    CHECK(found.layer.cols == expected.layer.cols);
+    CHECK(found.layer.bias == expected.layer.bias);
+    CHECK(found.layer.box_lower == expected.layer.box_lower);
+    CHECK(found.layer.box_upper == expected.layer.box_upper);
+  }
+  CHECK(files.layer_without_weights("narrow").at("narrow.weight").data.empty());
+
+  const auto refused = [&](const std::string& key, Tensor tensor, const std::string& words) {
+    std::map<std::string, Tensor> bad = tensors;
+    bad["narrow." + key] = std::move(tensor);
+    write_safetensors(path, bad, {});
+    const WeightFiles bad_files(path);
+    const std::string told = refusal([&] { read_integer_layer(bad_files, "narrow", Datapath{}); });
+    CAPTURE(told);
+    CHECK(told.find(words) != std::string::npos);
+  };
+  refused("weight", Tensor::of({1, 0}, std::vector<std::int8_t>{}), "an empty layer");
+  refused("weight", Tensor::of({1, 2, 1}, std::vector<std::int8_t>{1, 2}), "[out channels, the rest]");
+  refused("H", Tensor::of({2, 2}, Floats{1, 0, 0, 1}), "'H' is no key of a layer");
+  std::filesystem::remove(path);
 }
 
 TEST_CASE("bare integer weights take the datapath's operand range, which is then given, not clamped") {

@@ -139,6 +139,9 @@ TEST_CASE("of many registers the median is the one that sorting gives") {
       const StageSummary stage = summarize(claims).stages[0];
       CHECK(stage.budget_used == used[used.size() / 2]);
       CHECK(stage.budget_fullest == used.back());
+      const StageSummary without = summarize(claims, Median::left_out).stages[0];
+      CHECK(without.budget_used == 0);
+      CHECK(without.budget_fullest == used.back());
     }
   }
 }

@@ -97,6 +97,7 @@ __attribute__((target("sha,sse4.1,ssse3"))) static void compress_with_instructio
   for (; count > 0; --count, block += 64) {
     const words abef_before = abef, cdgh_before = cdgh;
     words w[4];
+#pragma GCC unroll 16 /* so that w stays in registers */
     for (int i = 0; i < 16; ++i) {
       if (i < 4) {
         const bytes as_stored = (bytes)load(block + 16 * i); /* big-endian words */

@@ -100,7 +100,7 @@ Explanation explain(const LayerClaims& claims, NodeId id) {
   e.range = node_range(layer, topology, id);
   e.margin = margin(e.range, e.limits);
   if (e.stage.initial == Initial::constant) {
-    e.initial = row_constant_ranges(layer)[static_cast<std::size_t>(id.row)];
+    e.initial = row_constant_range(layer, id.row);
   }
   e.values = topology.values_of(id.stage, id.node);
   e.stride = e.values.size() > 1 ? e.values[1] - e.values[0] : 1;

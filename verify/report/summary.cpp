@@ -49,30 +49,28 @@ double middle_of(const std::vector<double>& values, double greatest) {
   return *middle;
 }
 
-StageSummary summarize_stage(const LayerClaims& claims, const Topology& topology, std::size_t s) {
+StageSummary summarize_stage(const LayerClaims& claims, const Topology& topology, std::size_t s, Median median) {
   const StageRanges& ranges = claims.ranges[s];
   StageSummary summary;
   summary.stage = topology.stage(s);
   summary.limits = register_limits(summary.stage);
   summary.registers = topology.nodes(s);
   summary.nodes = static_cast<std::int64_t>(ranges.lower.size());
-  summary.smallest_margin = std::numeric_limits<std::int64_t>::max();
-  std::vector<double> used(ranges.lower.size());
-  IntegerRange hull{0, 0};
-  for (std::size_t i = 0; i < ranges.lower.size(); ++i) {
-    const IntegerRange range{ranges.lower[i], ranges.upper[i]};
-    const std::int64_t steps = margin(range, summary.limits);
-    summary.smallest_margin = std::min(summary.smallest_margin, steps);
-    summary.unsafe_nodes += steps < 0 ? 1 : 0;
-    hull = i == 0 ? range : IntegerRange{std::min(hull.lower, range.lower), std::max(hull.upper, range.upper)};
-    used[i] = budget_used(range, summary.limits);
-  }
-  if (!used.empty()) {
-    summary.budget_fullest = *std::max_element(used.begin(), used.end());
-    summary.smallest_margin_bits = 0.0 - std::log2(std::max(summary.budget_fullest, 1e-300));  // 0, not −0, when full
+  const IntegerRange all = hull(ranges.lower.data(), ranges.upper.data(), summary.nodes);
+  summary.smallest_margin = margin(all, summary.limits);
+  summary.unsafe_nodes = overflowing_registers(ranges, summary.limits);
+  summary.budget_fullest =
+      budget_used(all, summary.limits);  // no register reaches further, and rounding keeps the order
+  summary.smallest_margin_bits = 0.0 - std::log2(std::max(summary.budget_fullest, 1e-300));  // 0, not −0, when full
+  if (median == Median::computed) {
+    std::vector<double> used;
+    used.reserve(ranges.lower.size());
+    for (std::size_t i = 0; i < ranges.lower.size(); ++i) {
+      used.push_back(budget_used({ranges.lower[i], ranges.upper[i]}, summary.limits));
+    }
     summary.budget_used = middle_of(used, summary.budget_fullest);
   }
-  summary.smallest_safe_width = minimum_width(hull, summary.stage.limits);
+  summary.smallest_safe_width = minimum_width(all, summary.stage.limits);
   for (std::int64_t node = 0; node < std::min<std::int64_t>(summary.registers, 1); ++node) {
     summary.products = static_cast<std::int64_t>(topology.products_of(s, node).size());
   }
@@ -81,7 +79,7 @@ StageSummary summarize_stage(const LayerClaims& claims, const Topology& topology
 
 }  // namespace
 
-LayerSummary summarize(const LayerClaims& claims) {
+LayerSummary summarize(const LayerClaims& claims, Median median) {
   const Topology topology(claims.datapath, claims.layer.cols);
   LayerSummary summary;
   const IntegerRange operand = claims.datapath.activations;
@@ -89,22 +87,27 @@ LayerSummary summarize(const LayerClaims& claims) {
   summary.activation_bits = minimum_width(operand, Limits::full) - (summary.activations_signed ? 0 : 1);
   summary.weight_bits = minimum_width(claims.weight_range, Limits::full);
   for (std::size_t s = 0; s < topology.stages(); ++s) {
-    StageSummary stage = summarize_stage(claims, topology, s);
+    StageSummary stage = summarize_stage(claims, topology, s, median);
     stage.data_type = data_type_bound(stage.products, std::clamp(summary.weight_bits, 1, 32),
                                       std::clamp(summary.activation_bits, 1, 32), summary.activations_signed);
     summary.nodes += stage.nodes;
     summary.stages.push_back(stage);
   }
-  for (std::int64_t row = 0; row < claims.layer.rows; ++row) {
-    bool unsafe = false;
-    for (std::size_t s = 0; s < topology.stages() && !unsafe; ++s) {
-      for (std::int64_t node = 0; node < topology.nodes(s) && !unsafe; ++node) {
-        const auto i = static_cast<std::size_t>(row * topology.nodes(s) + node);
-        unsafe = margin({claims.ranges[s].lower[i], claims.ranges[s].upper[i]}, summary.stages[s].limits) < 0;
+  std::vector<bool> unsafe(static_cast<std::size_t>(claims.layer.rows), false);
+  for (std::size_t s = 0; s < topology.stages(); ++s) {
+    if (summary.stages[s].unsafe_nodes == 0) {
+      continue;
+    }
+    const IntegerRange limits = summary.stages[s].limits;
+    const StageRanges& ranges = claims.ranges[s];
+    const auto registers = static_cast<std::size_t>(topology.nodes(s));
+    for (std::size_t i = 0; i < ranges.lower.size(); ++i) {
+      if (ranges.lower[i] < limits.lower || ranges.upper[i] > limits.upper) {
+        unsafe[i / registers] = true;
       }
     }
-    summary.unsafe_rows += unsafe ? 1 : 0;
   }
+  summary.unsafe_rows = std::count(unsafe.begin(), unsafe.end(), true);
   const IntegerLayer& layer = claims.layer;
   summary.box = {*std::min_element(layer.box_lower.begin(), layer.box_lower.end()),
                  *std::max_element(layer.box_upper.begin(), layer.box_upper.end())};

@@ -37,7 +37,10 @@ struct LayerSummary {
   std::int64_t worst_margin = 0;
 };
 
-LayerSummary summarize(const LayerClaims& claims);
+/// Whether StageSummary::budget_used is computed, which costs as much as all the rest, or 0.
+enum class Median { computed, left_out };
+
+LayerSummary summarize(const LayerClaims& claims, Median median = Median::computed);
 
 /// Where the box comes from, and how far zero points of tokens spread when they do: "clamped", "clamped, zero points over 256
 /// codes".
