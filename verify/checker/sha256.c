@@ -63,6 +63,7 @@ static void compress(uint32_t state[8], const unsigned char* block) {
 
 #ifdef AXC_SHA_INSTRUCTIONS
 typedef int words __attribute__((vector_size(16)));
+typedef uint32_t unsigned_words __attribute__((vector_size(16)));
 typedef char bytes __attribute__((vector_size(16)));
 
 /* CPUID (Intel SDM vol. 2A): leaf 1, ECX bits 9 and 19: SSSE3 and SSE4.1; leaf 7, EBX bit 29: SHA. */
@@ -85,6 +86,11 @@ static inline words load(const void* p) {
   return v;
 }
 
+/* Modulo 2^32; signed sums are not defined there. */
+static inline words add(words a, words b) {
+  return (words)((unsigned_words)a + (unsigned_words)b);
+}
+
 /* compress on `count` blocks. A vector has its lowest word first. sha256rnds2 (Intel SDM vol. 2B) does two rounds: of the state as
  * cdgh = (h, g, d, c) and abef = (f, e, b, a) it gives the new abef; the new cdgh is the old abef. sha256msg1 and msg2 extend w:
  * w[t] = σ1(w[t−2]) + w[t−7] + σ0(w[t−15]) + w[t−16] for four t. */
@@ -105,14 +111,15 @@ __attribute__((target("sha,sse4.1,ssse3"))) static void compress_with_instructio
             (words)__builtin_shufflevector(as_stored, as_stored, 3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8, 15, 14, 13, 12);
       } else {
         const words w7 = __builtin_shufflevector(w[(i + 2) & 3], w[(i + 3) & 3], 1, 2, 3, 4);
-        w[i & 3] = __builtin_ia32_sha256msg2(__builtin_ia32_sha256msg1(w[i & 3], w[(i + 1) & 3]) + w7, w[(i + 3) & 3]);
+        w[i & 3] =
+            __builtin_ia32_sha256msg2(add(__builtin_ia32_sha256msg1(w[i & 3], w[(i + 1) & 3]), w7), w[(i + 3) & 3]);
       }
-      const words sum = w[i & 3] + load(round_constants + 4 * i);
+      const words sum = add(w[i & 3], load(round_constants + 4 * i));
       cdgh = __builtin_ia32_sha256rnds2(cdgh, abef, sum);
       abef = __builtin_ia32_sha256rnds2(abef, cdgh, __builtin_shufflevector(sum, sum, 2, 3, 2, 3));
     }
-    abef += abef_before;
-    cdgh += cdgh_before;
+    abef = add(abef, abef_before);
+    cdgh = add(cdgh, cdgh_before);
   }
   const words low = __builtin_shufflevector(abef, cdgh, 3, 2, 7, 6),
               high = __builtin_shufflevector(abef, cdgh, 1, 0, 5, 4);
