@@ -129,14 +129,14 @@ int tell(const Arguments& a, Account account, const Certificate& certificate, co
 }
 
 LayerClaims claims_of(StoredLayer stored, const Datapath& datapath, const Arguments& a,
-                      const std::optional<Sha256>& weight_hash = std::nullopt) {
+                      const std::optional<Sha256>& weight_hash = std::nullopt, std::vector<StageRanges> memory = {}) {
   if (!a.input_range.empty()) {
     stored.layer.box_lower = {static_cast<std::int32_t>(a.input_range[0])};
     stored.layer.box_upper = {static_cast<std::int32_t>(a.input_range[1])};
     stored.layer.input_limit = 0;  // the file's quantizer keeps it, and this range is not its
     stored.source = InputSource::given;
   }
-  return make_claims(std::move(stored.layer), datapath, stored.source, weight_hash);
+  return make_claims(std::move(stored.layer), datapath, stored.source, weight_hash, std::move(memory));
 }
 
 // The hashes of the weights of layers[0], layers[1], …: as many layers as come to `most_ahead` bytes, and two at least, because two
@@ -250,43 +250,68 @@ int run(const Arguments& a) {
                        "store it as I8, or leave out -o");
     }
   }
-  Certificate certificate;
-  certificate.tool = "axecert " AXECERT_VERSION;
   Account account;
-  std::vector<StoredLayer> stored = read_integer_layers(file, datapath);
-  // Layers on as many threads as there are cores; what is said of them is put together in their order.
-  certificate.layers.resize(stored.size());
-  std::vector<Account> accounts(stored.size());
-  std::vector<std::exception_ptr> errors(stored.size());
+  demand_weight_keys(file);
+  const std::vector<std::string> names = layer_names(file);
+  std::vector<CertificateImage::LayerSize> sizes;
+  for (const std::string& name : names) {
+    const std::vector<std::int64_t>& shape = file.at(name + ".weight").shape;
+    const bool matrix = shape.size() == 2 && shape[0] >= 1 && shape[1] >= 1 && shape[1] <= largest_length;
+    sizes.push_back({name, matrix ? shape[0] : 1, matrix ? shape[1] : 1});  // any other is refused when it is read
+  }
+  // Layers on as many threads as there are cores; what is said of them is put together in their order. Claims are kept for reports only.
+  CertificateImage image(sizes, datapath, "axecert " AXECERT_VERSION);
+  std::vector<LayerClaims> kept(a.files.any() ? names.size() : 0);
+  std::vector<Account> accounts(names.size());
+  std::vector<std::exception_ptr> errors(names.size());
   const int threads = workers_or_cores(0);
-  for_each_task(stored.size(), threads, [&](const auto& take) {
+  for_each_task(names.size(), threads, [&](const auto& take) {
+    std::vector<StageRanges> memory;  // of the layer before
     for (std::size_t i = 0; take(i);) {
       try {
-        certificate.layers[i] = claims_of(std::move(stored[i]), datapath, a);
-        accounts[i].add(certificate.layers[i], a.common->json);
+        LayerClaims claims =
+            claims_of(read_integer_layer(file, names[i], datapath), datapath, a, std::nullopt, std::move(memory));
+        accounts[i].add(claims, a.common->json);
+        image.add(i, claims);
+        if (kept.empty()) {
+          memory = std::move(claims.ranges);
+        } else {
+          kept[i] = std::move(claims);
+        }
       } catch (...) {
         errors[i] = std::current_exception();
+        image.give_up();
       }
     }
   });
-  for (std::size_t i = 0; i < stored.size(); ++i) {
+  for (std::size_t i = 0; i < names.size(); ++i) {
     if (errors[i]) {
       std::rethrow_exception(errors[i]);
     }
     account.add(std::move(accounts[i]));
   }
-  const std::vector<std::uint8_t> bytes = certificate_bytes(certificate);
-  const std::vector<std::uint8_t> weights = weights_for_checker(std::move(file));
+  std::span<const std::uint8_t> bytes;
+  std::vector<std::uint8_t> weights;
+  for_each_task(2, threads, [&](const auto& take) {
+    for (std::size_t task = 0; take(task);) {
+      if (task == 0) {
+        bytes = image.finish();
+      } else {
+        weights = weights_for_checker(std::move(file));
+      }
+    }
+  });
+  const Certificate certificate{image.certificate().tool, kept.empty() ? image.certificate().layers : std::move(kept)};
   std::vector<Vote> votes{checker_vote(bytes, weights, what_the_checker_did)};
   if (onnx && onnx->missing) {
     votes.push_back(*onnx->missing);
   }
   std::vector<Output> outputs;
   if (!a.output.empty()) {
-    outputs.push_back({a.output, bytes});
+    outputs.push_back({a.output, {}, bytes});
   }
   if (!a.weights_output.empty()) {
-    outputs.push_back({a.weights_output, weights});
+    outputs.push_back({a.weights_output, {}, weights});
   }
   if (a.files.any()) {
     for (Output& report : rendered(a.files, report_contents({certificate, votes, a.output, a.model}))) {

@@ -78,6 +78,7 @@ Json result_json(const ProbeResult& result, const std::string& toml) {
           {"offset", result.found ? Json(result.offset) : Json(nullptr)},
           {"questions", result.asked.size()},
           {"fresh_questions", result.fresh_compared},
+          {"preset_questions", result.presets_compared},
           {"properties", properties},
           {"presets", presets},
           {"contradiction", result.contradiction ? evidence_json(result, *result.contradiction) : Json(nullptr)},
@@ -97,10 +98,10 @@ std::string wrapped_names(const std::vector<EquivalentPreset>& presets) {
   return text + line + "\n";
 }
 
-void print_result(const ProbeResult& result, const std::string& toml, bool show_toml) {
+void print_result(const ProbeResult& result, std::size_t fresh, const std::string& toml, bool show_toml) {
   if (!result.found) {
     std::string text = "NOT FOUND after " + in_words(static_cast<std::int64_t>(result.asked.size())) +
-                       " questions: no datapath of stages gives these answers\n  " + result.reason + "\n";
+                       " questions: no datapath of stages was found to give these answers\n  " + result.reason + "\n";
     if (result.contradiction) {
       const AnsweredQuestion& asked = result.asked[result.contradiction->question];
       text += "  " + runs_in_words(asked.runs) + " = " + in_words(exact_value(dot_product_of(asked.runs))) +
@@ -110,9 +111,10 @@ void print_result(const ProbeResult& result, const std::string& toml, bool show_
     return;
   }
   std::string text = describe(result.datapath) + "\n";
-  text += in_words(static_cast<std::int64_t>(result.asked.size())) + " questions; on the last " +
-          in_words(static_cast<std::int64_t>(result.fresh_compared)) +
-          " fresh ones the datapath answers as the box did\n\n";
+  const auto count = [](std::size_t n) { return in_words(static_cast<std::int64_t>(n)); };
+  text += count(result.asked.size()) + " questions; on " + count(result.fresh_compared) + " of " + count(fresh) +
+          " fresh ones the datapath answers as the box did" +
+          (result.fresh_compared < fresh ? ", on the others it overflows in a way that is not known" : "") + "\n\n";
   std::string stage;
   for (const Property& p : result.properties) {
     if (!p.stage.empty() && p.stage != stage) {
@@ -124,8 +126,8 @@ void print_result(const ProbeResult& result, const std::string& toml, bool show_
       text += "      " + evidence.shows + ": " + runs_in_words(result.asked[evidence.question].runs, 5) + "\n";
     }
   }
-  text += "\nPresets that would have answered the same, on these questions and on 400 fresh ones (" +
-          std::to_string(result.presets.size()) + "):\n" +
+  text += "\nPresets that would have answered the same, on these questions and on " + count(result.presets_compared) +
+          " fresh ones (" + std::to_string(result.presets.size()) + "):\n" +
           (result.presets.empty() ? "  none\n" : wrapped_names(result.presets));
   print(show_toml ? text + "\n" + toml : text);
 }
@@ -166,7 +168,7 @@ int run(const Arguments& a) {
   if (a.common->json) {
     print(result_json(result, toml));
   } else {
-    print_result(result, toml, a.output.empty());
+    print_result(result, a.options.fresh, toml, a.output.empty());
   }
   return result.found ? 0 : exit_incomplete;
 }

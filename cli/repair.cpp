@@ -1,5 +1,5 @@
-// axecert repair: an ONNX model with the least change of integer weights and scales that makes it safe on a datapath, or with products
-// split into safe ones, and its certificate.
+// axecert repair: an ONNX model with the least change of integer weights, scales and biases that makes it safe on a datapath, or with
+// products split into safe ones, and its certificate.
 #include <unistd.h>
 
 #include <cmath>
@@ -24,7 +24,7 @@ namespace {
 struct Arguments {
   std::string model, datapath, output, certificate, convolution_order = "kernel", moments;
   int threads = 0;
-  bool keep_scales = false, split = false;
+  bool keep_scales = false, biases = false, split = false;
   std::shared_ptr<Common> common = std::make_shared<Common>();
 };
 
@@ -79,6 +79,11 @@ Json layer_json(const OnnxLayerRepair& layer) {
               {"relative_change", relative_change(r)},
               {"smallest_change_error", layer.used_moments ? Json(r.plain_error) : Json(nullptr)},
               {"error", layer.used_moments ? Json(r.error) : Json(nullptr)},
+              {"bias", layer.bias},
+              {"fixed_bias", layer.fixed_bias},
+              {"biases_changed", layer.biases_changed},
+              {"biases_held", r.biases_held},
+              {"largest_bias_change", layer.largest_bias_change},
               {"parts", layer.parts},
               {"parts_inputs", layer.parts_inputs},
               {"not_split", layer.not_split}};
@@ -104,6 +109,17 @@ std::string what_changed(const OnnxLayerRepair& layer) {
   if (layer.used_moments) {
     text += ", on the moments' inputs ‖XΔW‖ / ‖XW‖ = " + percent(r.error) +
             " (smallest change: " + percent(r.plain_error) + ")";
+  }
+  if (!layer.bias.empty()) {
+    char most[32];
+    std::snprintf(most, sizeof most, "%.3g", layer.largest_bias_change);
+    text += "; " + in_words(layer.biases_changed) + " biases of '" + layer.bias + "' changed, by at most " + most;
+    if (r.biases_held > 0) {
+      text += ", " + in_words(r.biases_held) + " of them by less than they should, for want of room";
+    }
+  }
+  if (!layer.fixed_bias.empty()) {
+    text += "; bias stays: " + layer.fixed_bias;
   }
   if (!layer.fixed_scales.empty()) {
     text += "; scales stay: " + layer.fixed_scales;
@@ -143,6 +159,7 @@ int run(const Arguments& a) {
   OnnxRepairOptions options;
   options.reading = onnx_options(a.convolution_order);
   options.move_scales = !a.keep_scales;
+  options.move_biases = a.biases;
   options.split = a.split;
   options.threads = workers_or_cores(a.threads);
   const OnnxRepair repair = repair_onnx(a.model, datapath, options, moments ? &*moments : nullptr);
@@ -179,11 +196,12 @@ int run(const Arguments& a) {
 
   Json layers = Json::array();
   std::string text = input.text;
-  std::int64_t weights = 0, changed = 0, unsafe = 0, parts = 0, products_added = 0;
+  std::int64_t weights = 0, changed = 0, biases = 0, unsafe = 0, parts = 0, products_added = 0;
   for (const OnnxLayerRepair& layer : repair.layers) {
     const Repair& r = layer.repair;
     weights += layer.product.rows * layer.product.cols;
     changed += r.weights_changed;
+    biases += layer.biases_changed;
     unsafe += r.unsafe_nodes;
     parts += layer.parts;
     products_added += layer.product.rows * layer.parts_inputs;
@@ -192,17 +210,10 @@ int run(const Arguments& a) {
             what_changed(layer) + "\n";
   }
   if (a.common->json) {
-    Json document{{"verdict", to_text(verdict)},
-                  {"model", a.model},
-                  {"repaired", a.output},
-                  {"certificate", certificate_path},
-                  {"unsafe_nodes", unsafe},
-                  {"weights", weights},
-                  {"weights_changed", changed},
-                  {"parts", parts},
-                  {"products_added", products_added},
-                  {"layers", layers},
-                  {"votes", Json::array()}};
+    Json document{{"verdict", to_text(verdict)},      {"model", a.model},         {"repaired", a.output},
+                  {"certificate", certificate_path},  {"unsafe_nodes", unsafe},   {"weights", weights},
+                  {"weights_changed", changed},       {"biases_changed", biases}, {"parts", parts},
+                  {"products_added", products_added}, {"layers", layers},         {"votes", Json::array()}};
     for (const Vote& vote : votes) {
       document["votes"].push_back(parsed(vote_json(vote)));
     }
@@ -212,7 +223,8 @@ int run(const Arguments& a) {
     return exit_code(verdict);
   }
   text += "in all " + in_words(unsafe) + " registers could overflow; " + in_words(changed) + " of " +
-          in_words(weights) + " weights changed, " + how_chosen(a, moments.has_value()) + "\n";
+          in_words(weights) + " weights " + (a.biases ? "and " + in_words(biases) + " biases " : std::string()) +
+          "changed, " + how_chosen(a, moments.has_value()) + "\n";
   if (parts > 0) {
     text += in_words(parts) + " products added, with " +
             percent(static_cast<double>(products_added) / static_cast<double>(weights)) +
@@ -246,9 +258,13 @@ Verb repair_verb(CLI::App& app) {
       ->required();
   command->add_option("-o,--output", a->output, "the repaired model")->required();
   command->add_option("--certificate", a->certificate, "its certificate; absent: beside it, ending in .axec");
-  command->add_option("--moments", a->moments,
-                      "LAYER.H of calibration inputs (docs/onnx.md): rows then make up for what they lose");
+  CLI::Option* moments = command->add_option(
+      "--moments", a->moments, "LAYER.H of calibration inputs (docs/onnx.md): rows then make up for what they lose");
   command->add_flag("--keep-scales", a->keep_scales, "weights may change, the scales of their rows may not");
+  command
+      ->add_flag("--biases", a->biases,
+                 "constant biases of changed rows may move, by LAYER.mean of the moments, until the mean error is 0")
+      ->needs(moments);
   command->add_flag("--split", a->split,
                     "make a product that is not safe a sum of products that are, with the shipped weights exactly");
   command->add_option("--threads", a->threads, "threads with --moments; 0: one per core")->check(CLI::Range(0, 256));

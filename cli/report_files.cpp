@@ -32,7 +32,7 @@ std::vector<Output> rendered(const ReportFiles& files, const ReportContents& con
 std::string written(const std::vector<Output>& outputs) {
   std::string text;
   for (const Output& output : outputs) {
-    text += "wrote " + output.path.string() + " (" + size_in_words(output.bytes.size()) + ")\n";
+    text += "wrote " + output.path.string() + " (" + size_in_words(output.content().size()) + ")\n";
   }
   return text;
 }

@@ -97,7 +97,7 @@ void write_all_or_none(const std::vector<Output>& files) {
       }
       std::filesystem::path path = file.path;
       path += ".new." + std::to_string(::getpid());
-      write_file_atomically(path, file.bytes);
+      write_file_atomically(path, file.content());
       beside.push_back(path);
     }
     for (std::size_t i = 0; i < files.size(); ++i) {

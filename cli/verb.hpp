@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -91,6 +92,8 @@ class OutputFolder {
 struct Output {
   std::filesystem::path path;
   std::vector<std::uint8_t> bytes;
+  std::span<const std::uint8_t> kept{};  ///< instead of `bytes`: somebody else keeps them
+  std::span<const std::uint8_t> content() const { return kept.empty() ? std::span<const std::uint8_t>(bytes) : kept; }
 };
 void write_all_or_none(const std::vector<Output>& files);
 

@@ -153,9 +153,17 @@ def main():
         if not taken.exists():
             products = axecert(program, "certify", path[kind], "-d", "x86-vnni")["onnx"]["products"]
             numpy.savez(taken, **moments.moments(onnx.load(path[kind]), products, compare.runs_of(folder / f"valid-{count}.npz")))
+        means = folder / f"{kind}-means-{count}.npz"
+        with numpy.load(taken) as arrays:
+            numpy.savez(means, **{key: arrays[key] for key in arrays.files if key.endswith("mean")})
         repaired = []
-        for how, words in {"--keep-scales": ["--keep-scales"], "": [], "--moments": ["--moments", taken], "--split": ["--split"]}.items():
-            fixed = folder / f"{kind}{how[1:] or '-fixed'}.onnx"
+        calibrated = ["--moments", taken]
+        for how, words in {"--keep-scales": ["--keep-scales"], "--keep-scales --moments": ["--keep-scales", *calibrated],
+                           "--keep-scales --biases, means alone": ["--keep-scales", "--moments", means, "--biases"],
+                           "--keep-scales --moments --biases": ["--keep-scales", *calibrated, "--biases"], "": [], "--moments": calibrated,
+                           "--biases, means alone": ["--moments", means, "--biases"], "--moments --biases": [*calibrated, "--biases"],
+                           "--split": ["--split"]}.items():
+            fixed = folder / f"{kind}{how.replace(',', '').replace(' ', '')[1:] or '-fixed'}.onnx"
             said = fixed.with_suffix(".json")
             if not said.exists():
                 said.write_text(json.dumps(axecert(program, "repair", path[kind], "-d", DATAPATH, "-o", fixed, *words)))

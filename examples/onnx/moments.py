@@ -4,7 +4,8 @@
 
 INPUTS.npz holds runs of the model: arrays named I.NAME, I a number from 0, NAME an input of the model. MOMENTS.npz gets LAYER.H = X̃ᵀX̃
 for every layer whose node is MatMulInteger, QLinearMatMul, QGemm, MatMul or Gemm; X̃ are the dequantized inputs, scale · (code − zero
-point), of all runs. Where the node that quantizes the inputs stands directly before, also LAYER.G = X̃ᵀX, X what it quantizes.
+point), of all runs, LAYER.mean, their mean, and LAYER.count, how many rows there were. Where the node that quantizes the inputs stands
+directly before, also LAYER.G = X̃ᵀX, X what it quantizes, and LAYER.float_mean, X's mean.
 Needs onnx, onnxruntime and numpy. The main function is `moments`.
 """
 
@@ -65,11 +66,11 @@ def moments(model, products, runs):
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     inputs = {value.name for value in model.graph.input}
     asked = [name for name in names if name not in inputs]
-    sums = {source: [0, 0] for source in wanted.values()}  # layers with the same inputs share one
+    sums = {source: [0, 0, 0, 0, 0] for source in wanted.values()}  # layers with the same inputs share one
     for run in runs:
         values = dict(constants, **run)
         values.update(zip(asked, session.run(asked, run)))
-        for source, (gram, cross) in sums.items():
+        for source, so_far in sums.items():
             tensor, zero, scale, floats = source
             x = values[tensor].astype(numpy.float32)
             if zero is not None:
@@ -77,14 +78,18 @@ def moments(model, products, runs):
             if scale is not None:
                 x = x * values[scale]
             x = x.reshape(-1, x.shape[-1])
-            real = None if floats is None else values[floats].reshape(x.shape)
-            sums[source] = [gram + x.T @ x, cross if real is None else cross + x.T @ real]
+            real = x if floats is None else values[floats].reshape(x.shape)
+            here = (x.T @ x, x.T @ real, x.sum(0, dtype=numpy.float64), real.sum(0, dtype=numpy.float64), x.shape[0])
+            sums[source] = [a + b for a, b in zip(so_far, here)]
     arrays = {}
     for layer, source in wanted.items():
-        gram, cross = sums[source]
+        gram, cross, total, real_total, count = sums[source]
         arrays[f"{layer}.H"] = gram.astype(numpy.float32)
+        arrays[f"{layer}.mean"] = total / count
+        arrays[f"{layer}.count"] = numpy.asarray([count], numpy.float64)
         if source[3] is not None:
             arrays[f"{layer}.G"] = cross.astype(numpy.float32)
+            arrays[f"{layer}.float_mean"] = real_total / count
     return arrays
 
 

@@ -37,6 +37,9 @@ struct IntegerLayer {
   std::int32_t upper(std::int64_t k) const {
     return box_upper[box_upper.size() == 1 ? 0 : static_cast<std::size_t>(k)];
   }
+  std::int64_t offset_of(std::int64_t k) const {  // of channel k
+    return offset.empty() ? 0 : offset[offset.size() == 1 ? 0 : static_cast<std::size_t>(k)];
+  }
   const std::int8_t* row(std::int64_t r) const { return weights.data() + r * cols; }
 };
 

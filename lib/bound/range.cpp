@@ -9,6 +9,7 @@
 #include "axecert/bound/range.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "axecert/bound/layer_shape.hpp"
 #include "axecert/bound/lowest_stage.hpp"
@@ -74,14 +75,18 @@ void validate_topology(const IntegerLayer& layer, const Topology& topology) {
   }
 }
 
-std::vector<StageRanges> layer_ranges(const IntegerLayer& layer, const Topology& topology) {
+std::vector<StageRanges> layer_ranges(const IntegerLayer& layer, const Topology& topology,
+                                      std::vector<StageRanges> memory) {
   validate_shape(layer);
   validate_topology(layer, topology);
-  std::vector<StageRanges> result(topology.stages());
+  std::vector<StageRanges> result = std::move(memory);
+  result.resize(topology.stages());
   bool needs_constants = false;
   for (std::size_t s = 0; s < topology.stages(); ++s) {
     result[s].nodes = topology.nodes(s);
     const auto entries = static_cast<std::size_t>(layer.rows) * static_cast<std::size_t>(topology.nodes(s));
+    result[s].lower.clear();
+    result[s].upper.clear();
     result[s].lower.reserve(entries);
     result[s].upper.reserve(entries);
     needs_constants = needs_constants || topology.stage(s).initial == Initial::constant;
@@ -115,16 +120,13 @@ std::vector<StageRanges> layer_ranges(const IntegerLayer& layer, const Topology&
   return result;
 }
 
-AXECERT_CLONES IntegerRange hull(const StageRanges& ranges) {
-  IntegerRange all{ranges.lower[0], ranges.upper[0]};
-  const std::size_t count = ranges.lower.size();
-  const std::int64_t* lower = ranges.lower.data();
-  const std::int64_t* upper = ranges.upper.data();
-  for (std::size_t i = 0; i < count; ++i) {
-    all.lower = lower[i] < all.lower ? lower[i] : all.lower;
-    all.upper = upper[i] > all.upper ? upper[i] : all.upper;
+AXECERT_CLONES IntegerRange hull(const std::int64_t* lower, const std::int64_t* upper, std::int64_t count) {
+  std::int64_t least = lower[0], most = upper[0];
+  for (std::int64_t i = 0; i < count; ++i) {
+    least = lower[i] < least ? lower[i] : least;
+    most = upper[i] > most ? upper[i] : most;
   }
-  return all;
+  return {least, most};
 }
 
 AXECERT_CLONES std::int64_t overflowing_registers(const StageRanges& ranges, IntegerRange limits) {

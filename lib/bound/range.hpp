@@ -31,7 +31,9 @@ struct StageRanges {
 /// ·), Σ max(0, ·)] over the values it adds, each with its own final range; for one that claims the final value:
 /// initial + [Σ min, Σ max]; initial is 0 or the row's constant, which is an interval when the zero point varies.
 /// Below an unsafe register the range still means exact integers. Cost: one pass over the weights for a uniform box.
-std::vector<StageRanges> layer_ranges(const IntegerLayer& layer, const Topology& topology);
+/// `memory`: ranges that nobody needs any more, whose memory the new ones take.
+std::vector<StageRanges> layer_ranges(const IntegerLayer& layer, const Topology& topology,
+                                      std::vector<StageRanges> memory = {});
 
 /// The range of one node alone (recomputed; for explanations and tests).
 IntegerRange node_range(const IntegerLayer& layer, const Topology& topology, NodeId id);
@@ -60,8 +62,9 @@ inline std::int64_t margin(IntegerRange range, IntegerRange limits) {
   return static_cast<std::int64_t>(least > cap ? cap : least < -cap ? -cap : least);
 }
 
-/// The smallest range that holds those of all registers, of which there is at least one. Its margin is the least of theirs.
-IntegerRange hull(const StageRanges& ranges);
+/// The smallest range that holds [lower_i, upper_i] of `count` ≥ 1 registers. Its margin is the least of theirs, a margin being the
+/// smaller of two distances.
+IntegerRange hull(const std::int64_t* lower, const std::int64_t* upper, std::int64_t count);
 
 /// How many registers have a margin below 0.
 std::int64_t overflowing_registers(const StageRanges& ranges, IntegerRange limits);

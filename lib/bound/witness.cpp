@@ -95,8 +95,7 @@ IntegerRange constant_of(const IntegerLayer& layer, std::int64_t row) {
   IntegerRange constant{bias, bias};  // its values at z = 0 and z = spread, in this order until the end
   for (std::int64_t k = 0; k < layer.cols; ++k) {
     const std::int64_t w = layer.row(row)[k];
-    const std::int64_t offset =
-        layer.offset.empty() ? 0 : layer.offset[layer.offset.size() == 1 ? 0 : static_cast<std::size_t>(k)];
+    const std::int64_t offset = layer.offset_of(k);
     constant.lower += w * offset;
     constant.upper += w * (offset - layer.zero_point_spread);
   }

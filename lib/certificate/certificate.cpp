@@ -30,18 +30,18 @@ void judge(LayerClaims& claims) {
     for (std::size_t s = 0; s < claims.ranges.size(); ++s) {
       const IntegerRange limits = register_limits(claims.datapath.stages[s]);
       const StageRanges& stage = claims.ranges[s];
-      for (std::int64_t node = 0; node < stage.nodes; ++node) {
-        const auto i = static_cast<std::size_t>(row * stage.nodes + node);
-        const IntegerRange range{stage.lower[i], stage.upper[i]};
-        const std::int64_t here = margin(range, limits);
-        if (!first && here >= least) continue;
-        first = false;
-        least = here;
-        claims.worst = {row, s, node};
-        const int128 above = static_cast<int128>(limits.upper) - range.upper;
-        const int128 below = static_cast<int128>(range.lower) - limits.lower;
-        claims.worst_side = above <= below ? Side::upper : Side::lower;
-      }
+      const std::int64_t* const lower = stage.lower.data() + row * stage.nodes;
+      const std::int64_t* const upper = stage.upper.data() + row * stage.nodes;
+      const std::int64_t here = margin(hull(lower, upper, stage.nodes), limits);
+      if (!first && here >= least) continue;
+      first = false;
+      least = here;
+      std::int64_t node = 0;
+      while (margin({lower[node], upper[node]}, limits) != here) ++node;
+      claims.worst = {row, s, node};
+      const int128 above = static_cast<int128>(limits.upper) - upper[node];
+      const int128 below = static_cast<int128>(lower[node]) - limits.lower;
+      claims.worst_side = above <= below ? Side::upper : Side::lower;
     }
   }
   claims.verdict = least >= 0 ? Verdict::safe : Verdict::unsafe;
@@ -137,7 +137,7 @@ Verdict Certificate::verdict() const {
 }
 
 LayerClaims make_claims(IntegerLayer layer, const Datapath& datapath, InputSource source,
-                        const std::optional<Sha256>& weight_hash) {
+                        const std::optional<Sha256>& weight_hash, std::vector<StageRanges> memory) {
   const IntegerRange weights = validate(layer, datapath);
   const Topology topology(datapath, layer.cols);
   LayerClaims claims;
@@ -145,7 +145,7 @@ LayerClaims make_claims(IntegerLayer layer, const Datapath& datapath, InputSourc
   claims.input_source = source;
   claims.weight_range = weights;
   claims.layer = std::move(layer);
-  claims.ranges = layer_ranges(claims.layer, topology);
+  claims.ranges = layer_ranges(claims.layer, topology, std::move(memory));
   finish_claims(claims, weight_hash);
   return claims;
 }

@@ -67,9 +67,9 @@ struct Certificate {
 };
 
 /// Ranges, verdict and witness of `layer` on `datapath`. Validates both; throws InputError. weight_hash: that of layer.weights, where it
-/// is known already (sha256_of_each).
+/// is known already (sha256_of_each); `memory` as for layer_ranges.
 LayerClaims make_claims(IntegerLayer layer, const Datapath& datapath, InputSource source,
-                        const std::optional<Sha256>& weight_hash = std::nullopt);
+                        const std::optional<Sha256>& weight_hash = std::nullopt, std::vector<StageRanges> memory = {});
 
 /// Fills what follows from a layer and its claimed ranges: hashes, verdict, worst node and witness. make_claims does.
 void finish_claims(LayerClaims& claims, const std::optional<Sha256>& weight_hash = std::nullopt);

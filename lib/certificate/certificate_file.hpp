@@ -1,11 +1,12 @@
 // Certificates a layer at a time, for models that do not fit into memory: `CertificateWriter` makes the file that
 // write_certificate makes of the same claims, byte for byte, and `CertificateFile` reads one. Both hold one layer's ranges at most,
-// and a few kilobytes of every other. Side effects: the writer's two temporary files, one of which becomes the certificate.
+// and a few kilobytes of every other. `CertificateImage` makes the same bytes in memory. Side effects: the writer's two temporary files, one of which becomes the certificate.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,36 @@ class CertificateWriter {
 
   /// What was added, each as an outline.
   const Certificate& certificate() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// The bytes that certificate_bytes makes of the claims of all layers, in memory, without keeping any: claims are given layer by layer,
+/// from several threads, and can be gone afterwards.
+class CertificateImage {
+ public:
+  struct LayerSize {
+    std::string name;
+    std::int64_t rows = 0;
+    std::int64_t cols = 0;
+  };
+  /// For claims of these layers on one datapath. Memory for the largest certificate that they can have is reserved, and touched only where
+  /// one is written.
+  CertificateImage(const std::vector<LayerSize>& layers, const Datapath& datapath, const std::string& tool);
+  ~CertificateImage();
+
+  /// Claims of layers[i]. Waits until the layers before it have a place; every i must be added by some thread, or one must give_up.
+  /// Throws InputError as certificate_bytes does.
+  void add(std::size_t i, const LayerClaims& claims);
+  /// Lets every `add` return; the image is not to be finished then.
+  void give_up();
+
+  /// What was added, each as an outline.
+  const Certificate& certificate() const;
+  /// The certificate; it lives as long as this. No layer may follow. Throws InputError when names are not sorted and distinct.
+  std::span<const std::uint8_t> finish();
 
  private:
   struct State;

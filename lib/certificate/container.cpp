@@ -1,11 +1,16 @@
 // The .axec container (docs/certificate.md): a safetensors file with a canonical header. Main functions:
 // certificate_bytes and parse_certificate, each other's inverse; write_certificate and read_certificate do the same with
-// files, CertificateWriter and CertificateFile a layer at a time. Side effects: the files that are written.
+// files, CertificateWriter and CertificateFile a layer at a time, CertificateImage in memory without keeping claims. Side effects: the files that are written.
 #include <algorithm>
+#include <bit>
 #include <charconv>
+#include <condition_variable>
+#include <cstring>
 #include <functional>
+#include <mutex>
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <string_view>
 
 #include "axecert/certificate/certificate_file.hpp"
@@ -55,6 +60,29 @@ void append_little_endian(std::vector<std::uint8_t>& bytes, std::int64_t value) 
   }
 }
 
+// The values as they are stored, to `put` in pieces.
+template <class Stored, class Value, class Put>
+void pack(const std::vector<Value>& values, const Put& put) {
+  constexpr std::size_t piece = 8192;
+  std::uint8_t bytes[piece * sizeof(Stored)];
+  for (std::size_t done = 0; done < values.size(); done += piece) {
+    const std::size_t count = std::min(piece, values.size() - done);
+    const Value* const from = values.data() + done;
+    if constexpr (std::endian::native == std::endian::little) {
+      for (std::size_t i = 0; i < count; ++i) {
+        const Stored value = static_cast<Stored>(from[i]);
+        std::memcpy(bytes + i * sizeof value, &value, sizeof value);
+      }
+    } else {
+      for (std::size_t i = 0; i < count * sizeof(Stored); ++i) {
+        const auto value = static_cast<std::uint64_t>(static_cast<std::int64_t>(from[i / sizeof(Stored)]));
+        bytes[i] = static_cast<std::uint8_t>(value >> (8 * (i % sizeof(Stored))));
+      }
+    }
+    put(std::span<const std::uint8_t>(bytes, count * sizeof(Stored)));
+  }
+}
+
 std::string header_stage(const Stage& stage) {
   return stage.name + " width=" + std::to_string(stage.width) + " group=" + std::to_string(stage.group) +
          " stride=" + std::to_string(stage.stride) + " overflow=" + to_text(stage.overflow) +
@@ -78,24 +106,18 @@ std::string assumption_names(const Certificate& certificate) {
   return names;
 }
 
-// Collects the header's text; the arrays behind it go to `sink`, in the order of the file.
-class Writer {
+// Collects the header's text; where the arrays behind it stand follows from their sizes.
+class HeaderWriter {
  public:
-  using Sink = std::function<void(std::span<const std::uint8_t>)>;
-  explicit Writer(Sink sink) : sink_(std::move(sink)) {}
-
   void text(std::string_view key, const std::string& value) {
     metadata_ += ",\"" + std::string(key) + "\":\"" + value + "\"";
   }
-  template <class Stored, class Value>
-  void array(const std::string& name, const std::vector<Value>& values, const std::string& shape) {
-    std::vector<std::uint8_t> bytes;
-    bytes.reserve(values.size() * sizeof(Stored));
-    for (const Value value : values) append_little_endian<Stored>(bytes, value);
-    sink_(bytes);
-    tensors_ += ",\"" + name + "\":{\"dtype\":\"" + (sizeof(Stored) == 4 ? "I32" : "I64") + "\",\"shape\":[" + shape +
-                "],\"data_offsets\":[" + std::to_string(size_) + "," + std::to_string(size_ + bytes.size()) + "]}";
-    size_ += bytes.size();
+  /// The next array behind the header, of `count` values.
+  void array(const std::string& name, std::size_t count, bool wide, const std::string& shape) {
+    const std::uint64_t end = size_ + count * (wide ? 8 : 4);
+    tensors_ += ",\"" + name + "\":{\"dtype\":\"" + (wide ? "I64" : "I32") + "\",\"shape\":[" + shape +
+                "],\"data_offsets\":[" + std::to_string(size_) + "," + std::to_string(end) + "]}";
+    size_ = end;
   }
   /// The file up to its arrays; the digest is zeros.
   std::vector<std::uint8_t> head(const std::string& tool, const std::string& trusted, std::size_t layers) const {
@@ -111,10 +133,9 @@ class Writer {
     bytes.insert(bytes.end(), header.begin(), header.end());
     return bytes;
   }
-  std::uint64_t size() const { return size_; }
+  std::uint64_t size() const { return size_; }  ///< of the arrays
 
  private:
-  Sink sink_;
   std::string metadata_;
   std::string tensors_;
   std::uint64_t size_ = 0;
@@ -140,7 +161,7 @@ void demand_writable(const LayerClaims& claims) {
   }
 }
 
-void write_metadata(Writer& writer, const LayerClaims& claims, const std::string& i) {
+void write_metadata(HeaderWriter& writer, const LayerClaims& claims, const std::string& i) {
   const Datapath& datapath = claims.datapath;
   writer.text(i + "name", claims.layer.name);
   writer.text(i + "shape", two_numbers(claims.layer.rows, claims.layer.cols));
@@ -163,25 +184,49 @@ void write_metadata(Writer& writer, const LayerClaims& claims, const std::string
                                std::to_string(claims.worst.node) + " " + side_text(claims.worst_side));
 }
 
-void write_arrays(Writer& writer, const LayerClaims& claims, const std::string& i) {
+// Calls visit(name, values, wide, shape) for every array of layer `i`, in the order of the file. `wide`, per stage: is it I64?
+template <class Visit>
+void visit_arrays(const LayerClaims& claims, const std::vector<bool>& wide, const std::string& i, const Visit& visit) {
   const IntegerLayer& layer = claims.layer;
-  const auto flat = [](const auto& values) { return std::to_string(values.size()); };
-  writer.array<std::int32_t>(i + "box.lower", layer.box_lower, flat(layer.box_lower));
-  writer.array<std::int32_t>(i + "box.upper", layer.box_upper, flat(layer.box_upper));
-  writer.array<std::int32_t>(i + "offset", layer.offset, flat(layer.offset));
+  const auto flat = [&](const char* name, const std::vector<std::int32_t>& values) {
+    visit(i + name, values, false, std::to_string(values.size()));
+  };
+  flat("box.lower", layer.box_lower);
+  flat("box.upper", layer.box_upper);
+  flat("offset", layer.offset);
   for (std::size_t s = 0; s < claims.ranges.size(); ++s) {
     const StageRanges& ranges = claims.ranges[s];
     const std::string name = i + "stage." + std::to_string(s);
     const std::string shape = std::to_string(layer.rows) + "," + std::to_string(ranges.nodes);
-    if (is_narrow(ranges)) {
-      writer.array<std::int32_t>(name + ".lower", ranges.lower, shape);
-      writer.array<std::int32_t>(name + ".upper", ranges.upper, shape);
-    } else {
-      writer.array<std::int64_t>(name + ".lower", ranges.lower, shape);
-      writer.array<std::int64_t>(name + ".upper", ranges.upper, shape);
-    }
+    visit(name + ".lower", ranges.lower, wide[s], shape);
+    visit(name + ".upper", ranges.upper, wide[s], shape);
   }
-  writer.array<std::int32_t>(i + "worst.witness", claims.worst_witness, flat(claims.worst_witness));
+  flat("worst.witness", claims.worst_witness);
+}
+
+std::vector<bool> wide_stages(const LayerClaims& claims) {
+  std::vector<bool> wide;
+  for (const StageRanges& ranges : claims.ranges) wide.push_back(!is_narrow(ranges));
+  return wide;
+}
+
+void write_header(HeaderWriter& writer, const LayerClaims& claims, const std::vector<bool>& wide, std::size_t i) {
+  const std::string prefix = std::to_string(i) + ".";
+  write_metadata(writer, claims, prefix);
+  visit_arrays(claims, wide, prefix, [&](const std::string& name, const auto& values, bool is_wide, const auto& shape) {
+    writer.array(name, values.size(), is_wide, shape);
+  });
+}
+
+template <class Put>
+void pack_arrays(const LayerClaims& claims, const std::vector<bool>& wide, const Put& put) {
+  visit_arrays(claims, wide, "", [&](const std::string&, const auto& values, bool is_wide, const std::string&) {
+    if (is_wide) {
+      pack<std::int64_t>(values, put);
+    } else {
+      pack<std::int32_t>(values, put);
+    }
+  });
 }
 
 // SHA-256 of the file with the digest's characters read as zeros; `between` is called after each piece.
@@ -462,12 +507,6 @@ void read_arrays(Reader& reader, ArrayReader& arrays, LayerClaims& claims, const
   claims.worst_witness = arrays.array<std::int32_t>(i + "worst.witness", {layer.cols});
 }
 
-void write_layer(Writer& writer, const LayerClaims& claims, std::size_t i) {
-  demand_writable(claims);
-  write_metadata(writer, claims, std::to_string(i) + ".");
-  write_arrays(writer, claims, std::to_string(i) + ".");
-}
-
 [[noreturn]] void refuse_equal_names(const std::string& name) {
   throw InputError("layer " + name, "two layers have this name", "rename one");
 }
@@ -557,16 +596,19 @@ std::vector<std::uint8_t> certificate_bytes(const Certificate& certificate) {
   for (std::size_t i = 1; i < layers.size(); ++i) {
     if (layers[i]->layer.name == layers[i - 1]->layer.name) refuse_equal_names(layers[i]->layer.name);
   }
-  std::vector<std::uint8_t> arrays;
-  std::size_t ranges = 0;
-  for (const LayerClaims* claims : layers) {
-    for (const StageRanges& stage : claims->ranges) ranges += stage.lower.size() + stage.upper.size();
+  HeaderWriter writer;
+  std::vector<std::vector<bool>> wide;
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    demand_writable(*layers[i]);
+    wide.push_back(wide_stages(*layers[i]));
+    write_header(writer, *layers[i], wide[i], i);
   }
-  arrays.reserve(ranges * sizeof(std::int32_t));
-  Writer writer([&](std::span<const std::uint8_t> bytes) { arrays.insert(arrays.end(), bytes.begin(), bytes.end()); });
-  for (std::size_t i = 0; i < layers.size(); ++i) write_layer(writer, *layers[i], i);
-  std::vector<std::uint8_t> bytes = writer.head(certificate.tool, assumption_names(certificate), layers.size());
-  bytes.insert(bytes.end(), arrays.begin(), arrays.end());
+  const std::vector<std::uint8_t> head = writer.head(certificate.tool, assumption_names(certificate), layers.size());
+  std::vector<std::uint8_t> bytes;
+  bytes.reserve(head.size() + writer.size());
+  const auto put = [&](std::span<const std::uint8_t> piece) { bytes.insert(bytes.end(), piece.begin(), piece.end()); };
+  put(head);
+  for (std::size_t i = 0; i < layers.size(); ++i) pack_arrays(*layers[i], wide[i], put);
   const std::string digest = digest_of(bytes);
   std::copy(digest.begin(), digest.end(), bytes.begin() + static_cast<std::ptrdiff_t>(digest_at));
   return bytes;
@@ -613,13 +655,12 @@ LayerClaims outline(const LayerClaims& claims) {
 }
 
 struct CertificateWriter::State {
-  State(const std::filesystem::path& target, const std::string& tool)
-      : whole(target), arrays(target), writer([this](std::span<const std::uint8_t> bytes) { arrays.append(bytes); }) {
+  State(const std::filesystem::path& target, const std::string& tool) : whole(target), arrays(target) {
     certificate.tool = tool;
   }
   PendingFile whole;
   PendingFile arrays;  // never kept: their place in the file is known only when the header is
-  Writer writer;
+  HeaderWriter writer;
   Certificate certificate;
 };
 
@@ -638,7 +679,10 @@ void CertificateWriter::add(const LayerClaims& claims) {
     throw InputError("layer " + claims.layer.name, "comes after " + layers.back().layer.name,
                      "add layers sorted by name");
   }
-  write_layer(state_->writer, claims, layers.size());
+  demand_writable(claims);
+  const std::vector<bool> wide = wide_stages(claims);
+  write_header(state_->writer, claims, wide, layers.size());
+  pack_arrays(claims, wide, [this](std::span<const std::uint8_t> bytes) { state_->arrays.append(bytes); });
   layers.push_back(outline(claims));
 }
 
@@ -661,6 +705,94 @@ PendingFile& CertificateWriter::finish() {
   const std::string text = to_hex(digest.finish());
   state.whole.overwrite(digest_at, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
   return state.whole;
+}
+
+struct CertificateImage::State {
+  std::string tool;
+  std::unique_ptr<std::uint8_t[]> memory;  // not touched before it is written
+  std::size_t head_room = 0;
+  std::size_t room = 0;  // behind it
+  std::mutex mutex;
+  std::condition_variable placed;
+  std::size_t next = 0;  // the layer whose place is next
+  bool given_up = false;
+  HeaderWriter writer;
+  Certificate certificate;
+};
+
+CertificateImage::CertificateImage(const std::vector<LayerSize>& layers, const Datapath& datapath,
+                                   const std::string& tool)
+    : state_(std::make_unique<State>()) {
+  State& state = *state_;
+  state.certificate.tool = state.tool = tool;
+  // Every array has an entry of at most 200 characters beside numbers of 20 digits; other texts are below 1,500.
+  std::size_t stages = 0;
+  for (const Stage& stage : datapath.stages) stages += header_stage(stage).size() + 1000;
+  state.head_room = 4096 + tool.size();
+  for (const LayerSize& layer : layers) {
+    state.head_room += 4096 + stages + layer.name.size() + datapath.name.size();
+    const Topology topology(datapath, layer.cols);
+    std::size_t bytes = 16 * static_cast<std::size_t>(layer.cols);  // box, offset and witness, I32
+    for (std::size_t s = 0; s < topology.stages(); ++s) {           // both ends, I64
+      bytes += 16 * static_cast<std::size_t>(layer.rows) * static_cast<std::size_t>(topology.nodes(s));
+    }
+    state.room += bytes;
+  }
+  state.head_room = (state.head_room + 7) / 8 * 8;
+  state.memory.reset(new std::uint8_t[state.head_room + state.room]);
+}
+CertificateImage::~CertificateImage() = default;
+
+void CertificateImage::give_up() {
+  const std::lock_guard<std::mutex> lock(state_->mutex);
+  state_->given_up = true;
+  state_->placed.notify_all();
+}
+
+void CertificateImage::add(std::size_t i, const LayerClaims& claims) {
+  State& state = *state_;
+  demand_writable(claims);
+  const std::vector<bool> wide = wide_stages(claims);
+  std::uint8_t* to = nullptr;
+  {
+    std::unique_lock<std::mutex> lock(state.mutex);
+    state.placed.wait(lock, [&] { return state.next == i || state.given_up; });
+    if (state.given_up) return;
+    to = state.memory.get() + state.head_room + state.writer.size();
+    write_header(state.writer, claims, wide, i);
+    if (state.writer.size() > state.room) throw std::logic_error("a certificate's arrays are larger than their room");
+    state.certificate.layers.push_back(outline(claims));
+    ++state.next;
+    state.placed.notify_all();
+  }
+  pack_arrays(claims, wide, [&](std::span<const std::uint8_t> piece) {
+    std::memcpy(to, piece.data(), piece.size());
+    to += piece.size();
+  });
+}
+
+const Certificate& CertificateImage::certificate() const {
+  return state_->certificate;
+}
+
+std::span<const std::uint8_t> CertificateImage::finish() {
+  State& state = *state_;
+  const Certificate& certificate = state.certificate;
+  if (certificate.layers.empty()) throw InputError("certificate", "there is no layer", "certify at least one");
+  for (std::size_t i = 1; i < certificate.layers.size(); ++i) {
+    if (certificate.layers[i - 1].layer.name >= certificate.layers[i].layer.name) {
+      refuse_equal_names(certificate.layers[i].layer.name);
+    }
+  }
+  const std::vector<std::uint8_t> head =
+      state.writer.head(state.tool, assumption_names(certificate), certificate.layers.size());
+  if (head.size() > state.head_room) throw std::logic_error("a certificate's header is larger than its room");
+  std::uint8_t* const begin = state.memory.get() + state.head_room - head.size();
+  std::copy(head.begin(), head.end(), begin);
+  const std::span<const std::uint8_t> bytes(begin, head.size() + state.writer.size());
+  const std::string digest = digest_of(bytes);
+  std::copy(digest.begin(), digest.end(), begin + digest_at);
+  return bytes;
 }
 
 struct CertificateFile::State {

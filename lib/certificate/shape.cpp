@@ -2,6 +2,7 @@
 #include "axecert/certificate/shape.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 
 #include "axecert/numeric/error.hpp"
@@ -26,6 +27,10 @@ std::string first_problem(const LayerClaims& claims, NodeId& place) {
   }
   bool fits = true;
   NodeId out;
+  const auto node_of = [&](std::size_t s, std::size_t i) {
+    const auto index = static_cast<std::int64_t>(i);
+    return NodeId{.row = index / topology.nodes(s), .stage = s, .node = index % topology.nodes(s)};
+  };
   for (std::size_t s = 0; s < topology.stages(); ++s) {
     const StageRanges& ranges = claims.ranges[s];
     const auto count = static_cast<std::size_t>(layer.rows * topology.nodes(s));
@@ -36,16 +41,14 @@ std::string first_problem(const LayerClaims& claims, NodeId& place) {
     }
     const IntegerRange limits = register_limits(topology.stage(s));
     for (std::size_t i = 0; i < count; ++i) {
-      const auto index = static_cast<std::int64_t>(i);
-      const NodeId id{.row = index / ranges.nodes, .stage = s, .node = index % ranges.nodes};
       if (ranges.lower[i] > ranges.upper[i]) {
-        place = id;
+        place = node_of(s, i);
         return "the claimed range [" + std::to_string(ranges.lower[i]) + ", " + std::to_string(ranges.upper[i]) +
                "] has its sides swapped";
       }
       if (fits && (ranges.lower[i] < limits.lower || ranges.upper[i] > limits.upper)) {
         fits = false;
-        out = id;
+        out = node_of(s, i);
       }
     }
   }
@@ -79,13 +82,20 @@ std::string first_problem(const LayerClaims& claims, NodeId& place) {
 
 }  // namespace
 
+std::optional<Finding> shape_finding(const LayerClaims& claims) {
+  NodeId place;
+  std::string problem = first_problem(claims, place);
+  if (problem.empty()) {
+    return std::nullopt;
+  }
+  return Finding{.layer = claims.layer.name, .node = place, .message = std::move(problem)};
+}
+
 std::vector<Finding> shape_findings(const Certificate& certificate) {
   std::vector<Finding> findings;
   for (const LayerClaims& claims : certificate.layers) {
-    NodeId place;
-    std::string problem = first_problem(claims, place);
-    if (!problem.empty()) {
-      findings.push_back({.layer = claims.layer.name, .node = place, .message = std::move(problem)});
+    if (std::optional<Finding> finding = shape_finding(claims)) {
+      findings.push_back(std::move(*finding));
     }
   }
   return findings;

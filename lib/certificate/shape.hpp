@@ -4,11 +4,15 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "axecert/certificate/vote.hpp"
 
 namespace axe {
+
+/// What is wrong with one layer's claims, as shape_findings says it; nothing when they hang together.
+std::optional<Finding> shape_finding(const LayerClaims& claims);
 
 /// What makes the claims of `certificate` unusable, first layer first; empty when a voter can go to work. Every entry means
 /// `refused`. Weights and biases must be attached.

@@ -1,12 +1,10 @@
-// Quantize the inputs, multiply in integers, scale the sums; see integer_linear.hpp.
+// Quantize the inputs, multiply in integers, scale the sums block by block as they come; see integer_linear.hpp.
 #include "axecert/inference/integer_linear.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 
 #include "axecert/numeric/error.hpp"
-#include "axecert/numeric/target_clones.hpp"
 #include "axecert/numeric/tasks.hpp"
 
 namespace axe {
@@ -32,41 +30,6 @@ Product product_of(const IntegerLayer& layer, const Topology& topology, Arithmet
       std::all_of(layer.weights.begin(), layer.weights.end(), [](std::int8_t w) { return w >= -8 && w <= 7; });
   return Product(std::in_place_type<CertifiedProduct>, *licence, layer, topology,
                  small ? WeightPacking::nibbles : WeightPacking::bytes);
-}
-
-/// The same double as static_cast<double>(value), in operations that vectors have without AVX-512DQ: the low 32 bits as the tail of 2^52,
-/// the high ones, offset by 2^31, as that of 2^84; both differences are exact, and their sum rounds once.
-inline double to_double(std::int64_t value) {
-  const auto bits = static_cast<std::uint64_t>(value);
-  const auto low = std::bit_cast<double>((bits & 0xffffffffU) | 0x4330000000000000U);
-  const auto high = std::bit_cast<double>(((bits >> 32) ^ 0x80000000U) | 0x4530000000000000U);
-  return (high - (0x1p84 + 0x1p63 + 0x1p52)) + low;
-}
-
-/// y_r = scale · Σ of one register per row: (scale_r · (sum_r + constant_r − z · weight_sum_r)) · s + bias_r, in double precision.
-/// The arrays that may be empty are nullptr then.
-AXECERT_CLONES void scale_sums(const std::int64_t* sums, const double* scales, const double* constants,
-                               const double* weight_sums, double z, double s, const float* bias, std::int64_t rows,
-                               double* totals) {
-  constexpr std::int64_t at_once = 256;  // they stay in the first-level cache from one loop to the next
-  for (std::int64_t first = 0; first < rows; first += at_once) {
-    const std::int64_t end = std::min(first + at_once, rows);
-    for (std::int64_t r = first; r < end; ++r) {
-      totals[r] = to_double(sums[r]);
-    }
-    for (std::int64_t r = first; constants != nullptr && r < end; ++r) {
-      totals[r] += constants[r];
-    }
-    for (std::int64_t r = first; weight_sums != nullptr && r < end; ++r) {
-      totals[r] -= z * weight_sums[r];
-    }
-    for (std::int64_t r = first; r < end; ++r) {
-      totals[r] = scales[r] * totals[r] * s;
-    }
-    for (std::int64_t r = first; bias != nullptr && r < end; ++r) {
-      totals[r] += static_cast<double>(bias[r]);
-    }
-  }
 }
 
 }  // namespace
@@ -141,6 +104,7 @@ IntegerLinear::IntegerLinear(const QuantizedLayer& layer, const Datapath& datapa
 
 void IntegerLinear::forward_block(const float* x, std::int64_t first, std::int64_t n, float* y) const {
   std::vector<float> without_outliers;
+  std::vector<float> outlier_inputs;
   const float* inputs = x;
   if (!outlier_columns_.empty()) {
     without_outliers.assign(x, x + n * cols_);
@@ -152,6 +116,7 @@ void IntegerLinear::forward_block(const float* x, std::int64_t first, std::int64
               "input channel " + std::to_string(column) + " of row " + std::to_string(first + i) + " is not finite",
               "the model's activations are not finite: run it in float32, or check its weights and inputs");
         }
+        outlier_inputs.push_back(x[i * cols_ + column]);
         without_outliers[static_cast<std::size_t>(i * cols_ + column)] = 0;
       }
     }
@@ -162,45 +127,23 @@ void IntegerLinear::forward_block(const float* x, std::int64_t first, std::int64
   if (zero_point_per_token_) {  // a static one is part of the layer's offsets
     view.zero_points = operands.zero_point;
   }
-  std::vector<std::int64_t> sums(static_cast<std::size_t>(n * rows_ * outputs_));
+  Scaled scaled;
+  scaled.out = {y, static_cast<std::size_t>(n * rows_)};
+  scaled.token_scales = operands.scale;
+  scaled.scales = scales_;
+  scaled.constants = constants_;
+  scaled.weight_sums = weight_sums_;
+  scaled.zero_points = operands.zero_point;
+  scaled.bias = float_bias_;
+  scaled.outliers = outlier_columns_.size();
+  scaled.outlier_inputs = outlier_inputs;
+  scaled.outlier_weights = outlier_weight_;
   if (const auto* exact = std::get_if<ExactProduct>(&product_)) {
-    exact->multiply(view, sums);
+    exact->multiply_into(view, scaled);
   } else if (const auto* certified = std::get_if<CertifiedProduct>(&product_)) {
-    certified->multiply(view, sums);
+    certified->multiply_into(view, scaled);
   } else {
-    overflows_ += std::get<DatapathProduct>(product_).multiply(view, sums);
-  }
-  std::vector<double> totals(static_cast<std::size_t>(rows_));
-  for (std::int64_t i = 0; i < n; ++i) {
-    const double s = operands.scale[static_cast<std::size_t>(i)];
-    const double z = operands.zero_point[static_cast<std::size_t>(i)];
-    const std::int64_t* row_sums = sums.data() + i * rows_ * outputs_;
-    if (outputs_ == 1) {
-      scale_sums(row_sums, scales_.data(), constants_.empty() ? nullptr : constants_.data(),
-                 weight_sums_.empty() ? nullptr : weight_sums_.data(), z, s,
-                 float_bias_.empty() ? nullptr : float_bias_.data(), rows_, totals.data());
-    }
-    for (std::int64_t r = 0; outputs_ != 1 && r < rows_; ++r) {
-      double total = 0;
-      for (std::int64_t o = 0; o < outputs_; ++o) {
-        const auto at = static_cast<std::size_t>(r * outputs_ + o);
-        double value = static_cast<double>(row_sums[at]);
-        value += constants_.empty() ? 0 : constants_[at];
-        value -= weight_sums_.empty() ? 0 : z * weight_sums_[at];
-        total += scales_[at] * value;
-      }
-      total *= s;
-      total += float_bias_.empty() ? 0 : static_cast<double>(float_bias_[static_cast<std::size_t>(r)]);
-      totals[static_cast<std::size_t>(r)] = total;
-    }
-    for (std::int64_t r = 0; r < rows_; ++r) {
-      double total = totals[static_cast<std::size_t>(r)];
-      for (std::size_t j = 0; j < outlier_columns_.size(); ++j) {
-        total += static_cast<double>(x[i * cols_ + outlier_columns_[j]]) *
-                 static_cast<double>(outlier_weight_[static_cast<std::size_t>(r) * outlier_columns_.size() + j]);
-      }
-      y[i * rows_ + r] = static_cast<float>(total);
-    }
+    overflows_ += std::get<DatapathProduct>(product_).multiply_into(view, scaled);
   }
 }
 

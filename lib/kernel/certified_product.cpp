@@ -38,6 +38,7 @@ std::string to_text(WeightPacking packing) {
 struct CertifiedProduct::Scratch {
   Aligned<std::uint8_t> lines;         // [token][line]
   Aligned<std::int16_t> token_starts;  // −8 Σ u modulo 2^16, [token][segment of the chunk][2]
+  Aligned<std::int64_t> sums;
   std::size_t token_stride = 0;
 };
 
@@ -54,8 +55,7 @@ CertifiedProduct::CertifiedProduct(const Licence& licence, const IntegerLayer& l
       starts_from_constant_(topology.starts_from_constant()),
       order_(topology, topology.stages() - 1, tile_step),
       input_limit_(layer.input_limit),
-      initial_(starts_from_constant_ ? row_constants(layer)
-                                     : std::vector<std::int64_t>(static_cast<std::size_t>(layer.rows), 0)),
+      constants_(row_constants(layer)),
       weight_sums_(static_cast<std::size_t>(layer.rows * outputs_), 0) {
   const TileForm form = tile_form(layer, topology, base_, tile_);
   if (form.digest != licence.digest()) {
@@ -79,8 +79,15 @@ CertifiedProduct::CertifiedProduct(const Licence& licence, const IntegerLayer& l
     const Run& run = order_.runs()[node];
     std::fill_n(node_of.begin() + static_cast<std::ptrdiff_t>(run.begin), run.length, node);
   }
-  order_.for_each_weight(
-      layer, [&](std::size_t r, std::size_t p, std::int8_t w) { weight_sums_[node_of[p] * rows + r] += w; });
+  std::vector<std::int64_t> l1(rows, 0);
+  order_.for_each_weight(layer, [&](std::size_t r, std::size_t p, std::int8_t w) {
+    weight_sums_[node_of[p] * rows + r] += w;
+    l1[r] += std::abs(w);
+  });
+  for (std::size_t r = 0; r < rows; ++r) {
+    largest_l1_ = std::max(largest_l1_, l1[r]);
+    largest_constant_ = std::max(largest_constant_, std::abs(constants_[r]));
+  }
 }
 
 /// Where the segment that `position` lies in ends, in a piece that ends at `end`.
@@ -184,9 +191,9 @@ void CertifiedProduct::check_box(const Operands& operands) const {
   }
 }
 
-void CertifiedProduct::multiply(const Operands& operands, std::span<std::int64_t> sums, int threads) const {
+void CertifiedProduct::multiply_into(const Operands& operands, const Epilogue& epilogue, int threads) const {
   validate(operands, name_, cols_);
-  validate_result(sums.size(), operands.tokens, rows_, outputs_, name_);
+  validate(epilogue, operands.tokens, rows_, outputs_, reach(operands, largest_l1_, largest_constant_), name_);
   validate_threads(threads, name_);
   check_box(operands);
   check_limit(operands);
@@ -198,7 +205,7 @@ void CertifiedProduct::multiply(const Operands& operands, std::span<std::int64_t
     Scratch scratch;
     scratch.lines.resize(lines_of(block, order_) * line_stride);
     for (std::size_t task = 0; take(task);) {
-      multiply_task(operands, sums.data(), tasks[task], scratch);
+      multiply_task(operands, epilogue, tasks[task], scratch);
     }
   });
 }
@@ -237,8 +244,10 @@ void CertifiedProduct::pack_tokens(const Operands& operands, std::size_t first_c
   }
 }
 
-/// The products of one piece of one panel with a few tokens of the block, added to their sums.
-void CertifiedProduct::multiply_piece(const Operands& operands, std::int64_t* sums, std::size_t panel, std::size_t j,
+/// The products of one piece of one panel with a few tokens of the block, added to their sums. `constants`: these hold the constant
+/// though no register starts from it.
+void CertifiedProduct::multiply_piece(const Operands& operands, bool constants, std::int64_t* sums,
+                                      std::size_t token_stride, std::size_t panel, std::size_t j,
                                       std::size_t first_token, std::size_t count, kernel::TileWork& work) const {
   const TileLoops& loops = tile_loops_of(target_);
   const bool nibbles = packing_ == WeightPacking::nibbles;
@@ -258,32 +267,40 @@ void CertifiedProduct::multiply_piece(const Operands& operands, std::int64_t* su
   }
   alignas(cache_line) std::int32_t added[most_tokens * panel_rows];
   (nibbles ? loops.nibbles : loops.bytes)(work, added);
+  static constexpr std::int64_t zeros[panel_rows] = {};
+  const bool starts = starts_from_constant_ || (constants && piece.node == 0);
+  const std::int64_t* initial = starts ? constants_.data() + first_row : zeros;
+  const bool zero_points = (starts_from_constant_ || constants) && !operands.zero_points.empty();
   for (std::size_t t = 0; t < count; ++t) {
     const std::size_t token = first_token + t;
-    std::int64_t* out = sums + (token * rows + first_row) * outputs + piece.node;
+    std::int64_t* out = sums + t * token_stride + piece.node;
     const std::int32_t* of_token = added + t * panel_rows;
     if (piece.first) {
-      const std::int64_t zero_point =
-          starts_from_constant_ && !operands.zero_points.empty() ? operands.zero_points[token] : 0;
-      start_sums(of_token, initial_.data() + first_row, zero_point, weight_sums_.data() + piece.node * rows + first_row,
-                 present, out, outputs);
+      const std::int64_t zero_point = zero_points ? operands.zero_points[token] : 0;
+      start_sums(of_token, initial, zero_point, weight_sums_.data() + piece.node * rows + first_row, present, out,
+                 outputs);
     } else {
       add_sums(of_token, present, out, outputs);
     }
   }
 }
 
-void CertifiedProduct::multiply_task(const Operands& operands, std::int64_t* sums, const Tasks::Task& task,
+void CertifiedProduct::multiply_task(const Operands& operands, const Epilogue& epilogue, const Tasks::Task& task,
                                      Scratch& scratch) const {
+  const auto rows = static_cast<std::size_t>(rows_);
+  const auto outputs = static_cast<std::size_t>(outputs_);
   const std::vector<Chunk>& chunks = order_.chunks();
   const std::size_t tokens = task.end_token - task.first_token;
   const std::size_t together = chunks_together(tokens);
+  const TaskSums sums(epilogue, task, rows, outputs, together >= chunks.size(), scratch.sums);
   for (std::size_t first_chunk = 0; first_chunk < chunks.size(); first_chunk += together) {
     const std::size_t end_chunk = std::min(first_chunk + together, chunks.size());
     pack_tokens(operands, first_chunk, end_chunk, task.first_token, task.end_token, scratch);
     const std::size_t first_segment = piece_segments_[chunks[first_chunk].first_piece];
     for (std::size_t panel = task.first_panel; panel < task.end_panel; ++panel) {
+      const std::size_t first_row = panel * panel_rows;
       for (std::size_t t = 0; t < tokens; t += most_tokens) {
+        const std::size_t count = std::min(most_tokens, tokens - t);
         for (std::size_t c = first_chunk; c < end_chunk; ++c) {
           for (std::size_t j = chunks[c].first_piece; j < chunks[c].end_piece; ++j) {
             TileWork work;
@@ -292,8 +309,13 @@ void CertifiedProduct::multiply_task(const Operands& operands, std::int64_t* sum
             work.token_starts = scratch.token_starts.data() + t * scratch.token_stride +
                                 lanes_per_row * (piece_segments_[j] - first_segment);
             work.token_stride = scratch.token_stride;
-            multiply_piece(operands, sums, panel, j, task.first_token + t, std::min(most_tokens, tokens - t), work);
+            multiply_piece(operands, wants_constants(epilogue), sums.at(t, panel), sums.token_stride(), panel, j,
+                           task.first_token + t, count, work);
           }
+        }
+        if (end_chunk == chunks.size()) {
+          finish(epilogue, {sums.at(t, panel), sums.token_stride(), task.first_token + t, count, first_row,
+                            std::min(panel_rows, rows - first_row), rows, outputs});
         }
       }
     }

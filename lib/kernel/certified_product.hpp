@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "axecert/bound/operand_magnitudes.hpp"
+#include "axecert/kernel/epilogue.hpp"
 #include "axecert/kernel/licence.hpp"
 #include "axecert/kernel/operands.hpp"
 #include "axecert/kernel/target.hpp"
@@ -46,17 +47,22 @@ class CertifiedProduct {
   /// Writes sums [tokens, rows, outputs], see ExactProduct. Throws InputError when operands.base is not the licence's or an
   /// operand is outside its channel's box, or the operands of a register of the lowest stage exceed the layer's input limit;
   /// nothing is written then.
-  void multiply(const Operands& operands, std::span<std::int64_t> sums, int threads = 1) const;
+  void multiply(const Operands& operands, std::span<std::int64_t> sums, int threads = 1) const {
+    multiply_into(operands, Sums{sums}, threads);
+  }
+  /// The same, and what the epilogue makes of the sums while they are near. Throws InputError as validate(epilogue) does, too.
+  void multiply_into(const Operands& operands, const Epilogue& epilogue, int threads = 1) const;
 
  private:
   struct Scratch;
   void pack_weights(const TileForm& form);
   void check_box(const Operands& operands) const;
   void check_limit(const Operands& operands) const;
-  void multiply_task(const Operands& operands, std::int64_t* sums, const kernel::Tasks::Task& task,
+  void multiply_task(const Operands& operands, const Epilogue& epilogue, const kernel::Tasks::Task& task,
                      Scratch& scratch) const;
-  void multiply_piece(const Operands& operands, std::int64_t* sums, std::size_t panel, std::size_t j,
-                      std::size_t first_token, std::size_t count, kernel::TileWork& work) const;
+  void multiply_piece(const Operands& operands, bool constants, std::int64_t* sums, std::size_t token_stride,
+                      std::size_t panel, std::size_t j, std::size_t first_token, std::size_t count,
+                      kernel::TileWork& work) const;
   void pack_tokens(const Operands& operands, std::size_t first_chunk, std::size_t end_chunk, std::size_t first_token,
                    std::size_t end_token, Scratch& scratch) const;
   std::size_t segment_end(std::size_t position, std::size_t end) const;
@@ -77,8 +83,10 @@ class CertifiedProduct {
   std::vector<std::uint8_t> lower_, upper_;      // box of the bytes, [cols]
   std::int64_t input_limit_;                     // Σ|x| of each register of the lowest stage; 0: none
   std::optional<OperandMagnitudes> magnitudes_;  // when there is a limit
-  std::vector<std::int64_t> initial_;            // the constant, where some stage starts from it; [rows]
+  std::vector<std::int64_t> constants_;          // [rows]
   std::vector<std::int64_t> weight_sums_;        // Σ w, [outputs, rows]
+  std::int64_t largest_l1_ = 0;                  // Σ |w| of a row
+  std::int64_t largest_constant_ = 0;            // |constant|
 };
 
 }  // namespace axe

@@ -48,6 +48,7 @@ struct DatapathProduct::Scratch {
   std::vector<std::int64_t> stage_values[2];  // of two upper stages, [node][32]
   std::vector<std::int64_t> sums;             // [token][32]
   std::vector<std::int64_t> magnitudes;       // [token][32]
+  Aligned<std::int64_t> contents;             // of the last stage, [32][output]
 };
 
 DatapathProduct::DatapathProduct(const IntegerLayer& layer, const Topology& topology, Target target)
@@ -94,9 +95,10 @@ DatapathProduct::DatapathProduct(const IntegerLayer& layer, const Topology& topo
   }
 }
 
-std::int64_t DatapathProduct::multiply(const Operands& operands, std::span<std::int64_t> contents, int threads) const {
+std::int64_t DatapathProduct::multiply_into(const Operands& operands, const Epilogue& epilogue, int threads) const {
   validate(operands, name_, cols());
-  validate_result(contents.size(), operands.tokens, rows_, outputs(), name_);
+  const Stage& last = topology_.stage(topology_.stages() - 1);
+  validate(epilogue, operands.tokens, rows_, outputs(), register_limits(last.width, last.limits).upper, name_);
   validate_threads(threads, name_);
   const auto tokens = static_cast<std::size_t>(operands.tokens);
   const std::size_t nodes = order_.runs().size();
@@ -107,13 +109,13 @@ std::int64_t DatapathProduct::multiply(const Operands& operands, std::span<std::
   for_each_task(tasks.count(), threads, [&](const auto& take) {
     Scratch scratch;
     for (std::size_t task = 0; take(task);) {
-      overflows += multiply_task(operands, contents.data(), tasks[task], scratch);
+      overflows += multiply_task(operands, epilogue, tasks[task], scratch);
     }
   });
   return overflows;
 }
 
-std::int64_t DatapathProduct::multiply_task(const Operands& operands, std::int64_t* contents, const Tasks::Task& task,
+std::int64_t DatapathProduct::multiply_task(const Operands& operands, const Epilogue& epilogue, const Tasks::Task& task,
                                             Scratch& scratch) const {
   const std::size_t first_token = task.first_token;
   const std::size_t count = task.end_token - first_token;
@@ -169,6 +171,8 @@ std::int64_t DatapathProduct::multiply_task(const Operands& operands, std::int64
   scratch.sums.resize(most_tokens * panel_rows);
   scratch.magnitudes.resize(most_tokens * panel_rows);
 
+  const TaskSums contents(epilogue, task, rows, static_cast<std::size_t>(outputs()), true, scratch.contents);
+  const bool adds_constants = wants_constants(epilogue) && !topology_.starts_from_constant();
   std::int64_t overflows = 0;
   for (std::size_t panel = task.first_panel; panel < task.end_panel; ++panel) {
     const std::size_t first_row = panel * panel_rows;
@@ -191,12 +195,14 @@ std::int64_t DatapathProduct::multiply_task(const Operands& operands, std::int64
         below = registers.data();
       }
       const auto last = static_cast<std::size_t>(outputs());
-      std::int64_t* out = contents + ((first_token + t) * rows + first_row) * last;
+      std::int64_t* out = contents.at(t, panel);
       for (std::size_t r = 0; r < present; ++r) {
         for (std::size_t o = 0; o < last; ++o) {
           out[r * last + o] = below[o * panel_rows + r];
         }
+        out[r * last] += adds_constants ? scratch.constants[t * panel_rows + r] : 0;
       }
+      finish(epilogue, {out, contents.token_stride(), first_token + t, 1, first_row, present, rows, last});
     }
   }
   return overflows;

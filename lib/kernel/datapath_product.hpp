@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "axecert/bound/integer_layer.hpp"
+#include "axecert/kernel/epilogue.hpp"
 #include "axecert/kernel/operands.hpp"
 #include "axecert/kernel/packed_order.hpp"
 #include "axecert/kernel/target.hpp"
@@ -33,11 +34,15 @@ class DatapathProduct {
   /// Writes contents [tokens, rows, outputs] and returns how many additions left their register (an initial constant that
   /// does not fit counts as one), over all stages. `threads` ≥ 1; the result does not depend on it. Throws InputError, and
   /// nothing is written then.
-  std::int64_t multiply(const Operands& operands, std::span<std::int64_t> contents, int threads = 1) const;
+  std::int64_t multiply(const Operands& operands, std::span<std::int64_t> contents, int threads = 1) const {
+    return multiply_into(operands, Sums{contents}, threads);
+  }
+  /// The same, and what the epilogue makes of the contents while they are near. Throws InputError as validate(epilogue) does, too.
+  std::int64_t multiply_into(const Operands& operands, const Epilogue& epilogue, int threads = 1) const;
 
  private:
   struct Scratch;
-  std::int64_t multiply_task(const Operands& operands, std::int64_t* contents, const kernel::Tasks::Task& task,
+  std::int64_t multiply_task(const Operands& operands, const Epilogue& epilogue, const kernel::Tasks::Task& task,
                              Scratch& scratch) const;
   std::int64_t lowest_stage(const Operands& operands, std::size_t count, std::size_t panel, Scratch& scratch) const;
   std::int64_t upper_stage(std::size_t s, const std::int64_t* values, const std::int64_t* constants,

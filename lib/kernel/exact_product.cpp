@@ -39,33 +39,49 @@ ExactProduct::ExactProduct(const IntegerLayer& layer, const Topology& topology, 
     const Run& run = order_.runs()[node];
     std::fill_n(node_of.begin() + static_cast<std::ptrdiff_t>(run.begin), run.length, node);
   }
-  order_.for_each_weight(
-      layer, [&](std::size_t r, std::size_t p, std::int8_t w) { weight_sums_[node_of[p] * rows + r] += w; });
+  std::vector<std::int64_t> l1(rows, 0);
+  order_.for_each_weight(layer, [&](std::size_t r, std::size_t p, std::int8_t w) {
+    weight_sums_[node_of[p] * rows + r] += w;
+    l1[r] += std::abs(w);
+  });
+  for (std::size_t r = 0; r < rows; ++r) {
+    largest_l1_ = std::max(largest_l1_, l1[r]);
+    largest_constant_ = std::max(largest_constant_, std::abs(constants_[r]));
+  }
 }
 
-void ExactProduct::multiply(const Operands& operands, std::span<std::int64_t> sums, int threads) const {
+/// What one thread needs for one block of tokens.
+struct ExactProduct::Scratch {
+  Aligned<std::uint8_t> lines;  // [token][line]
+  Aligned<std::int64_t> sums;
+};
+
+void ExactProduct::multiply_into(const Operands& operands, const Epilogue& epilogue, int threads) const {
   validate(operands, name_, cols_);
-  validate_result(sums.size(), operands.tokens, rows_, outputs_, name_);
+  validate(epilogue, operands.tokens, rows_, outputs_, reach(operands, largest_l1_, largest_constant_), name_);
   validate_threads(threads, name_);
   const auto rows = static_cast<std::size_t>(rows_);
   std::vector<std::int64_t> initial(weight_sums_.size());  // base Σ w, and the constant: what no token changes
   for (std::size_t i = 0; i < initial.size(); ++i) {
-    initial[i] = operands.base * weight_sums_[i] + (starts_from_constant_ ? constants_[i % rows] : 0);
+    const bool constant = starts_from_constant_ || (wants_constants(epilogue) && i < rows);
+    initial[i] = operands.base * weight_sums_[i] + (constant ? constants_[i % rows] : 0);
   }
 
   const auto tokens = static_cast<std::size_t>(operands.tokens);
   const std::size_t block = std::min(block_tokens(order_, loop_->operand_bytes), tokens);
   const Tasks tasks(tokens, rows, block, threads);
   for_each_task(tasks.count(), threads, [&](const auto& take) {
-    Aligned<std::uint8_t> lines(lines_of(block, order_, loop_->operand_bytes) * line_stride * loop_->operand_bytes);
+    Scratch scratch;
+    scratch.lines.resize(lines_of(block, order_, loop_->operand_bytes) * line_stride * loop_->operand_bytes);
     for (std::size_t task = 0; take(task);) {
-      multiply_task(operands, initial, sums.data(), tasks[task], lines.data());
+      multiply_task(operands, initial, epilogue, tasks[task], scratch);
     }
   });
 }
 
-void ExactProduct::multiply_task(const Operands& operands, const std::vector<std::int64_t>& initial, std::int64_t* sums,
-                                 const Tasks::Task& task, std::uint8_t* lines) const {
+void ExactProduct::multiply_task(const Operands& operands, const std::vector<std::int64_t>& initial,
+                                 const Epilogue& epilogue, const Tasks::Task& task, Scratch& scratch) const {
+  std::uint8_t* lines = scratch.lines.data();
   const std::size_t stride = line_stride * loop_->operand_bytes;
   const auto rows = static_cast<std::size_t>(rows_);
   const auto cols = static_cast<std::size_t>(cols_);
@@ -73,6 +89,8 @@ void ExactProduct::multiply_task(const Operands& operands, const std::vector<std
   const std::vector<Chunk>& chunks = order_.chunks();
   const std::size_t tokens = task.end_token - task.first_token;
   const std::size_t together = chunks_together(tokens, loop_->operand_bytes);
+  const TaskSums sums(epilogue, task, rows, outputs, together >= chunks.size(), scratch.sums);
+  const bool zero_points = (starts_from_constant_ || wants_constants(epilogue)) && !operands.zero_points.empty();
   std::int32_t added[most_tokens * panel_rows];
   for (std::size_t first_chunk = 0; first_chunk < chunks.size(); first_chunk += together) {
     const std::size_t end_chunk = std::min(first_chunk + together, chunks.size());
@@ -96,18 +114,21 @@ void ExactProduct::multiply_task(const Operands& operands, const std::vector<std
                        count, weights + piece.begin * panel_rows, piece.quads, added);
             for (std::size_t t = 0; t < count; ++t) {
               const std::size_t token = task.first_token + begin + t;
-              std::int64_t* out = sums + (token * rows + first_row) * outputs + piece.node;
+              std::int64_t* out = sums.at(begin, panel) + t * sums.token_stride() + piece.node;
               const std::int32_t* of_token = added + t * panel_rows;
               if (piece.first) {
                 const std::size_t at = piece.node * rows + first_row;
-                const std::int64_t zero_point =
-                    starts_from_constant_ && !operands.zero_points.empty() ? operands.zero_points[token] : 0;
+                const std::int64_t zero_point = zero_points ? operands.zero_points[token] : 0;
                 start_sums(of_token, initial.data() + at, zero_point, weight_sums_.data() + at, present, out, outputs);
               } else {
                 add_sums(of_token, present, out, outputs);
               }
             }
           }
+        }
+        if (end_chunk == chunks.size()) {
+          finish(epilogue, {sums.at(begin, panel), sums.token_stride(), task.first_token + begin, count, first_row,
+                            present, rows, outputs});
         }
       }
     }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "axecert/bound/integer_layer.hpp"
+#include "axecert/kernel/epilogue.hpp"
 #include "axecert/kernel/operands.hpp"
 #include "axecert/kernel/packed_order.hpp"
 #include "axecert/kernel/target.hpp"
@@ -33,11 +34,16 @@ class ExactProduct {
 
   /// Writes sums [tokens, rows, outputs]. `threads` ≥ 1; the result does not depend on it. Throws InputError, and nothing
   /// is written then.
-  void multiply(const Operands& operands, std::span<std::int64_t> sums, int threads = 1) const;
+  void multiply(const Operands& operands, std::span<std::int64_t> sums, int threads = 1) const {
+    multiply_into(operands, Sums{sums}, threads);
+  }
+  /// The same, and what the epilogue makes of the sums while they are near. Throws InputError as validate(epilogue) does, too.
+  void multiply_into(const Operands& operands, const Epilogue& epilogue, int threads = 1) const;
 
  private:
-  void multiply_task(const Operands& operands, const std::vector<std::int64_t>& initial, std::int64_t* sums,
-                     const kernel::Tasks::Task& task, std::uint8_t* lines) const;
+  struct Scratch;
+  void multiply_task(const Operands& operands, const std::vector<std::int64_t>& initial, const Epilogue& epilogue,
+                     const kernel::Tasks::Task& task, Scratch& scratch) const;
 
   std::string name_;
   std::int64_t rows_;
@@ -50,6 +56,8 @@ class ExactProduct {
   kernel::Aligned<std::int8_t> weights_;   // [panel][quad][32][4]
   std::vector<std::int64_t> constants_;    // [rows]
   std::vector<std::int64_t> weight_sums_;  // Σ w, [outputs, rows]
+  std::int64_t largest_l1_ = 0;            // Σ |w| of a row
+  std::int64_t largest_constant_ = 0;      // |constant|
 };
 
 }  // namespace axe

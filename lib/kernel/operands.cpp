@@ -1,6 +1,7 @@
 // What a product asks of its operands before it reads them: `validate`. No side effects.
 #include "axecert/kernel/operands.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "axecert/datapath/datapath.hpp"
@@ -51,6 +52,13 @@ void validate_result(std::size_t entries, std::int64_t tokens, std::int64_t rows
                          std::to_string(rows) + " rows × " + std::to_string(outputs) + " registers",
                      "give tokens × rows × outputs");
   }
+}
+
+std::int64_t reach(const Operands& operands, std::int64_t l1, std::int64_t constant) {
+  const std::int64_t lower = operands.base, upper = lower + 255;
+  const std::int64_t zero_point =
+      operands.zero_points.empty() ? 0 : *std::max_element(operands.zero_points.begin(), operands.zero_points.end());
+  return (std::max(std::abs(lower), std::abs(upper)) + zero_point) * l1 + constant;
 }
 
 void validate_threads(int threads, const std::string& layer) {

@@ -26,6 +26,9 @@ void validate(const Operands& operands, const std::string& layer, std::int64_t c
 void validate_result(std::size_t entries, std::int64_t tokens, std::int64_t rows, std::int64_t outputs,
                      const std::string& layer);
 
+/// What no sum of products of these operands exceeds in magnitude, with Σ|w| ≤ `l1` and |constant| ≤ `constant`.
+std::int64_t reach(const Operands& operands, std::int64_t l1, std::int64_t constant);
+
 /// Throws InputError unless threads ≥ 1.
 void validate_threads(int threads, const std::string& layer);
 

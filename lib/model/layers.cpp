@@ -489,6 +489,10 @@ void demand_weight_keys(const TensorFile& file) {
   refuse_unknown_keys(file, layer_names(file), stored_keys);
 }
 
+StoredLayer read_integer_layer(const TensorFile& file, const std::string& name, const Datapath& datapath) {
+  return read_stored(file, name, datapath);
+}
+
 std::vector<StoredLayer> read_integer_layers(const TensorFile& file, const Datapath& datapath) {
   const std::vector<std::string> names = layer_names(file);
   refuse_unknown_keys(file, names, stored_keys);

@@ -64,6 +64,8 @@ struct StoredLayer {
 };
 std::vector<StoredLayer> read_integer_layers(const TensorFile& file, const Datapath& datapath);
 
+/// One of them; other arrays are not looked at (demand_weight_keys does).
+StoredLayer read_integer_layer(const TensorFile& file, const std::string& name, const Datapath& datapath);
 /// The same of one layer of mapped files; weights that are I8 are copied once, from where they are mapped.
 StoredLayer read_integer_layer(const WeightFiles& files, const std::string& name, const Datapath& datapath);
 

@@ -2,6 +2,7 @@
 #include "axecert/onnx/graph_editor.hpp"
 
 #include <algorithm>
+#include <map>
 
 namespace axe {
 namespace {
@@ -35,43 +36,31 @@ onnx::NodeProto& writable(const onnx::NodeProto* node) {
 
 }  // namespace
 
-GraphEditor::GraphEditor(onnx::ModelProto& model) : model_(model) {
-  collect(model.graph());
+GraphEditor::GraphEditor(onnx::ModelProto& model) : model_(model), readers_(model) {
+  collect_names(model.graph());
 }
 
-void GraphEditor::collect(const onnx::GraphProto& graph) {
+void GraphEditor::collect_names(const onnx::GraphProto& graph) {
   for (const auto& value : graph.input()) {
     names_.insert(value.name());
   }
   for (const auto& tensor : graph.initializer()) {
     names_.insert(tensor.name());
   }
-  for (const auto& value : graph.output()) {
-    uses_[value.name()].push_back({&graph, nullptr, 0});
-  }
   for (const auto& node : graph.node()) {
     names_.insert(node.name());
-    for (int i = 0; i < node.input_size(); ++i) {
-      uses_[node.input(i)].push_back({&graph, &node, i});
-    }
     for (const std::string& output : node.output()) {
       names_.insert(output);
     }
     for (const auto& a : node.attribute()) {
       if (a.has_g()) {
-        collect(a.g());
+        collect_names(a.g());
       }
       for (const auto& inner : a.graphs()) {
-        collect(inner);
+        collect_names(inner);
       }
     }
   }
-}
-
-const GraphEditor::Use* GraphEditor::sole_use(const std::string& name) const {
-  const auto found = uses_.find(name);
-  return found != uses_.end() && found->second.size() == 1 && found->second[0].node != nullptr ? &found->second[0]
-                                                                                               : nullptr;
 }
 
 // Constant floats at an input: one per row, in a shape that ends with the row's axis and `trailing` axes of 1; or, where that may become
@@ -119,7 +108,7 @@ std::optional<GraphEditor::Scales> GraphEditor::scales_of(const NodeProducts& pr
   // What lies between an initializer and the product could give it to other products too; a DequantizeLinear is looked at below.
   const std::string& op = node.op_type();
   const bool dequantized = op == "MatMul" || op == "Gemm" || op == "Conv";
-  const Use* weights = w.root == nullptr || w.root->name().empty() ? nullptr : sole_use(w.root->name());
+  const Readers::Use* weights = w.root == nullptr || w.root->name().empty() ? nullptr : readers_.only(w.root->name());
   if (weights == nullptr || !integer_type(w.root->data_type()) || (!dequantized && weights->node != &node)) {
     return refuse("its weights are floats, or other nodes use them too");
   }
@@ -134,13 +123,13 @@ std::optional<GraphEditor::Scales> GraphEditor::scales_of(const NodeProducts& pr
       return refuse("its weights are no matrix");
     }
     // Cast → Mul by S, or by S · (the inputs' scale), once or twice.
-    const Use* use = sole_use(node.output(0));
+    const Readers::Use* use = readers_.only(node.output(0));
     if (use == nullptr || use->node->op_type() != "Cast" || use->graph != &scope.graph() ||
         integer_attribute(*use->node, "to", 0) != onnx::TensorProto::FLOAT) {
       return refuse("no Cast to float alone reads its output");
     }
     for (int factors = 0; factors < 2; ++factors) {
-      use = sole_use(use->node->output(0));
+      use = readers_.only(use->node->output(0));
       if (use == nullptr || use->node->op_type() != "Mul" || use->graph != &scope.graph()) {
         break;
       }
@@ -150,7 +139,7 @@ std::optional<GraphEditor::Scales> GraphEditor::scales_of(const NodeProducts& pr
       }
       const Scope::Definition made = scope.find(input(*use->node, other));
       if (made.node != nullptr && made.scope == &scope && made.node->op_type() == "Mul" &&
-          sole_use(made.node->output(0)) != nullptr) {
+          readers_.only(made.node->output(0)) != nullptr) {
         for (const int i : {0, 1}) {
           if (auto scales = constant_scales(product, scope, *made.node, i, trailing, true)) {
             return scales;
@@ -172,7 +161,7 @@ std::optional<GraphEditor::Scales> GraphEditor::scales_of(const NodeProducts& pr
   } else if (op == "MatMul" || op == "Gemm" || op == "Conv") {
     const Scope::Definition made = scope.find(input(node, 1));
     if (made.node != nullptr && made.scope == &scope && made.node->op_type() == "DequantizeLinear" &&
-        sole_use(made.node->output(0)) != nullptr && scope.find(input(*made.node, 0)).initializer == w.root) {
+        readers_.only(made.node->output(0)) != nullptr && scope.find(input(*made.node, 0)).initializer == w.root) {
       scales = constant_scales(product, scope, *made.node, 1, 0, false);
     }
   }
@@ -206,7 +195,7 @@ std::string GraphEditor::not_splittable(const NodeProducts& product) const {
     return "its operator does not give the integers of its sum";
   }
   const onnx::TensorProto* root = product.weights.root;
-  if (root == nullptr || root->name() != input(*product.source, 1) || sole_use(root->name()) == nullptr) {
+  if (root == nullptr || root->name() != input(*product.source, 1) || readers_.only(root->name()) == nullptr) {
     return "its weights are no initializer of their own";
   }
   if (op == "MatMulInteger" && root->dims_size() != 2) {
@@ -263,7 +252,7 @@ void GraphEditor::write(const Scales& scales) {
   *graph.add_initializer() = tensor_of(name, scales.shape, onnx::TensorProto::FLOAT, scales.values.data(),
                                        scales.values.size() * sizeof(float));
   node.set_input(scales.input, name);
-  if (sole_use(old) != nullptr) {
+  if (readers_.only(old) != nullptr) {
     auto& all = *graph.mutable_initializer();
     const auto found = std::find_if(all.begin(), all.end(), [&](const auto& tensor) { return tensor.name() == old; });
     if (found != all.end()) {

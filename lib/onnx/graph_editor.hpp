@@ -3,13 +3,13 @@
 // may move under a walk. Only lib/onnx includes this. Side effect of `apply`: it changes the model.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "axecert/onnx/products.hpp"
+#include "axecert/onnx/readers.hpp"
 #include "axecert/quantize/repair.hpp"
 
 namespace axe {
@@ -17,6 +17,9 @@ namespace axe {
 class GraphEditor {
  public:
   explicit GraphEditor(onnx::ModelProto& model);
+
+  /// Who reads what, in the model as it was.
+  const Readers& readers() const { return readers_; }
 
   /// Whether the scales of the product's rows are constants that only its rows have, or can be given such: behind MatMulInteger and
   /// ConvInteger the factor of Cast → Mul, as exporters write it; else the operator's own input, one per row. Empty: yes. Otherwise why not.
@@ -35,11 +38,6 @@ class GraphEditor {
   void apply();
 
  private:
-  struct Use {
-    const onnx::GraphProto* graph;
-    const onnx::NodeProto* node;  // null: an output of the graph
-    int input;
-  };
   // Where scales stand: an input of a node, the constant there, and the shape of one per row.
   struct Scales {
     const onnx::GraphProto* graph;
@@ -56,8 +54,7 @@ class GraphEditor {
     std::vector<std::vector<std::int64_t>> columns;  // per part; empty: all inputs
   };
 
-  void collect(const onnx::GraphProto& graph);
-  const Use* sole_use(const std::string& name) const;
+  void collect_names(const onnx::GraphProto& graph);
   std::optional<Scales> scales_of(const NodeProducts& product, std::string& why_not) const;
   std::optional<Scales> constant_scales(const NodeProducts& product, const Scope& scope, const onnx::NodeProto& node,
                                         int input, std::int64_t trailing, bool may_widen) const;
@@ -66,7 +63,7 @@ class GraphEditor {
   void write(const Sum& sum);
 
   onnx::ModelProto& model_;
-  std::map<std::string, std::vector<Use>> uses_;
+  Readers readers_;
   std::set<std::string> names_;
   std::vector<Scales> scales_;
   std::vector<Sum> sums_;

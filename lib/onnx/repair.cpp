@@ -1,12 +1,14 @@
-// Repairs layer after layer and writes the changed codes where they came from; see repair.hpp. A tensor that two layers share is
+// Repairs layer after layer and writes the changed codes and biases where they came from; see repair.hpp. A tensor that two layers share is
 // read again for the second one, so both are safe in the end: its scales stay, and without moments changes only shrink weights.
 // Scales and added nodes are written when the walk is over.
 #include "axecert/onnx/repair.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <optional>
 
+#include "axecert/onnx/bias_place.hpp"
 #include "axecert/onnx/graph_editor.hpp"
 #include "axecert/onnx/products.hpp"
 
@@ -37,7 +39,7 @@ class TensorWriter {
         integer_(integer_type(tensor.data_type()).has_value()) {
     if (!integer_ && tensor.data_type() != onnx::TensorProto::FLOAT) {
       throw InputError(place_, "holds " + type_name(tensor.data_type()) + ", which repair cannot write",
-                       "store the weights as integers or as floats of 32 bits");
+                       "store it as integers or as floats of 32 bits");
     }
     if (is_external(tensor)) {
       const auto bytes = file.raw(tensor, place_);
@@ -55,6 +57,15 @@ class TensorWriter {
         tensor_.set_float_data(static_cast<int>(index), value);
       } else {
         std::memcpy(tensor_.mutable_raw_data()->data() + std::size_t{index} * sizeof value, &value, sizeof value);
+      }
+      return;
+    }
+    if (bits_ == 32) {
+      const auto number = static_cast<std::int32_t>(code);
+      if (tensor_.raw_data().empty()) {
+        tensor_.set_int32_data(static_cast<int>(index), number);
+      } else {
+        std::memcpy(tensor_.mutable_raw_data()->data() + std::size_t{index} * sizeof number, &number, sizeof number);
       }
       return;
     }
@@ -137,6 +148,69 @@ std::optional<std::vector<float>> matrix_of(const TensorFile* moments, const Int
   return found->as_f32(place);
 }
 
+// LAYER.what of `moments`, `size` numbers, or nothing.
+std::optional<std::vector<double>> numbers_of(const TensorFile* moments, const IntegerLayer& layer, const char* what,
+                                              std::int64_t size) {
+  const std::string key = layer.name + what;
+  const Tensor* found = moments == nullptr ? nullptr : moments->find(key);
+  if (found == nullptr) {
+    return std::nullopt;
+  }
+  const std::string place = moments->path + ": " + key;
+  if (found->elements() != size) {
+    throw InputError(place, "holds " + std::to_string(found->elements()) + " numbers",
+                     "it is of " + std::to_string(size));
+  }
+  return found->as_f64(place);
+}
+
+// The layer's means; nothing where it has none.
+std::optional<InputMeans> means_of(const TensorFile* moments, const IntegerLayer& layer, bool has_gram,
+                                   bool has_cross) {
+  const std::optional<std::vector<double>> mean = numbers_of(moments, layer, ".mean", layer.cols),
+                                           real = numbers_of(moments, layer, ".float_mean", layer.cols),
+                                           count = numbers_of(moments, layer, ".count", 1);
+  if (!mean) {
+    return std::nullopt;
+  }
+  const std::string place = moments->path + ": " + layer.name;
+  if (has_gram && !count) {
+    throw InputError(place, "has means and second moments, and no LAYER.count",
+                     "it says how many rows H is the sum over");
+  }
+  if (has_cross && !real) {
+    throw InputError(place, "has means and G, and no LAYER.float_mean", "it is the mean of X in G = X̃ᵀX");
+  }
+  return InputMeans{count ? (*count)[0] : 0, *mean, real ? *real : *mean};
+}
+
+// Writes the biases of the rows that changed.
+void write_biases(const ModelFile& file, const NodeProducts& found, const IntegerLayer& repaired,
+                  const BiasPlace& place, OnnxLayerRepair& done) {
+  const IntegerRange range = register_limits(32, Limits::full);
+  std::optional<TensorWriter> writer;
+  for (std::size_t r = 0; r < place.value.size(); ++r) {
+    const double change = done.repair.bias_change[r];
+    double now = place.value[r] + change / place.step[r];
+    if (!found.bias.empty()) {  // repair_weights has moved it, as far as its registers let it
+      now = static_cast<double>(repaired.bias[r]);
+    } else if (place.integer) {
+      now = std::clamp(std::nearbyint(now), static_cast<double>(range.lower), static_cast<double>(range.upper));
+    } else {
+      now = static_cast<double>(static_cast<float>(now));
+    }
+    if (change == 0 || now == place.value[r]) {
+      continue;
+    }
+    if (!writer) {
+      writer.emplace(file, *place.tensor, found.product.node, 32);
+    }
+    writer->put(place.index[r], place.integer ? static_cast<std::int64_t>(now) : 0, now);
+    ++done.biases_changed;
+    done.largest_bias_change = std::max(done.largest_bias_change, std::fabs(now - place.value[r]));
+  }
+}
+
 ActivationGrid grid_of(const NodeProducts& found) {
   const IntegerRange z = found.zero_point;
   ActivationGrid input;  // steps of 1: the scale changes nothing in what is minimised
@@ -176,7 +250,11 @@ OnnxRepair repair_onnx(const std::filesystem::path& path, const Datapath& datapa
   ModelFile file(path);
   GraphEditor editor(file.model());
   OnnxRepair result;
-  std::size_t used = 0;
+  std::size_t used = 0, with_means = 0;
+  if (options.move_biases && moments == nullptr) {
+    throw InputError(file.path(), "its biases cannot move without the means of its inputs",
+                     "give moments that hold them; examples/onnx/moments.py takes them");
+  }
   find_products(file, datapath, options.reading, true, result.found, [&](NodeProducts&& found) {
     IntegerLayer layer = layer_of(found);
     OnnxLayerRepair done;
@@ -184,7 +262,10 @@ OnnxRepair repair_onnx(const std::filesystem::path& path, const Datapath& datapa
     done.not_split = options.split ? editor.not_splittable(found) : "";
     const std::optional<std::vector<float>> gram = matrix_of(moments, layer, ".H"),
                                             cross = matrix_of(moments, layer, ".G");
+    const std::optional<InputMeans> means =
+        options.move_biases ? means_of(moments, layer, gram.has_value(), gram && cross) : std::nullopt;
     used += gram.has_value();
+    with_means += means.has_value();
     if (options.split && done.not_split.empty()) {
       split_product(found, datapath, layer, editor, done);
     } else {
@@ -195,10 +276,27 @@ OnnxRepair repair_onnx(const std::filesystem::path& path, const Datapath& datapa
       how.cross = gram && cross ? &*cross : nullptr;
       how.input = grid_of(found);
       how.threads = options.threads;
+      std::optional<BiasPlace> place;
+      if (options.move_biases) {
+        place = bias_place(found, editor.readers(), done.fixed_bias);
+        if (place && !means) {
+          done.fixed_bias = "the moments do not hold the means of its inputs";
+          place.reset();
+        }
+      }
+      if (place) {
+        done.bias = place->tensor->name();
+        how.means = &*means;
+        how.bias_step = place->step;
+        how.bias_range = register_limits(32, Limits::full);
+      }
       done.used_moments = gram.has_value();
       done.repair = repair_weights(layer, datapath, how);
       if (done.repair.rows_rescaled > 0) {
         editor.multiply_scales(found, done.repair.scale);
+      }
+      if (place) {
+        write_biases(file, found, layer, *place, done);
       }
     }
     if (done.repair.weights_changed > 0) {
@@ -208,7 +306,11 @@ OnnxRepair repair_onnx(const std::filesystem::path& path, const Datapath& datapa
     result.layers.push_back(std::move(done));
   });
   editor.apply();
-  if (moments != nullptr && used == 0) {
+  if (options.move_biases && with_means == 0) {
+    throw InputError(moments->path, "holds no array LAYER.mean of a layer of this model",
+                     "biases move by the means of a layer's inputs; examples/onnx/moments.py takes them");
+  }
+  if (moments != nullptr && used == 0 && with_means == 0) {
     throw InputError(moments->path, "holds no array LAYER.H of a layer of this model",
                      "`axecert certify` lists the layers");
   }

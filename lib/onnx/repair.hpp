@@ -16,6 +16,9 @@ struct OnnxRepairOptions {
   OnnxOptions reading;
   /// Changed rows may get another scale, where the model has constant scales that only they have.
   bool move_scales = true;
+  /// Constant biases that only the changed rows have may move, so that the mean error of these rows on the moments' inputs is 0
+  /// (RepairOptions::means). Needs moments with means.
+  bool move_biases = false;
   /// Products whose operator gives integers (MatMulInteger, ConvInteger) become sums that equal what was shipped; the others are repaired.
   bool split = false;
   int threads = 1;
@@ -25,10 +28,14 @@ struct OnnxLayerRepair {
   OnnxProduct product;
   Repair repair;
   bool used_moments = false;
-  std::string fixed_scales;       ///< why its scales stay although they might have moved; empty when they may
-  std::string not_split;          ///< why it is not split although that was asked for; empty otherwise
-  std::int64_t parts = 0;         ///< products added to it
-  std::int64_t parts_inputs = 0;  ///< Σ inputs of these products, to be compared with the layer's
+  std::string fixed_scales;  ///< why its scales stay although they might have moved; empty when they may
+  std::string bias;          ///< the tensor whose numbers moved, or could have; empty when biases may not move
+  std::string fixed_bias;    ///< why its bias stays although it might have moved; empty when it may
+  std::int64_t biases_changed = 0;
+  double largest_bias_change = 0;  ///< of a number of that tensor
+  std::string not_split;           ///< why it is not split although that was asked for; empty otherwise
+  std::int64_t parts = 0;          ///< products added to it
+  std::int64_t parts_inputs = 0;   ///< Σ inputs of these products, to be compared with the layer's
 };
 
 struct OnnxRepair {
@@ -39,8 +46,9 @@ struct OnnxRepair {
 };
 
 /// `moments`: arrays LAYER.H [K, K] F32, second moments of the layer's dequantized inputs, for as many layers as one likes, and beside
-/// them LAYER.G where there is one (RepairOptions::cross); null: none. Throws InputError as import_onnx does, when a layer cannot be made
-/// safe, and when weights that must change lie in a tensor that cannot be written (floats other than of 32 bits).
+/// them LAYER.G where there is one (RepairOptions::cross), LAYER.mean [K] and LAYER.count [1] of the same inputs, and LAYER.float_mean [K]
+/// of what G's other factor is (InputMeans); null: none. Throws InputError as import_onnx does, when a layer cannot be made
+/// safe, when biases may move and no layer has means, and when weights that must change lie in a tensor that cannot be written (floats other than of 32 bits).
 OnnxRepair repair_onnx(const std::filesystem::path& path, const Datapath& datapath,
                        const OnnxRepairOptions& options = {}, const TensorFile* moments = nullptr);
 

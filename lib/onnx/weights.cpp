@@ -218,8 +218,11 @@ std::optional<CodedWeights> coded(const Scope& scope, const std::string& name, b
         return std::nullopt;
       }
       w.codes = *reals;
-      w.codes.type = codes->type.is_signed ? onnx::TensorProto::INT8 : onnx::TensorProto::UINT8;
+      const bool four = codes->type.bits == 4;  // one to a byte here, as every Constant of 4 bits
+      w.codes.type = codes->type.is_signed ? (four ? int{onnx_int4} : int{onnx::TensorProto::INT8})
+                                           : (four ? int{onnx_uint4} : int{onnx::TensorProto::UINT8});
       w.type = codes->type;
+      w.centred = four;
       if (!set_parameters(*below.scope, quantizer, w)) {
         return std::nullopt;
       }

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <cstddef>
-#include <unordered_map>
+#include <set>
 #include <vector>
 
 #include "axecert/numeric/error.hpp"
@@ -34,7 +34,10 @@ struct QuestionShape {
 class Asker {
  public:
   /// `most` questions, then InputError: a box that leads to more is of no form that is searched for.
-  Asker(Product& product, QuestionShape shape, std::size_t most) : product_(product), shape_(shape), most_(most) {}
+  Asker(Product& product, QuestionShape shape, std::size_t most)
+      : product_(product), shape_(shape), most_(most), first_(ByRuns{&asked_}) {}
+  Asker(const Asker&) = delete;
+  Asker& operator=(const Asker&) = delete;
 
   /// The box's value of `question`; `asked().size() − 1` is then its index. Throws InconsistentProduct when two places of the
   /// answer differ, or an earlier answer to the same question does; InputError as the box does.
@@ -52,7 +55,11 @@ class Asker {
   QuestionShape shape_;
   std::size_t most_;
   std::vector<AnsweredQuestion> asked_;
-  std::unordered_multimap<std::size_t, std::size_t> index_of_hash_;
+  struct ByRuns {
+    const std::vector<AnsweredQuestion>* asked;
+    bool operator()(std::size_t a, std::size_t b) const { return (*asked)[a].runs < (*asked)[b].runs; }
+  };
+  std::set<std::size_t, ByRuns> first_;  // of each question, where it was asked first
 };
 
 }  // namespace axe

@@ -2,6 +2,7 @@
 // No side effects.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -28,7 +29,7 @@ struct ProductRun {
   std::int64_t count = 0;
   std::int32_t x = 0;
   std::int8_t w = 0;
-  friend bool operator==(const ProductRun&, const ProductRun&) = default;
+  friend auto operator<=>(const ProductRun&, const ProductRun&) = default;
 };
 
 /// A question with the box's answer.

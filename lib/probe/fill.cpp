@@ -167,6 +167,11 @@ Registers::Registers(const Multiplier& multiplier, const std::vector<Stage>& sta
   }
 }
 
+std::optional<DotProduct> Registers::holding(std::span<const std::int64_t> members, std::int64_t total) const {
+  DotProduct question = nothing();
+  return put(question, members, total) ? std::optional(std::move(question)) : std::nullopt;
+}
+
 DotProduct Registers::nothing() const {
   const auto length = static_cast<std::size_t>(length_);
   return {std::vector<std::int32_t>(length, 0), std::vector<std::int8_t>(length, 0)};

@@ -58,6 +58,19 @@ class Registers {
   std::int64_t far(std::int64_t v, int sign) const { return sign > 0 ? most(v) : least(v); }
 
   DotProduct nothing() const;
+  /// `total` in the registers `members` together, as put does it, and nothing elsewhere; nothing at all when no such products were found.
+  std::optional<DotProduct> holding(std::span<const std::int64_t> members, std::int64_t total) const;
+  /// Registers 0 … end − 1 of which `chosen(v)` holds, each as far on the side of `sign` as it goes.
+  template <class Chosen>
+  DotProduct at_ends(std::int64_t end, int sign, const Chosen& chosen) const {
+    DotProduct question = nothing();
+    for (std::int64_t v = 0; v < end; ++v) {
+      if (chosen(v)) {
+        put(question, v, far(v, sign));
+      }
+    }
+    return question;
+  }
   /// Adds `amount` to register `v`, which holds nothing yet. False (and `question` is spoilt) when no such products were found.
   bool put(DotProduct& question, std::int64_t v, std::int64_t amount) const;
   /// Adds `total` to the registers `members`, the first ones as full as possible.

@@ -36,6 +36,8 @@ void check(const ProbeOptions& options) {
   for (const std::int64_t copies : {options.shape.rows, options.shape.columns}) {
     require(1 <= copies && copies <= most_copies, "rows or columns", std::to_string(copies), "1 to 256");
   }
+  require(options.fresh >= 1, "a number of fresh questions of", std::to_string(options.fresh),
+          "at least 1: what was found is held against them");
   Datapath named;
   named.name = options.name;
   named.stages.resize(1);
@@ -196,6 +198,11 @@ ProbeResult attempt(Asker& asker, const ProbeOptions& options, std::int64_t offs
     const std::int64_t answer = asker.ask(codes);
     result.fresh_compared += agrees(codes, answer, asker.asked().size() - 1) ? std::size_t{1} : std::size_t{0};
   }
+  if (result.fresh_compared == 0) {
+    throw NoDatapath("on each of " + std::to_string(options.fresh) +
+                         " fresh questions a register overflows in a way that is not known, so nothing was compared",
+                     std::nullopt);
+  }
   // Does the box still answer as it did? Every question that decided something, and some others.
   std::vector<std::size_t> again = some_of(asker.asked().size());
   for (const Property& property : result.properties) {
@@ -215,8 +222,9 @@ bool holds(IntegerRange outer, IntegerRange inner) {
 }
 
 /// Presets that would have answered as the box did, and answer new questions as the datapath found does.
-std::vector<EquivalentPreset> equivalent_presets(const ProbeResult& found, const ProbeOptions& options) {
-  constexpr int compared = 400;
+std::vector<EquivalentPreset> equivalent_presets(const ProbeResult& found, const ProbeOptions& options,
+                                                 std::size_t& compared) {
+  constexpr int fresh_questions = 400;
   // Questions once, with what the box said or the datapath found says.
   std::vector<std::pair<DotProduct, std::int64_t>> known;
   for (const AnsweredQuestion& asked : found.asked) {
@@ -225,13 +233,14 @@ std::vector<EquivalentPreset> equivalent_presets(const ProbeResult& found, const
   Simulator simulator(found.datapath);
   const Multiplier multiplier(found.datapath.activations, found.datapath.weights);
   FreshQuestions fresh(multiplier, found.datapath, std::min<std::int64_t>(options.longest, 4096), options.seed + 1);
-  for (int i = 0; i < compared; ++i) {
+  for (int i = 0; i < fresh_questions; ++i) {
     DotProduct codes = in_codes(fresh.next(), found.offset);
     const SimulatedValue value = simulator.value(codes, found.offset);
     if (!value.undefined) {
       known.emplace_back(std::move(codes), value.value);
     }
   }
+  compared = known.size() - found.asked.size();
   // Short questions first: they tell most presets apart at once.
   std::stable_sort(known.begin(), known.end(),
                    [](const auto& a, const auto& b) { return a.first.x.size() < b.first.x.size(); });
@@ -310,7 +319,7 @@ ProbeResult probe(Product& product, const ProbeOptions& options) {
     return result;
   }
   result.contradiction.reset();
-  result.presets = equivalent_presets(result, options);
+  result.presets = equivalent_presets(result, options, result.presets_compared);
   return result;
 }
 

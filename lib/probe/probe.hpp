@@ -17,7 +17,7 @@ struct ProbeOptions {
   IntegerRange weights{-128, 127};   ///< within int8; 0 and ±1 among them
   std::int64_t longest = 8192;       ///< terms of the longest dot product asked, 2 to 2^20
   QuestionShape shape;               ///< rows and columns of every product, 1 to 256 each
-  std::size_t fresh = 200;           ///< new questions at the end, which the datapath must answer right
+  std::size_t fresh = 200;           ///< ≥ 1 new questions at the end, which the datapath must answer right
   std::size_t most_questions = 20000;
   std::uint64_t seed = 1;  ///< of the fresh questions
 };
@@ -37,7 +37,10 @@ struct ProbeResult {
   std::int64_t offset = 0;  ///< the multiplier's operand is the code plus this; −offset · Σ w is added at the end
   std::vector<Property> properties;
   std::vector<EquivalentPreset> presets;  ///< by name
-  std::size_t fresh_compared = 0;         ///< fresh questions whose answer was as the datapath says
+  /// Fresh questions whose answer was as the datapath says; on the others a register of it overflows, and what it holds then is not known.
+  /// At least 1 if found.
+  std::size_t fresh_compared = 0;
+  std::size_t presets_compared = 0;       ///< fresh questions on which presets answer as the datapath does
   std::optional<Evidence> contradiction;  ///< the question that no datapath of this form answers so
   std::vector<AnsweredQuestion> asked;    ///< all, in order: with them the result can be computed again
 };

@@ -10,6 +10,7 @@
 #include "axecert/probe/search.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <functional>
 
@@ -43,6 +44,47 @@ int width_of(std::int64_t most, int sign) {
     return exponent(most + 1) + 1;
   }
   return sign < 0 && is_power_of_two(most) ? exponent(most) + 1 : 0;
+}
+
+struct Ending {
+  Overflow overflow = Overflow::undefined;
+  std::int64_t most = 0;  // the largest size that the register holds
+};
+
+// What a register of which `low` is held and `high` is not does beyond its end, as sizes on the side of `sign`: it gives `answers` for
+// `sizes`, the two next that products make, from `high` on. Where there is one alone, the second is the first.
+Ending ending_of(int sign, std::int64_t low, std::int64_t high, const std::array<std::int64_t, 2>& sizes,
+                 const std::array<std::int64_t, 2>& answers) {
+  if (answers[0] == answers[1] && low <= answers[0] && answers[0] < high) {
+    return {Overflow::saturate, answers[0]};
+  }
+  const std::int64_t lost = sizes[0] - answers[0];
+  if (lost == sizes[1] - answers[1] && lost > 1 && is_power_of_two(lost)) {
+    return {Overflow::wrap, lost / 2 - (sign > 0 ? 1 : 0)};  // 2^P is lost: 2^(P−1) − 1 above, 2^(P−1) below
+  }
+  return {Overflow::undefined, low};
+}
+
+// Narrows `low`, which does not fail, and `high`, which does, to amounts with nothing between them that `made` makes a question of.
+void narrow(std::int64_t& low, std::int64_t& high, const std::function<std::optional<DotProduct>(std::int64_t)>& made,
+            const std::function<bool(const DotProduct&)>& fails) {
+  while (high - low > 1) {
+    const std::int64_t middle = low + (high - low) / 2;
+    std::optional<DotProduct> question;  // of the amount nearest to the middle
+    std::int64_t amount = middle;
+    for (std::int64_t away = 0; !question && (middle - away > low || middle + away < high); ++away) {
+      for (const std::int64_t tried : {middle - away, middle + away}) {
+        if (!question && tried > low && tried < high) {
+          question = made(tried);
+          amount = tried;
+        }
+      }
+    }
+    if (!question) {
+      return;
+    }
+    (fails(*question) ? high : low) = amount;
+  }
 }
 
 }  // namespace
@@ -120,7 +162,9 @@ bool Search::climb() {
     return false;
   }
   Progressions found;
-  const Members list = members(registers, *limit, found);
+  Property grouping;
+  grouping.name = "grouping";
+  const Members list = members(registers, *limit, found, grouping);
 
   const bool chain = found.outer_count > 1 && found.inner_count > 1;
   const std::int64_t step = found.inner_count > 1 ? found.inner_step : 1;
@@ -132,11 +176,6 @@ bool Search::climb() {
   const bool all = block >= registers.count();
   stage.group = all ? 0 : (chain ? found.outer_count : count);
   stage.stride = chain ? found.outer_step / found.inner_count : step;
-  Property grouping;
-  grouping.name = "grouping";
-  if (!is_register(registers, *limit, list, grouping)) {
-    refuse("the products that share a register are not found to be the same twice");
-  }
   std::vector<Property> properties;
   measure(registers, *limit, list, stage, properties);
 
@@ -214,13 +253,7 @@ std::optional<Search::Limit> Search::first_failure(const Registers& registers, i
   }
   // Values 0 … end − 1 but those in [hole, hole_end) at their far ends.
   const auto prefix = [&registers, sign](std::int64_t end, std::int64_t hole, std::int64_t hole_end) {
-    DotProduct question = registers.nothing();
-    for (std::int64_t v = 0; v < end; ++v) {
-      if (v < hole || v >= hole_end) {
-        registers.put(question, v, registers.far(v, sign));
-      }
-    }
-    return question;
+    return registers.at_ends(end, sign, [&](std::int64_t v) { return v < hole || v >= hole_end; });
   };
   std::int64_t fits = 0, fails = 1;
   while (!deviates(prefix(fails, 0, 0))) {
@@ -249,12 +282,9 @@ std::optional<Search::Limit> Search::first_failure(const Registers& registers, i
   const std::int64_t others = last <= 1 || deviates(two) ? 1 : last;
   limit.state = [&registers, sign, last, others](std::int64_t amount,
                                                  const std::vector<bool>* keep) -> std::optional<DotProduct> {
-    DotProduct question = registers.nothing();
-    for (std::int64_t v = 1; v < others; ++v) {
-      if (keep == nullptr || (*keep)[static_cast<std::size_t>(v)]) {
-        registers.put(question, v, registers.far(v, sign));
-      }
-    }
+    DotProduct question = registers.at_ends(others, sign, [&](std::int64_t v) {
+      return v > 0 && (keep == nullptr || (*keep)[static_cast<std::size_t>(v)]);
+    });
     const Members ends = last == 0 ? Members{0} : Members{0, last};
     if (!registers.put(question, ends, sign * amount)) {
       return std::nullopt;
@@ -264,24 +294,9 @@ std::optional<Search::Limit> Search::first_failure(const Registers& registers, i
   const auto size = [](std::int64_t value) { return value < 0 ? -value : value; };
   std::int64_t low = limit.alone ? 0 : size(registers.far(0, sign));
   std::int64_t high = size(registers.far(0, sign)) + (limit.alone ? 0 : size(registers.far(last, sign)));
-  while (high - low > 1) {
-    const std::int64_t middle = low + (high - low) / 2;
-    // The nearest amount between that some products make.
-    std::optional<DotProduct> question;
-    std::int64_t amount = middle;
-    for (std::int64_t away = 0; !question && (middle - away > low || middle + away < high); ++away) {
-      for (const std::int64_t tried : {middle - away, middle + away}) {
-        if (!question && tried > low && tried < high) {
-          question = limit.state(tried, nullptr);
-          amount = tried;
-        }
-      }
-    }
-    if (!question) {
-      break;
-    }
-    (deviates(*question) ? high : low) = amount;
-  }
+  narrow(
+      low, high, [&](std::int64_t amount) { return limit.state(amount, nullptr); },
+      [&](const DotProduct& question) { return deviates(question); });
   limit.exact_amount = low;
   limit.failing_amount = high;
   limit.step = high - low;
@@ -295,19 +310,14 @@ std::optional<Search::Limit> Search::first_failure(const Registers& registers, i
   return limit;
 }
 
-std::vector<std::int64_t> Search::members(const Registers& registers, Limit& limit, Progressions& found) {
+std::vector<std::int64_t> Search::members(const Registers& registers, Limit& limit, Progressions& found,
+                                          Property& grouping) {
   const std::int64_t count = registers.count();
   const std::int64_t last = limit.prefix - 1;
   const DotProduct full = *limit.state(limit.exact_amount, nullptr);
   // Whether a value of [begin, end], end < prefix − 1, is in the register: without it, it does not fail.
   const auto within = [&](std::int64_t begin, std::int64_t end) {
-    DotProduct question = registers.nothing();
-    for (std::int64_t v = 0; v <= last; ++v) {
-      if (v < begin || v > end) {
-        registers.put(question, v, registers.far(v, limit.sign));
-      }
-    }
-    return !deviates(question);
+    return !deviates(registers.at_ends(last + 1, limit.sign, [&](std::int64_t v) { return v < begin || v > end; }));
   };
   // Whether a value of [begin, end], begin ≥ prefix, is: the register is full, and one unit more fails.
   const auto beyond = [&](std::int64_t begin, std::int64_t end) {
@@ -368,16 +378,22 @@ std::vector<std::int64_t> Search::members(const Registers& registers, Limit& lim
   };
   while (first.size() < 3 && more()) {
   }
+  // Whether these are the register's members; what shows it is then in `grouping`.
+  const auto confirmed = [&](Progressions members) {
+    grouping.evidence.clear();
+    found = members;
+    return is_register(registers, limit, found.list(), grouping);
+  };
   if (first.size() == 1) {
-    found = {};
+    if (!confirmed({})) {
+      refuse("the value that fails first has a register of its own, and does not fail alone");
+    }
     return found.list();
   }
   const std::int64_t step = first[1];
-  Property unused;
   const bool even = first.size() < 3 || first[2] == 2 * step;
   if (even && largest % step == 0) {
-    found = {step, largest / step + 1, 0, 1};
-    if (is_register(registers, limit, found.list(), unused)) {
+    if (confirmed({step, largest / step + 1, 0, 1})) {
       return found.list();
     }
   }
@@ -397,8 +413,7 @@ std::vector<std::int64_t> Search::members(const Registers& registers, Limit& lim
     const std::int64_t outer_step = first[run];
     const std::int64_t end = largest - (inner - 1) * step;
     if (end > 0 && end % outer_step == 0) {
-      found = {step, inner, outer_step, end / outer_step + 1};
-      if (is_register(registers, limit, found.list(), unused)) {
+      if (confirmed({step, inner, outer_step, end / outer_step + 1})) {
         return found.list();
       }
     }
@@ -440,13 +455,7 @@ bool Search::is_register(const Registers& registers, Limit& limit, std::span<con
   const std::int64_t total = exact_value(*full);
   limit.most = total < 0 ? -total : total;
   limit.bracket = limit.failing_amount - limit.exact_amount;
-  const auto pack = [&](std::int64_t size) -> std::optional<DotProduct> {
-    DotProduct question = registers.nothing();
-    if (!registers.put(question, list, limit.sign * size)) {
-      return std::nullopt;
-    }
-    return question;
-  };
+  const auto pack = [&](std::int64_t size) { return registers.holding(list, limit.sign * size); };
   if (list.size() == 1) {
     grouping.evidence.push_back(evidence("value 0 has a register of its own"));
     return true;
@@ -547,13 +556,7 @@ void Search::measure(const Registers& registers, Limit& limit, std::span<const s
   width.name = "width";
   overflow.name = "overflow";
   limits.name = "limits";
-  const auto pack = [&](std::int64_t size) -> std::optional<DotProduct> {
-    DotProduct question = registers.nothing();
-    if (!registers.put(question, list, sign * size)) {
-      return std::nullopt;
-    }
-    return question;
-  };
+  const auto pack = [&](std::int64_t size) { return registers.holding(list, sign * size); };
   if (const auto question = pack(limit.most)) {
     if (deviates(*question)) {
       refuse("a register does not hold the same again");
@@ -576,22 +579,14 @@ void Search::measure(const Registers& registers, Limit& limit, std::span<const s
   }
   width.evidence.push_back(beyond[0]);
   overflow.evidence = beyond;
-  const std::int64_t lost = sizes[0] - answers[0];
-  // Where the products reach one integer beyond the limit and no more, the second question is the first.
-  if (answers[0] == answers.back() && limit.most <= answers[0] && answers[0] < limit.most + limit.bracket) {
-    limit.overflow = Overflow::saturate;
-    limit.most = answers[0];
-  } else if (lost == sizes.back() - answers.back() && is_power_of_two(lost) && lost > 1) {
-    limit.overflow = Overflow::wrap;
-    const std::int64_t most = lost / 2 - (sign > 0 ? 1 : 0);
-    if (most < limit.most || most >= limit.most + limit.bracket) {
-      refuse("a register holds " + number(sign * limit.most) + ", and beyond it loses " + number(lost) +
-             ": no two's complement");
-    }
-    limit.most = most;
-  } else {
-    limit.overflow = Overflow::undefined;
+  const Ending ending =
+      ending_of(sign, limit.most, limit.most + limit.bracket, {sizes[0], sizes.back()}, {answers[0], answers.back()});
+  if (ending.most < limit.most || ending.most >= limit.most + limit.bracket) {
+    refuse("a register holds " + number(sign * limit.most) + ", and beyond it loses " + number(sizes[0] - answers[0]) +
+           ": no two's complement");
   }
+  limit.overflow = ending.overflow;
+  limit.most = ending.most;
   stage.overflow = limit.overflow;
   stage.width = width_of(limit.most, sign);
   if (stage.width == 0) {
@@ -620,11 +615,11 @@ void Search::measure_other_side(const Registers& registers, std::span<const std:
   // A saturating register of P bits goes down to −2^(P−1) or −(2^(P−1) − 1).
   const std::int64_t power = -register_limits(stage.width, Limits::full).lower;
   const auto holds = [&](std::int64_t size) -> std::optional<bool> {
-    DotProduct question = registers.nothing();
-    if (!registers.put(question, list, -size)) {
+    const std::optional<DotProduct> question = registers.holding(list, -size);
+    if (!question) {
       return std::nullopt;
     }
-    const bool held = !deviates(question);
+    const bool held = !deviates(*question);
     limits.evidence.push_back(evidence((held ? "holds " : "does not hold ") + number(-size)));
     return held;
   };
@@ -849,23 +844,7 @@ void Search::measure_hidden(std::size_t s) {
       continue;
     }
     std::int64_t low = 0;
-    while (high - low > 1) {
-      std::int64_t middle = low + (high - low) / 2;
-      std::optional<DotProduct> between;
-      std::int64_t amount = middle;
-      for (std::int64_t away = 0; !between && (middle - away > low || middle + away < high); ++away) {
-        for (const std::int64_t tried : {middle - away, middle + away}) {
-          if (!between && tried > low && tried < high) {
-            between = question_of(tried);
-            amount = tried;
-          }
-        }
-      }
-      if (!between) {
-        break;
-      }
-      (wrong(*between) ? high : low) = amount;
-    }
+    narrow(low, high, question_of, wrong);
     const auto shown = [&](std::int64_t size, Property& property, const std::string& words) {
       const std::int64_t held = side * (ask(question_of(size).value()) - start);
       property.evidence.push_back(
@@ -883,15 +862,7 @@ void Search::measure_hidden(std::size_t s) {
       next = high;
     }
     const std::int64_t held_next = next == high ? held : shown(next, overflow, "for ");
-    Overflow kind = Overflow::undefined;
-    std::int64_t most = low;
-    if (held == held_next && low <= held && held < high) {
-      kind = Overflow::saturate;
-      most = held;
-    } else if (high - held == next - held_next && is_power_of_two(high - held)) {
-      kind = Overflow::wrap;
-      most = (high - held) / 2 - (side > 0 ? 1 : 0);
-    }
+    const auto [kind, most] = ending_of(side, low, high, {high, next}, {held, held_next});
     const int bits = width_of(most, side);
     if (bits == 0 || most < low || most >= high) {
       refuse("a register holds " + number(side * low) + ", and not " + number(side * high) + ": that is no width");
@@ -950,10 +921,7 @@ void Search::finish() {
     if (registers.far(0, sign) == 0) {
       continue;
     }
-    DotProduct question = registers.nothing();
-    for (std::int64_t v = 0; v < registers.count(); ++v) {
-      registers.put(question, v, registers.far(v, sign));
-    }
+    const DotProduct question = registers.at_ends(registers.count(), sign, [](std::int64_t) { return true; });
     ends[sign > 0] = exact_value(question);
     if (deviates(question)) {
       refuse("an answer differs from an earlier one");

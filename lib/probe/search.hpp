@@ -81,7 +81,7 @@ class Search {
 
   bool climb();
   std::optional<Limit> first_failure(const Registers& registers, int sign);
-  std::vector<std::int64_t> members(const Registers& registers, Limit& limit, Progressions& found);
+  std::vector<std::int64_t> members(const Registers& registers, Limit& limit, Progressions& found, Property& grouping);
   bool is_register(const Registers& registers, Limit& limit, std::span<const std::int64_t> members, Property& grouping);
   void measure(const Registers& registers, Limit& limit, std::span<const std::int64_t> members, Stage& stage,
                std::vector<Property>& found);

@@ -15,6 +15,14 @@ constexpr std::int64_t rows_per_block = 192;    // of the matrices: enough block
 
 }  // namespace
 
+double ridge_of(const std::vector<float>& gram, std::int64_t cols, double fraction) {
+  double trace = 0;
+  for (std::int64_t k = 0; k < cols; ++k) {
+    trace += static_cast<double>(gram[static_cast<std::size_t>(k * cols + k)]);
+  }
+  return fraction * trace / static_cast<double>(cols);
+}
+
 Moments::Moments(std::int64_t cols) : cols_(cols) {
   if (cols < 1 || cols > largest_side) {
     throw InputError("moments", "of " + std::to_string(cols) + " channels",

@@ -31,4 +31,7 @@ class Moments {
   std::vector<float> gram_, cross_;
 };
 
+/// η = fraction · mean diagonal of H [cols, cols], the quantizer's ridge in H's unit.
+double ridge_of(const std::vector<float>& gram, std::int64_t cols, double fraction);
+
 }  // namespace axe

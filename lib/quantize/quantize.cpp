@@ -14,6 +14,7 @@
 #include "axecert/quantize/corrector.hpp"
 #include "axecert/quantize/input_box.hpp"
 #include "axecert/quantize/linear_algebra.hpp"
+#include "axecert/quantize/moments.hpp"
 #include "axecert/quantize/row_block.hpp"
 
 namespace axe {
@@ -115,11 +116,7 @@ LayerProblem with_ridge(LayerProblem problem, double ridge, bool with_bias) {
     problem.bias.clear();
   }
   const std::int64_t K = problem.cols;
-  double trace = 0;
-  for (std::int64_t k = 0; k < K; ++k) {
-    trace += static_cast<double>(problem.gram[static_cast<std::size_t>(k * K + k)]);
-  }
-  const double eta = ridge * trace / static_cast<double>(K);
+  const double eta = ridge_of(problem.gram, K, ridge);
   for (std::int64_t k = 0; k < K; ++k) {
     const auto i = static_cast<std::size_t>(k * K + k);
     if (problem.gram[i] > 0) {

@@ -16,6 +16,7 @@
 
 #include "axecert/numeric/error.hpp"
 #include "axecert/quantize/linear_algebra.hpp"
+#include "axecert/quantize/moments.hpp"
 
 namespace axe {
 namespace {
@@ -122,8 +123,7 @@ class RowRepair {
   std::int64_t gain(std::int64_t k, bool positive, bool upper, bool with_constant) const {
     std::int64_t most = std::max<std::int64_t>(0, layer_.upper(k)), least = std::min<std::int64_t>(0, layer_.lower(k));
     if (with_constant && !(layer_.offset.empty() && layer_.zero_point_spread == 0)) {
-      const std::int64_t offset =
-          layer_.offset.empty() ? 0 : layer_.offset[layer_.offset.size() == 1 ? 0 : static_cast<std::size_t>(k)];
+      const std::int64_t offset = layer_.offset_of(k);
       most += offset;
       least += offset - layer_.zero_point_spread;
     }
@@ -299,11 +299,7 @@ class Judge {
       const std::vector<float> with_g = product(w, *options.cross, true), with_h = product(w, *options.gram, false);
       std::transform(with_g.begin(), with_g.end(), with_h.begin(), aim_.begin(), std::minus<>());
     }
-    double trace = 0;
-    for (std::int64_t k = 0; k < cols_; ++k) {
-      trace += static_cast<double>((*options.gram)[static_cast<std::size_t>(k * cols_ + k)]);
-    }
-    ridge_ = repair_ridge * trace / static_cast<double>(cols_);
+    ridge_ = ridge_of(*options.gram, cols_, repair_ridge);
   }
 
   struct Errors {
@@ -404,17 +400,12 @@ std::vector<Row> quantized_again(const IntegerLayer& shipped, const Datapath& da
   return result;
 }
 
-// Per row the best by the error on the inputs: `taken`, the smallest change at the shipped scale, or the row quantized again.
+// Per row the best by the error on the inputs: `taken`, `plain` (the smallest change at the shipped scale), or the row quantized again.
 void choose_by_inputs(const IntegerLayer& shipped, const Datapath& datapath, const Setting& setting,
                       const std::vector<std::int64_t>& rows, const RepairOptions& options, bool move,
-                      std::vector<Row>& taken, Repair& repair) {
+                      std::vector<Row>&& plain, std::vector<Row>& taken, Repair& repair) {
   single_threaded_blas();
   const Judge judge(shipped, rows, options);
-  IntegerLayer scratch = shipped;
-  std::vector<Row> plain;
-  for (const std::int64_t r : rows) {
-    plain.push_back(at_scale(scratch, setting, r, shipped.row(r), 1));
-  }
   const double energy = judge.energy();
   const Judge::Errors of_plain = judge.of(plain);
   Judge::Errors least = judge.of(taken);
@@ -436,6 +427,84 @@ void choose_by_inputs(const IntegerLayer& shipped, const Datapath& datapath, con
   };
   repair.plain_error = relative(of_plain.change);
   repair.error = relative(least.change);
+}
+
+// A − n a bᵀ, the sum over n rows of (x − a)(y − b)ᵀ where A is that of x yᵀ, and a, b are the means. A diagonal that rounding left at
+// nothing keeps a millionth of itself: an input that calibration saw constant is not one that is always 0.
+std::vector<float> centred(const std::vector<float>& a, double n, const std::vector<double>& left,
+                           const std::vector<double>& right) {
+  std::vector<float> result(a.size());
+  const std::size_t cols = left.size();
+  for (std::size_t i = 0, at = 0; i < cols; ++i) {
+    for (std::size_t j = 0; j < cols; ++j, ++at) {
+      const double whole = static_cast<double>(a[at]), rest = whole - n * left[i] * right[j];
+      result[at] = static_cast<float>(i == j && &left == &right ? std::max(rest, 1e-6 * whole) : rest);
+    }
+  }
+  return result;
+}
+
+void require_means(const IntegerLayer& layer, const RepairOptions& options) {
+  const std::string place = "layer '" + layer.name + "'";
+  const InputMeans& means = *options.means;
+  const auto cols = static_cast<std::size_t>(layer.cols);
+  if (means.quantized.size() != cols || means.real.size() != cols) {
+    throw InputError(place, "has " + std::to_string(cols) + " inputs, their means are not as many",
+                     "one mean per input");
+  }
+  if (options.gram == nullptr) {
+    return;
+  }
+  if (!(means.count >= 1)) {
+    throw InputError(place, "how many rows its second moments are of is not known", "say it with the means");
+  }
+  for (std::size_t k = 0; k < cols; ++k) {
+    const double square = means.count * means.quantized[k] * means.quantized[k];
+    const double moment = static_cast<double>((*options.gram)[k * cols + k]);
+    if (!(square <= 1.001 * moment + 1e-30)) {  // n m² ≤ Σ x², by Cauchy and Schwarz; single precision apart
+      throw InputError(place, "the mean of its input " + std::to_string(k) + " is larger than its second moment allows",
+                       "means and moments are of the same inputs");
+    }
+  }
+}
+
+// The part of `wanted`, added to row `r`'s integer bias, that every register has room for. A register that holds the bias moves by as
+// much as the bias does or, where its claim leaves out what lies on one side of 0, by less.
+std::int64_t with_room(const IntegerLayer& layer, const Setting& setting, std::int64_t r, std::int64_t wanted) {
+  bool with_constant = false;
+  std::int64_t least = std::min<std::int64_t>(wanted, 0), most = std::max<std::int64_t>(wanted, 0);
+  for (std::size_t s = 0; s < setting.topology.stages(); ++s) {
+    with_constant = with_constant || setting.topology.stage(s).initial == Initial::constant;
+    for (std::int64_t n = 0; with_constant && n < setting.topology.nodes(s); ++n) {
+      const IntegerRange range = node_range(layer, setting.topology, {r, s, n});
+      least = std::max(least, setting.limits[s].lower - range.lower);
+      most = std::min(most, setting.limits[s].upper - range.upper);
+    }
+  }
+  return std::clamp(wanted, std::min<std::int64_t>(least, 0), std::max<std::int64_t>(most, 0));
+}
+
+// Moves the bias of a row that was changed; see RepairOptions::means.
+void move_bias(IntegerLayer& layer, const Setting& setting, std::int64_t r, const std::int8_t* shipped, const Row& row,
+               const RepairOptions& options, Repair& repair) {
+  double lost = 0;  // Σ w m − s w' m̃
+  for (std::size_t k = 0; k < row.weights.size(); ++k) {
+    lost += shipped[k] * options.means->real[k] - row.scale * row.weights[k] * options.means->quantized[k];
+  }
+  const auto i = static_cast<std::size_t>(r);
+  if (layer.bias.empty()) {
+    repair.bias_change[i] = lost;
+    return;
+  }
+  const IntegerRange range = options.bias_range;
+  const double steps = std::clamp(std::nearbyint(lost / options.bias_step[i]), -0x1p62, 0x1p62);
+  const auto wanted = static_cast<std::int64_t>(steps);
+  const std::int64_t inside = std::clamp(wanted, std::min<std::int64_t>(range.lower - layer.bias[i], 0),
+                                         std::max<std::int64_t>(range.upper - layer.bias[i], 0));
+  const std::int64_t taken = with_room(layer, setting, r, inside);
+  repair.biases_held += taken != wanted;
+  layer.bias[i] += taken;
+  repair.bias_change[i] = static_cast<double>(taken) * options.bias_step[i];
 }
 
 // The rows with a register that can leave its limits, and how many there are of these registers.
@@ -461,14 +530,22 @@ std::vector<std::int64_t> unsafe_rows(const IntegerLayer& layer, const Setting& 
 
 }  // namespace
 
-Repair repair_weights(IntegerLayer& layer, const Datapath& datapath, const RepairOptions& options) {
+Repair repair_weights(IntegerLayer& layer, const Datapath& datapath, const RepairOptions& given) {
   validate(layer, datapath);
-  require_matrix(layer, options.gram, "H");
-  require_matrix(layer, options.cross, "G");
+  require_matrix(layer, given.gram, "H");
+  require_matrix(layer, given.cross, "G");
+  RepairOptions options = given;
+  if (!layer.bias.empty() && options.bias_step.size() != layer.bias.size()) {
+    options.means = nullptr;
+  }
+  if (options.means != nullptr) {
+    require_means(layer, options);
+  }
   const Setting setting(layer, datapath);
   const bool move = options.move_scales && layer.bias.empty();
   Repair repair;
   repair.scale.assign(static_cast<std::size_t>(layer.rows), 1);
+  repair.bias_change.assign(static_cast<std::size_t>(layer.rows), 0);
   for (const std::int8_t w : layer.weights) {
     repair.energy += static_cast<double>(w) * w;
   }
@@ -477,13 +554,22 @@ Repair repair_weights(IntegerLayer& layer, const Datapath& datapath, const Repai
     return repair;
   }
   const IntegerLayer shipped = layer;
-  std::vector<Row> taken;  // of `rows`
+  std::vector<Row> plain, taken;  // of `rows`
   for (const std::int64_t r : rows) {
-    const Row plain = at_scale(layer, setting, r, shipped.row(r), 1);
-    taken.push_back(move ? best_scale(layer, setting, r, shipped.row(r), plain) : plain);
+    plain.push_back(at_scale(layer, setting, r, shipped.row(r), 1));
+    taken.push_back(move ? best_scale(layer, setting, r, shipped.row(r), plain.back()) : plain.back());
   }
   if (options.gram != nullptr) {
-    choose_by_inputs(shipped, datapath, setting, rows, options, move, taken, repair);
+    std::vector<float> gram, cross;
+    if (const InputMeans* means = options.means) {
+      gram = centred(*options.gram, means->count, means->quantized, means->quantized);
+      options.gram = &gram;
+      if (options.cross != nullptr) {
+        cross = centred(*options.cross, means->count, means->quantized, means->real);
+        options.cross = &cross;
+      }
+    }
+    choose_by_inputs(shipped, datapath, setting, rows, options, move, std::move(plain), taken, repair);
   }
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const std::int64_t r = rows[i];
@@ -497,6 +583,9 @@ Repair repair_weights(IntegerLayer& layer, const Datapath& datapath, const Repai
     for (const double change : difference(shipped.row(r), taken[i])) {
       repair.largest_change = std::max(repair.largest_change, std::fabs(change));
       repair.squared_change += change * change;
+    }
+    if (options.means != nullptr) {
+      move_bias(layer, setting, r, shipped.row(r), taken[i], options, repair);
     }
   }
   return repair;

@@ -12,6 +12,13 @@
 
 namespace axe {
 
+/// Means of a layer's dequantized inputs over calibration data.
+struct InputMeans {
+  double count = 0;               ///< rows of X̃, those that H is the sum over; only looked at with H
+  std::vector<double> quantized;  ///< [K] of X̃
+  std::vector<double> real;  ///< [K] of X, what the inputs would be in floating point; of X̃ where that is not known
+};
+
 struct RepairOptions {
   /// A row that must change may get another scale: weight = scale · integer, in place of the shipped scale. Rows of a layer whose
   /// registers hold an integer bias keep theirs, since the bias has the scale's unit.
@@ -21,6 +28,14 @@ struct RepairOptions {
   /// With H, G = X̃ᵀX [K, K], X what the inputs would be in floating point: changed rows then aim at the output on X; null: G = H.
   const std::vector<float>* cross = nullptr;
   ActivationGrid input;
+  /// With means m̃ of X̃ and m of X, the biases of changed rows may move as well, by w·m − s w'·m̃, so that the mean error on these
+  /// inputs is 0. What the weights must make up for is then what varies: H − n m̃ m̃ᵀ and G − n m̃ mᵀ take the places of H and G. Null:
+  /// biases stay.
+  const InputMeans* means = nullptr;
+  /// [rows] What one step of the layer's integer bias is worth, in shipped steps of the row's weights times the unit of X̃. Without it an
+  /// integer bias stays, whatever `means` says; a layer without an integer bias needs none.
+  std::vector<double> bias_step;
+  IntegerRange bias_range{-(std::int64_t{1} << 62), std::int64_t{1} << 62};  ///< what an integer bias may become
   int threads = 1;
 };
 
@@ -35,6 +50,11 @@ struct Repair {
   /// With H, over the changed rows: √(Σ dᵀHd / Σ wᵀHw), d = w − s w', of the smallest change and of what was taken.
   double plain_error = 0, error = 0;
   std::vector<double> scale;  ///< [rows] s, 1 where the shipped scale stays
+  /// [rows] What the row's result is to get more than before, in shipped steps of the row's weights times the unit of X̃; 0 where no bias
+  /// may move. Of an integer bias whole steps, which the layer's bias has already.
+  std::vector<double> bias_change;
+  std::int64_t biases_held =
+      0;  ///< integer biases that moved less than they should, since a register or `bias_range` had no more room
 };
 
 /// Moves weights of `layer` until no register of `datapath` can leave its limits; rows that are safe keep weights and scales.
@@ -49,7 +69,10 @@ struct Repair {
 /// refinement (quantize.hpp), so that the other weights of a row make up for what one loses; at the shipped scales, or with scales
 /// searched by the calibration error. Per row what has the least error on the inputs is taken. Any weight of a changed row may move.
 ///
-/// Throws InputError when no weights help (the row's bias alone leaves a register), and when H or G is no matrix of the inputs.
+/// An integer bias that moves is part of its registers' ranges: it goes as far as they have room, once the weights are chosen.
+///
+/// Throws InputError when no weights help (the row's bias alone leaves a register), when H or G is no matrix of the inputs, and when
+/// means and H cannot be of the same inputs (n m̃_k² > H_kk) or are not as many as these.
 Repair repair_weights(IntegerLayer& layer, const Datapath& datapath, const RepairOptions& options = {});
 
 /// Part of a split: weights [rows, columns.size()] over the inputs `columns`, ascending.

@@ -101,6 +101,7 @@ class KernelContenders {
     add_onednn();
     add_exact();
     add_certified();
+    add_epilogues();
     if (who == Who::all) {
       add_stepped();
     }
@@ -216,6 +217,58 @@ class KernelContenders {
     }
   }
 
+  /// What becomes of the sums, block by block as they come and in a pass of its own over sums in memory: the same functions.
+  void add_epilogues() {
+    if (shape_.tokens == 1) {
+      return;
+    }
+    const Topology wide(parse_datapath("axe:P=32"), shape_.cols);
+    const auto rows = static_cast<std::size_t>(shape_.rows);
+    token_scales_.assign(static_cast<std::size_t>(shape_.tokens), 0.01);
+    row_scales_.assign(rows, 0.01);
+    multipliers_.assign(rows, 0.001F);
+    bias_.assign(rows, 1.0F);
+    results_.resize(y_.size());
+    Scaled scaled;
+    scaled.out = y_;
+    scaled.token_scales = token_scales_;
+    scaled.scales = row_scales_;
+    scaled.bias = bias_;
+    const Requantized<std::uint8_t> requantized{results_, multipliers_, 128};
+    const auto add = [&](const std::string& name, const auto& product, Mix mix) {
+      for (const auto& [what, epilogue] :
+           {std::pair<const char*, Epilogue>{"float32", scaled}, {"uint8", requantized}}) {
+        const std::string peak = peak_of(product->target(), mix);
+        contenders_.push_back({name + ", to " + what + " as sums come",
+                               [this, product, to = epilogue] { product->multiply_into(operands(), to); }, macs_,
+                               weights_, peak});
+        contenders_.push_back({name + ", to " + what + " in a second pass",
+                               [this, product, to = epilogue, rows] {
+                                 product->multiply(operands(), sums_);
+                                 const auto tokens = static_cast<std::size_t>(shape_.tokens);
+                                 for (std::size_t t = 0; t < tokens; ++t) {  // as sums lie in memory
+                                   for (std::size_t r = 0; r < rows; r += kernel::panel_rows) {
+                                     kernel::finish(to, {sums_.data() + t * rows + r, rows, t, 1, r,
+                                                         std::min(kernel::panel_rows, rows - r), rows, 1});
+                                   }
+                                 }
+                               },
+                               macs_, weights_, peak});
+      }
+    };
+    const Target best = best_target();
+    add("exact: " + to_text(best), std::make_shared<ExactProduct>(layer_, wide, best),
+        has_vnni(best) ? Mix::words : Mix::byte_pairs);
+    for (const Target target : {Target::avx2, Target::avx512}) {
+      if (has(target)) {
+        const auto licence = LicenceOffice::issue(layer_, wide, 0, 128).licence;
+        add("certified: " + to_text(target) + ", T = 128, int8",
+            std::make_shared<CertifiedProduct>(licence.value(), layer_, wide, WeightPacking::bytes, target),
+            Mix::sixteen_bits);
+      }
+    }
+  }
+
   void add_stepped() {
     const IntegerLayer overflowing = make_layer(shape_, 4);
     const auto add = [&](const char* text, bool of_centred) {
@@ -238,6 +291,9 @@ class KernelContenders {
   std::vector<std::uint8_t> codes_;
   std::vector<float> x_, w_, y_;
   std::vector<std::int64_t> sums_;
+  std::vector<double> token_scales_, row_scales_;
+  std::vector<float> multipliers_, bias_;
+  std::vector<std::uint8_t> results_;
   double macs_ = 0, weights_ = 0;
   std::vector<Contender> contenders_;
   volatile std::uint64_t sink_ = 0;

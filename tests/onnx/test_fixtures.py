@@ -49,6 +49,17 @@ def read_safetensors(path):
     return arrays
 
 
+def write_safetensors(path, arrays, shapes=None):
+    """Arrays of F64, vectors unless `shapes` says otherwise."""
+    header, data = {}, b""
+    for name, numbers in arrays.items():
+        packed = struct.pack(f"<{len(numbers)}d", *numbers)
+        header[name] = {"dtype": "F64", "shape": (shapes or {}).get(name, [len(numbers)]), "data_offsets": [len(data), len(data) + len(packed)]}
+        data += packed
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
+
+
 class Case(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory(prefix="axecert-onnx-")
@@ -257,6 +268,62 @@ class Repair(Case):
                     else:
                         self.assertNotEqual(moved["fixed_scales"], "")
                         self.assertEqual(moved["relative_change"], still["relative_change"])
+
+    def test_integer_biases_move_by_what_the_inputs_means_lose(self):
+        """In whole steps of the products; other arrays are as without --biases."""
+        steps = {"qgemm": 0.1, "qlinear_conv": 0.1, "qlinear_conv_groups": 0.1, "qdq_conv": 0.05, "qdq_gemm_transposed": 0.05}
+        for name, step in steps.items():
+            with self.subTest(model=name):
+                model = FIXTURES / f"{name}.onnx"
+                layer = self.repaired(name)[0]["layers"][0]
+                without = read_safetensors(self.path / "after.safetensors")
+                self.run_axecert("certify", model, "-d", "x86-avx2-maddubs", "--weights", "before.safetensors", code=UNSAFE)
+                before = read_safetensors(self.path / "before.safetensors")
+                (rows, cols), shipped = before["product.weight"]
+                mean = [0.3 * (k % 7) - 0.4 for k in range(cols)]
+                write_safetensors(self.path / "means.safetensors", {"product.mean": mean})
+                document, after = self.repaired(name, "--moments", "means.safetensors", "--biases")
+                expected = list(before["product.bias"][1])
+                for r in range(rows):
+                    lost = sum((a - b) * m for a, b, m in zip(shipped[r * cols:], after["product.weight"][1][r * cols:(r + 1) * cols], mean))
+                    expected[r] += round(lost / step)
+                self.assertEqual(list(after["product.bias"][1]), expected)
+                for key in before:
+                    if key != "product.bias":
+                        self.assertEqual(after[key], without[key])
+                moved = sum(a != b for a, b in zip(expected, before["product.bias"][1]))
+                now = document["layers"][0]
+                self.assertEqual((now["biases_changed"], document["biases_changed"], layer["biases_changed"]), (moved, moved, 0))
+                self.assertEqual(now["largest_bias_change"], max(abs(a - b) for a, b in zip(expected, before["product.bias"][1])))
+                self.assertGreater(moved, rows // 2)
+                self.assertEqual((now["bias"], now["fixed_bias"], now["biases_held"], layer["bias"]), ({"qgemm": "c"}.get(name, "b"), "", 0, ""))
+
+    def test_why_a_bias_stays(self):
+        reasons = {"matmul_integer": "no Cast", "qlinear_matmul": "no bias that is read", "qgemm_bias_at_run_time": "computed at run time",
+                   "dynamic_scaled_twice": "the scale of its inputs is not a factor", "qdq_matmul": "no Add alone reads its result", "conv_integer": "no Cast"}
+        for name, reason in reasons.items():
+            with self.subTest(model=name):
+                _, plain = self.repaired(name, "--keep-scales")
+                layers = [key[:-len(".weight")] for key in plain if key.endswith(".weight")]
+                write_safetensors(self.path / "means.safetensors", {f"{layer}.mean": [1.0] * plain[f"{layer}.weight"][0][1] for layer in layers})
+                document, after = self.repaired(name, "--keep-scales", "--moments", "means.safetensors", "--biases")
+                self.assertEqual(after, plain)
+                self.assertEqual(document["biases_changed"], 0)
+                for layer in document["layers"]:
+                    self.assertIn(reason, layer["fixed_bias"])
+
+    def test_biases_need_means(self):
+        model = FIXTURES / "qgemm.onnx"
+        words = ("repair", model, "-d", "x86-avx2-maddubs", "-o", "fixed.onnx", "--biases")
+        self.assertIn("--moments", self.run_axecert(*words, code=USAGE).stderr)
+        identity = [float(i % 25 == 0) for i in range(24 * 24)]
+        for arrays, problem in (({"product.H": identity}, "holds no array LAYER.mean"), ({"product.mean": [0.0] * 23}, "holds 23 numbers"),
+                                ({"product.H": identity, "product.mean": [0.0] * 24}, "no LAYER.count"),
+                                ({"product.H": identity, "product.mean": [9.0] * 24, "product.count": [2.0]}, "mean of its input 0"),
+                                ({"product.H": identity, "product.G": identity, "product.mean": [0.0] * 24, "product.count": [2.0]}, "no LAYER.float_mean")):
+            write_safetensors(self.path / "means.safetensors", arrays, {"product.H": [24, 24], "product.G": [24, 24]})
+            self.assertIn(problem, self.run_axecert(*words, "--moments", "means.safetensors", code=DATA).stderr)
+            self.assertFalse((self.path / "fixed.onnx").exists())
 
     def test_a_split_keeps_every_weight(self):
         for name in ("matmul_integer", "matmul_integer_u8_weights", "dynamic_scaled", "conv_integer", "conv_integer_groups", "dynamic_scaled_convolution"):

@@ -21,6 +21,7 @@ import numpy
 import onnx
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "examples" / "onnx"))
 WITHOUT = sys.argv[3] if len(sys.argv) > 3 else None  # what onnxruntime is not to see of this CPU
 if WITHOUT:
     import masked_onnxruntime
@@ -33,6 +34,7 @@ import onnxruntime  # noqa: E402
 
 import answers  # noqa: E402
 import models  # noqa: E402
+import moments  # noqa: E402
 from test_fixtures import WIDE, read_safetensors  # noqa: E402
 
 AXECERT = pathlib.Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else None
@@ -219,6 +221,124 @@ class Judge(OnModels):
                 for channel in range(4):
                     error = numpy.linalg.norm(y[0, channel] - exact[0, channel]) / numpy.linalg.norm(exact[0, channel])
                     self.assertLess(error, 0.03)
+
+    def test_moved_biases_leave_no_mean_error(self):
+        """Moments of real inputs, taken as examples/onnx/moments.py does: on these inputs every changed row's mean is then that of the floats."""
+        shipped = models.dynamic_scaled(shape=(64, 48))
+        onnx.save(shipped, self.path / "m.onnx")
+        products = json.loads(self.axecert("certify", "m.onnx", "-d", "x86-vnni", "--json").stdout)["onnx"]["products"]
+        rng = numpy.random.default_rng(17)
+        runs = [{"x": (rng.normal(0, 2, (40, 1)) + rng.normal(0, 1, (40, 64)) + numpy.linspace(-3, 3, 64)).astype(numpy.float32)} for _ in range(10)]
+        arrays = moments.moments(onnx.load(self.path / "m.onnx"), products, runs)
+        numpy.savez(self.path / "moments.npz", **arrays)
+        numpy.savez(self.path / "means.npz", **{k: v for k, v in arrays.items() if not k.endswith((".H", ".G", ".count"))})
+        tensors = {t.name: onnx.numpy_helper.to_array(t).astype(numpy.float64) for t in shipped.graph.initializer}
+        exact = numpy.concatenate([run["x"].astype(numpy.float64) @ (tensors["w0"] * tensors["ws0"]) + tensors["bias0"] for run in runs])
+        lost = {}
+        for name, words in {"still": ("--keep-scales",), "means": ("--keep-scales", "--moments", "means.npz", "--biases"),
+                            "scales": ("--moments", "means.npz", "--biases"), "moments": ("--keep-scales", "--moments", "moments.npz", "--biases"),
+                            "all": ("--moments", "moments.npz", "--biases")}.items():
+            done = self.axecert("repair", "m.onnx", "-d", "x86-avx2-maddubs", "-o", "fixed.onnx", "--json", *words)
+            self.assertEqual(done.returncode, 0, done.stdout)
+            document = json.loads(done.stdout)["layers"][0]
+            self.assertEqual((document["bias"], document["biases_changed"]), ("", 0) if name == "still" else ("bias0", 48))
+            fixed = onnx.load(self.path / "fixed.onnx")
+            onnx.checker.check_model(fixed, full_check=True)
+            run = answers.session(fixed, more_outputs=["q0", "z0", "i0", "h0"]).run
+            outputs = [run(["q0", "z0", "i0", "h0"], one) for one in runs]
+            w = onnx.numpy_helper.to_array(next(t for t in fixed.graph.initializer if t.name == "w0")).astype(numpy.int64)
+            for codes, zero, sums, _ in outputs:
+                numpy.testing.assert_array_equal(sums, (codes.astype(numpy.int64) - int(zero)) @ w)
+            errors = numpy.concatenate([h for *_, h in outputs]) - exact
+            lost[name] = numpy.abs(errors.mean(0)) / errors.std(0), numpy.sqrt((errors ** 2).mean())
+        self.assertGreater(lost["still"][0].max(), 1)
+        for name in ("means", "scales", "moments", "all"):
+            self.assertLess(lost[name][0].max(), 1e-3, name)
+            self.assertLess(lost[name][1], lost["still"][1], name)
+        self.assertLess(lost["moments"][1], lost["means"][1])
+
+    def moved_bias(self, model, layer, tensor, cols, scale):
+        """Repairs at the shipped scales with means; the bias must differ by scale · Σ (w − w') mean, with the arrays in the layer's own order."""
+        onnx.save(model, self.path / "m.onnx")
+        mean = numpy.linspace(-1, 2, cols)
+        numpy.savez(self.path / "means.npz", **{f"{layer}.mean": mean})
+        before = self.certified(model, "x86-avx2-maddubs")[1]["weight"].astype(numpy.float64)
+        self.assertEqual(self.axecert("repair", "m.onnx", "-d", "x86-avx2-maddubs", "-o", "fixed.onnx", "--keep-scales", "--moments", "means.npz", "--biases").returncode, 0)
+        fixed = onnx.load(self.path / "fixed.onnx")
+        onnx.checker.check_model(fixed)
+        answers.session(fixed)
+        after = self.certified(fixed, "x86-avx2-maddubs")[1]["weight"].astype(numpy.float64)
+        old, new = (onnx.numpy_helper.to_array(next(t for t in m.graph.initializer if t.name == tensor)) for m in (model, fixed))
+        self.assertEqual((old.dtype, old.shape), (new.dtype, new.shape))
+        expected = old.ravel() + scale * ((before - after) @ mean)
+        numpy.testing.assert_allclose(new.ravel(), expected, rtol=1e-6, atol=1e-6)
+        self.assertGreater(numpy.abs(expected - old.ravel()).min(), 1e-3)
+
+    def test_where_float_biases_stand(self):
+        node, f32 = onnx.helper.make_node, numpy.float32
+        bias = models.tensor("b", numpy.linspace(-2, 3, 5).astype(f32))
+        steps = numpy.linspace(0.01, 0.02, 5).astype(f32)
+        for per_channel in (True, False):  # quantize_dynamic's Conv: the bias reaches its Add through a Reshape
+            model = models.dynamic_scaled_convolution(per_channel)
+            model.graph.node[-1].output[0] = "r"
+            model.graph.node.extend([node("Reshape", ["b", "shape"], ["b4"], "reshape"), node("Add", ["r", "b4"], ["y"], "add")])
+            model.graph.initializer.extend([models.tensor("b", numpy.linspace(-2, 3, 4).astype(f32)), models.tensor("shape", numpy.array([1, -1, 1, 1]))])
+            self.moved_bias(model, "product", "b", 36, numpy.linspace(0.01, 0.02, 4) if per_channel else 0.015)
+        w = models.tensor("w", models.weights(41, 24, 5))
+        tensors = [w, models.tensor("ws", steps), models.tensor("xs", f32(0.3)), models.tensor("xz", numpy.uint8(3)), bias]
+        for op, own, names in (("DynamicQuantizeMatMul", True, ["x", "w", "ws", "", "b"]), ("MatMulIntegerToFloat", True, ["x", "w", "xs", "ws", "xz", "", "b"]),
+                               ("MatMulIntegerToFloat", False, ["x", "w", "xs", "ws", "xz"])):
+            kind = onnx.TensorProto.FLOAT if op == "DynamicQuantizeMatMul" else onnx.TensorProto.UINT8
+            nodes = [node(op, names, ["y" if own else "r"], "product", domain="com.microsoft")] + ([] if own else [node("Add", ["b", "r"], ["y"], "add")])
+            used = [t for t in tensors if t.name in names or t is bias]
+            self.moved_bias(models.model(nodes, [models.value("x", kind, ["n", 24])], [models.value("y", onnx.TensorProto.FLOAT, ["n", 5])], used),
+                            "product", "b", 24, steps)
+        model = models.quantize_dequantize()  # MatMul between DequantizeLinear, and Add
+        model.graph.node[-1].output[0] = "r"
+        model.graph.node.append(node("Add", ["r", "b"], ["y"], "add"))
+        model.graph.initializer.append(bias)
+        self.moved_bias(model, "product", "b", 24, steps)
+
+    def test_float_weights_quantized_to_4_bits(self):
+        """QuantizeLinear of constant floats to 4 bits: what is certified is code − zero point, and a repair writes floats that give it again."""
+        node = onnx.helper.make_node
+        floats = numpy.random.default_rng(51).normal(0, 0.3, (24, 5)).astype(numpy.float32)
+        step = numpy.float32(0.1)
+        for signed, zero in ((False, 5), (True, -2)):
+            with self.subTest(signed=signed):
+                zeros = models.int4("wz", numpy.array(zero), signed)
+                model = models.model(
+                    [node("QuantizeLinear", ["x", "xs", "xz"], ["q"], "quantize"), node("DequantizeLinear", ["q", "xs", "xz"], ["d"], "dequantize"),
+                     node("QuantizeLinear", ["w", "ws", "wz"], ["wq"], "weights"), node("DequantizeLinear", ["wq", "ws", "wz"], ["wd"], "back"),
+                     node("MatMul", ["d", "wd"], ["y"], "product")],
+                    [models.value("x", onnx.TensorProto.FLOAT, ["n", 24])], [models.value("y", onnx.TensorProto.FLOAT, ["n", 5])],
+                    [models.tensor("w", floats), models.tensor("ws", step), zeros, models.tensor("xs", numpy.float32(0.05)), models.tensor("xz", numpy.uint8(20))])
+                low = -8 if signed else 0
+                expected = (numpy.clip(numpy.rint(floats / step) + zero, low, low + 15) - zero).T
+                numpy.testing.assert_array_equal(self.certified(model, "wide.toml")[1]["weight"], expected)
+                codes = numpy.random.default_rng(52).integers(0, 256, (50, 24))
+
+                def integers(made):
+                    return answers.integers(answers.session(made).run(None, {"x": ((codes - 20) * numpy.float32(0.05)).astype(numpy.float32)})[0], 0.05 * 0.1)
+
+                numpy.testing.assert_array_equal(integers(model), (codes - 20) @ expected.T)
+                self.assertEqual(self.axecert("repair", "m.onnx", "-d", "axe:P=11,T=8", "-o", "fixed.onnx").returncode, 0)
+                fixed = onnx.load(self.path / "fixed.onnx")
+                repaired = self.certified(fixed, "axe:P=11,T=8")[1]["weight"].astype(int)
+                self.assertTrue((repaired != expected).any())
+                numpy.testing.assert_array_equal(integers(fixed), (codes - 20) @ repaired.T)
+
+    def test_a_bias_that_others_read_stays(self):
+        model = models.dynamic_scaled(shape=(24, 4))
+        model.graph.node[-1].input[1] = "bias0"
+        onnx.save(model, self.path / "m.onnx")
+        numpy.savez(self.path / "means.npz", **{"product0.mean": numpy.ones(24), "product1.mean": numpy.ones(4)})
+        done = self.axecert("repair", "m.onnx", "-d", "x86-avx2-maddubs", "-o", "fixed.onnx", "--moments", "means.npz", "--biases", "--json")
+        self.assertEqual(done.returncode, 0, done.stdout)
+        for layer in json.loads(done.stdout)["layers"]:
+            self.assertIn("other nodes use it too", layer["fixed_bias"])
+        tensors = {t.name: t for t in onnx.load(self.path / "fixed.onnx").graph.initializer}
+        self.assertEqual(onnx.numpy_helper.to_array(tensors["bias0"]).tolist(), [0, 1, 2, 3])
 
     def test_a_split_computes_what_was_shipped(self):
         (shipped, fixed), exact = self.dynamic("--split")

@@ -209,7 +209,8 @@ TEST_CASE(
       least = std::min(least, here);
       below += here < 0 ? 1 : 0;
     }
-    CHECK(margin(hull(ranges), limits) == least);
+    CHECK(margin(hull(ranges.lower.data(), ranges.upper.data(), static_cast<std::int64_t>(ranges.lower.size())),
+                 limits) == least);
     CHECK(overflowing_registers(ranges, limits) == below);
   }
 }

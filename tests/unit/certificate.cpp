@@ -6,9 +6,11 @@
 
 #include <random>
 #include <span>
+#include <thread>
 
 #include "../golden/golden_files.hpp"
 #include "axecert/certificate/atomic_file.hpp"
+#include "axecert/certificate/certificate_file.hpp"
 #include "axecert/certificate/sha256.hpp"
 #include "axecert/numeric/error.hpp"
 
@@ -158,6 +160,54 @@ TEST_CASE("what a certificate cannot hold is not written") {
   CHECK_THROWS_AS(certificate_bytes({"test", {make_claims(tiny::small_layer(), tall, InputSource::given)}}),
                   InputError);
   CHECK_THROWS_AS(make_claims(tiny::small_layer(), Datapath{}, InputSource::given), InputError);
+}
+
+// TOR-212
+TEST_CASE("an image in memory has the bytes of the whole certificate, in whatever order threads come with the layers") {
+  std::vector<LayerClaims> claims{make_claims(tiny::small_layer("a"), tiny::two_stages(), InputSource::given),
+                                  make_claims(tiny::boxed_layer(), tiny::two_stages(16), InputSource::clamped)};
+  IntegerLayer wide = tiny::small_layer("wide");  // its constant needs 64 bits
+  wide.bias = {std::int64_t{1} << 40, 5};
+  claims.push_back(make_claims(wide, tiny::two_stages(), InputSource::given));
+  REQUIRE(claims[2].ranges[1].upper[0] > INT32_MAX);
+  const std::vector<std::uint8_t> expected = certificate_bytes({"axecert 0.1.0", claims});
+  std::vector<CertificateImage::LayerSize> layers;
+  for (const LayerClaims& layer : claims) {
+    layers.push_back({layer.layer.name, layer.layer.rows, layer.layer.cols});
+  }
+  for (int round = 0; round < 20; ++round) {
+    CertificateImage image(layers, claims[0].datapath, "axecert 0.1.0");
+    std::vector<std::thread> threads;
+    for (std::size_t i = claims.size(); i > 0; --i) {  // all but the last must wait
+      threads.emplace_back([&, i] { image.add(i - 1, claims[i - 1]); });
+    }
+    for (std::thread& thread : threads) {
+      thread.join();
+    }
+    const std::span<const std::uint8_t> bytes = image.finish();
+    CHECK(std::vector<std::uint8_t>(bytes.begin(), bytes.end()) == expected);
+    CHECK(image.certificate().layers.size() == claims.size());
+    CHECK(assumptions(image.certificate()) == assumptions({"axecert 0.1.0", claims}));
+  }
+}
+
+// TOR-211
+TEST_CASE("an image that was given up lets everybody go, and refuses what a certificate cannot hold") {
+  const LayerClaims claims = make_claims(tiny::small_layer(), tiny::two_stages(), InputSource::given);
+  const CertificateImage::LayerSize size{claims.layer.name, claims.layer.rows, claims.layer.cols};
+  const std::vector<CertificateImage::LayerSize> twice{size, size};
+  CertificateImage left(twice, claims.datapath, "test");
+  std::thread waiting([&] { left.add(1, claims); });
+  left.give_up();
+  waiting.join();
+  CHECK_THROWS_AS(left.finish(), InputError);  // it has no layer
+  CertificateImage image(twice, claims.datapath, "test");
+  image.add(0, claims);
+  image.add(1, claims);
+  CHECK_THROWS_AS(image.finish(), InputError);
+  LayerClaims undecided = claims;
+  undecided.verdict = Verdict::incomplete;
+  CHECK_THROWS_AS(CertificateImage(twice, claims.datapath, "test").add(0, undecided), InputError);
 }
 
 // TOR-211

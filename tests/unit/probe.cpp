@@ -109,6 +109,49 @@ TEST_CASE("every preset is found, up to what can be observed") {
   CHECK(seen.size() >= 40);
 }
 
+TEST_CASE("what was compared with nothing is not found, and a result says how much it was compared with") {
+  // Neither wraps nor saturates, so nothing is known of it beyond its end; a single fresh question, which goes there.
+  class Clears : public Product {  // a register of 12 bits that is 0 after every overflow
+   public:
+    std::vector<std::int64_t> multiply(const ProductQuestion& question) override {
+      std::int64_t sum = 0;
+      for (std::int64_t k = 0; k < question.length; ++k) {
+        const auto i = static_cast<std::size_t>(k);
+        sum += std::int64_t{question.activations[i]} * question.weights[i * static_cast<std::size_t>(question.columns)];
+        sum = sum < -2048 || sum > 2047 ? 0 : sum;
+      }
+      return std::vector<std::int64_t>(static_cast<std::size_t>(question.rows * question.columns), sum);
+    }
+  };
+  ProbeOptions options;
+  options.longest = 64;
+  options.activations = {0, 15};
+  options.weights = {-8, 7};
+  Clears box;
+  const ProbeResult result = probe(box, options);
+  CAPTURE(result.reason);
+  REQUIRE(result.found);
+  CHECK(stages_of(result.datapath) == "*:u12");
+  CHECK(result.fresh_compared > 0);
+  CHECK(result.fresh_compared < options.fresh);
+  CHECK(result.presets_compared > 0);
+  CHECK(result.presets_compared < 400);
+  int nothing = 0;
+  options.fresh = 1;
+  for (options.seed = 1; options.seed <= 20; ++options.seed) {
+    const ProbeResult one = probe(box, options);
+    CHECK(one.found == (one.fresh_compared == 1));
+    if (!one.found) {
+      ++nothing;
+      CHECK(one.reason.find("nothing was compared") != std::string::npos);
+      CHECK(one.presets.empty());
+    }
+  }
+  CHECK(nothing > 0);
+  options.fresh = 0;
+  CHECK_THROWS_AS(probe(box, options), InputError);
+}
+
 TEST_CASE("every property names the questions that decide it, and these can be asked again") {
   SimulatedProduct box(parse_datapath("fbgemm-acc16"));
   const ProbeOptions options = options_of(parse_datapath("fbgemm-acc16"), 4500);

@@ -109,9 +109,7 @@ class Acceptance {
       std::vector<std::string>& terms = z == 0 && at_0.empty() ? at_0 : at_1;
       terms.push_back(layer_.bias.empty() ? "0" : numeral(layer_.bias[static_cast<std::size_t>(r)]));
       for (std::int64_t k = 0; k < layer_.cols; ++k) {
-        const std::int64_t offset = layer_.offset.empty()       ? 0
-                                    : layer_.offset.size() == 1 ? layer_.offset[0]
-                                                                : layer_.offset[static_cast<std::size_t>(k)];
+        const std::int64_t offset = layer_.offset_of(k);
         if (offset != 0 || z != 0) {
           terms.push_back("(* " + numeral(layer_.row(r)[k]) + " (- " + numeral(offset) + " " + numeral(z) + "))");
         }

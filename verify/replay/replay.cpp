@@ -489,11 +489,8 @@ Vote replay_vote(const Certificate& certificate, const ReplayOptions& options) {
 }
 
 NodeReplay replay_node(const LayerClaims& claims, NodeId node, Side side) {
-  Certificate alone;
-  alone.layers.push_back(claims);
-  const std::vector<Finding> shape = shape_findings(alone);
-  if (!shape.empty()) {
-    throw InputError("layer '" + claims.layer.name + "'", shape.front().message, "certify it again");
+  if (const std::optional<Finding> shape = shape_finding(claims)) {
+    throw InputError("layer '" + claims.layer.name + "'", shape->message, "certify it again");
   }
   const Replayer replayer(claims);
   if (node.row < 0 || node.row >= claims.layer.rows || node.stage >= replayer.topology().stages() || node.node < 0 ||

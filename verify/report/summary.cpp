@@ -56,7 +56,7 @@ StageSummary summarize_stage(const LayerClaims& claims, const Topology& topology
   summary.limits = register_limits(summary.stage);
   summary.registers = topology.nodes(s);
   summary.nodes = static_cast<std::int64_t>(ranges.lower.size());
-  const IntegerRange all = hull(ranges);
+  const IntegerRange all = hull(ranges.lower.data(), ranges.upper.data(), summary.nodes);
   summary.smallest_margin = margin(all, summary.limits);
   summary.unsafe_nodes = overflowing_registers(ranges, summary.limits);
   summary.budget_fullest =
@@ -93,18 +93,21 @@ LayerSummary summarize(const LayerClaims& claims, Median median) {
     summary.nodes += stage.nodes;
     summary.stages.push_back(stage);
   }
-  const bool all_safe = std::all_of(summary.stages.begin(), summary.stages.end(),
-                                    [](const StageSummary& stage) { return stage.unsafe_nodes == 0; });
-  for (std::int64_t row = 0; row < claims.layer.rows && !all_safe; ++row) {
-    bool unsafe = false;
-    for (std::size_t s = 0; s < topology.stages() && !unsafe; ++s) {
-      for (std::int64_t node = 0; node < topology.nodes(s) && !unsafe; ++node) {
-        const auto i = static_cast<std::size_t>(row * topology.nodes(s) + node);
-        unsafe = margin({claims.ranges[s].lower[i], claims.ranges[s].upper[i]}, summary.stages[s].limits) < 0;
+  std::vector<bool> unsafe(static_cast<std::size_t>(claims.layer.rows), false);
+  for (std::size_t s = 0; s < topology.stages(); ++s) {
+    if (summary.stages[s].unsafe_nodes == 0) {
+      continue;
+    }
+    const IntegerRange limits = summary.stages[s].limits;
+    const StageRanges& ranges = claims.ranges[s];
+    const auto registers = static_cast<std::size_t>(topology.nodes(s));
+    for (std::size_t i = 0; i < ranges.lower.size(); ++i) {
+      if (ranges.lower[i] < limits.lower || ranges.upper[i] > limits.upper) {
+        unsafe[i / registers] = true;
       }
     }
-    summary.unsafe_rows += unsafe ? 1 : 0;
   }
+  summary.unsafe_rows = std::count(unsafe.begin(), unsafe.end(), true);
   const IntegerLayer& layer = claims.layer;
   summary.box = {*std::min_element(layer.box_lower.begin(), layer.box_lower.end()),
                  *std::max_element(layer.box_upper.begin(), layer.box_upper.end())};

@@ -128,7 +128,7 @@ std::vector<std::uint8_t> weights_for_checker(TensorFile file) {
   return safetensors_bytes(file.tensors, file.metadata);
 }
 
-Vote checker_vote(const std::vector<std::uint8_t>& certificate, const std::vector<std::uint8_t>& weights,
+Vote checker_vote(std::span<const std::uint8_t> certificate, std::span<const std::uint8_t> weights,
                   const std::string& detail) {
   return vote_on({file_of(certificate), {file_of(weights)}, {}, {}}, detail);
 }
@@ -154,7 +154,7 @@ Vote checker_vote(const std::filesystem::path& certificate, const std::filesyste
   files.emplace_back(weights);
   const std::span<const std::uint8_t> head = files[0].bytes();
   if (head.size() >= 4 && head[0] == 'P' && head[1] == 'K') {
-    return checker_vote({claims.bytes().begin(), claims.bytes().end()}, weights_for_checker(read_tensors(weights)),
+    return checker_vote(claims.bytes(), weights_for_checker(read_tensors(weights)),
                         what + "; arrays unpacked from .npz");
   }
   return checker_vote(claims, files, what);

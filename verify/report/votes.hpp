@@ -2,7 +2,9 @@
 // effects: reads two files.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,7 +30,7 @@ std::vector<std::uint8_t> weights_for_checker(TensorFile file);
 Vote checker_vote(const MappedFile& certificate, const std::vector<MappedFile>& weights, const std::string& detail);
 
 /// The same on bytes. `detail` is the vote's.
-Vote checker_vote(const std::vector<std::uint8_t>& certificate, const std::vector<std::uint8_t>& weights,
+Vote checker_vote(std::span<const std::uint8_t> certificate, std::span<const std::uint8_t> weights,
                   const std::string& detail);
 
 }  // namespace axe
