@@ -1,4 +1,4 @@
-// From the 32-bit sums of one panel and one token to the caller's 64-bit ones: `add_sums`. No side effects.
+// From the 32-bit sums of one panel and a few tokens to the 64-bit ones of the product: `add_sums`. No side effects.
 #pragma once
 
 #include <cstddef>
@@ -6,11 +6,18 @@
 
 namespace axe::kernel {
 
-/// out[r · stride] += added[r] for r < count.
-void add_sums(const std::int32_t* added, std::size_t count, std::int64_t* out, std::size_t stride);
+/// 64-bit sums of `tokens` tokens and `rows` ≤ panel_rows rows: out[t · token_stride + r · stride].
+struct SumsOut {
+  std::int64_t* out = nullptr;
+  std::size_t tokens = 0, rows = 0;
+  std::size_t token_stride = 0, stride = 0;
+};
 
-/// out[r · stride] = initial[r] − zero_point · weight_sums[r] + added[r] for r < count.
-void start_sums(const std::int32_t* added, const std::int64_t* initial, std::int64_t zero_point,
-                const std::int64_t* weight_sums, std::size_t count, std::int64_t* out, std::size_t stride);
+/// Adds added[t, r], [tokens][panel_rows], to each.
+void add_sums(const std::int32_t* added, const SumsOut& to);
+
+/// Sets each to initial[r] − zero_points[t] · weight_sums[r] + added[t, r]; zero_points nullptr: all 0.
+void start_sums(const std::int32_t* added, const std::int64_t* initial, const std::int32_t* zero_points,
+                const std::int64_t* weight_sums, const SumsOut& to);
 
 }  // namespace axe::kernel

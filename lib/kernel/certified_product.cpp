@@ -37,7 +37,7 @@ std::string to_text(WeightPacking packing) {
 /// What one thread needs for one block of tokens.
 struct CertifiedProduct::Scratch {
   Aligned<std::uint8_t> lines;         // [token][line]
-  Aligned<std::int16_t> token_starts;  // −8 Σ u modulo 2^16, [token][segment of the chunk][2]
+  Aligned<std::int16_t> token_starts;  // −8 Σ (u − offset) modulo 2^16, [token][segment of the chunk][2]
   Aligned<std::int64_t> sums;
   std::size_t token_stride = 0;
 };
@@ -127,7 +127,8 @@ void CertifiedProduct::pack_weights(const TileForm& form) {
   const bool nibbles = packing_ == WeightPacking::nibbles;
   const std::size_t panel_bytes = panel_rows * length / (nibbles ? 2 : 1);
   weights_.assign(panels * panel_bytes, static_cast<std::int8_t>(0));
-  row_starts_.assign(base_ == 0 ? 0 : panels * piece_segments_.back() * panel_rows * lanes_per_row, 0);
+  const std::int64_t base = base_ + tile_loops_of(target_).offset;
+  row_starts_.assign(base == 0 ? 0 : panels * piece_segments_.back() * panel_rows * lanes_per_row, 0);
   for (std::size_t r = 0; r < panels * panel_rows; ++r) {
     const std::size_t panel = r / panel_rows;
     const std::size_t in_panel = r % panel_rows;
@@ -160,7 +161,7 @@ void CertifiedProduct::pack_weights(const TileForm& form) {
         }
         for (std::size_t lane = 0; lane < lanes_per_row; ++lane) {
           row_starts_[((panel * piece_segments_.back() + segment) * panel_rows + in_panel) * lanes_per_row + lane] =
-              modulo_2_16(base_ * sums[lane]);
+              modulo_2_16(base * sums[lane]);
         }
       }
     }
@@ -213,6 +214,7 @@ void CertifiedProduct::multiply_into(const Operands& operands, const Epilogue& e
 void CertifiedProduct::pack_tokens(const Operands& operands, std::size_t first_chunk, std::size_t end_chunk,
                                    std::size_t first_token, std::size_t end_token, Scratch& scratch) const {
   const bool nibbles = packing_ == WeightPacking::nibbles;
+  const std::int32_t offset = tile_loops_of(target_).offset;  // 0 or 128
   const std::size_t count = end_token - first_token;
   scratch.token_stride = lanes_per_row * (piece_segments_[order_.chunks()[end_chunk - 1].end_piece] -
                                           piece_segments_[order_.chunks()[first_chunk].first_piece]);
@@ -229,7 +231,8 @@ void CertifiedProduct::pack_tokens(const Operands& operands, std::size_t first_c
         const std::size_t end = piece.begin + 4 * piece.quads;
         for (std::size_t p = piece.begin, next = 0; p < end; p = next) {
           next = segment_end(p, end);
-          std::int32_t sums[lanes_per_row] = {};
+          const std::int32_t offsets = -offset * static_cast<std::int32_t>(next - p) / 2;
+          std::int32_t sums[lanes_per_row] = {offsets, offsets};
           for (std::size_t q = p; q < next; q += 4) {
             const std::uint8_t* four = line + (q - chunk.begin);
             sums[0] += four[0] + four[1];
@@ -239,6 +242,9 @@ void CertifiedProduct::pack_tokens(const Operands& operands, std::size_t first_c
             *start++ = modulo_2_16(std::int64_t{-nibble_offset} * sum);
           }
         }
+      }
+      for (std::size_t p = 0; offset != 0 && p < chunk.end - chunk.begin; ++p) {
+        line[p] ^= 128;  // byte − 128 as a signed byte
       }
     }
   }
@@ -267,22 +273,17 @@ void CertifiedProduct::multiply_piece(const Operands& operands, bool constants, 
   }
   alignas(cache_line) std::int32_t added[most_tokens * panel_rows];
   (nibbles ? loops.nibbles : loops.bytes)(work, added);
+  const SumsOut to{sums + piece.node, count, present, token_stride, outputs};
+  if (!piece.first) {
+    add_sums(added, to);
+    return;
+  }
   static constexpr std::int64_t zeros[panel_rows] = {};
   const bool starts = starts_from_constant_ || (constants && piece.node == 0);
   const std::int64_t* initial = starts ? constants_.data() + first_row : zeros;
   const bool zero_points = (starts_from_constant_ || constants) && !operands.zero_points.empty();
-  for (std::size_t t = 0; t < count; ++t) {
-    const std::size_t token = first_token + t;
-    std::int64_t* out = sums + t * token_stride + piece.node;
-    const std::int32_t* of_token = added + t * panel_rows;
-    if (piece.first) {
-      const std::int64_t zero_point = zero_points ? operands.zero_points[token] : 0;
-      start_sums(of_token, initial, zero_point, weight_sums_.data() + piece.node * rows + first_row, present, out,
-                 outputs);
-    } else {
-      add_sums(of_token, present, out, outputs);
-    }
-  }
+  start_sums(added, initial, zero_points ? operands.zero_points.data() + first_token : nullptr,
+             weight_sums_.data() + piece.node * rows + first_row, to);
 }
 
 void CertifiedProduct::multiply_task(const Operands& operands, const Epilogue& epilogue, const Tasks::Task& task,
@@ -313,7 +314,7 @@ void CertifiedProduct::multiply_task(const Operands& operands, const Epilogue& e
                            task.first_token + t, count, work);
           }
         }
-        if (end_chunk == chunks.size()) {
+        if (end_chunk == chunks.size() && !sums.in_place()) {
           finish(epilogue, {sums.at(t, panel), sums.token_stride(), task.first_token + t, count, first_row,
                             std::min(panel_rows, rows - first_row), rows, outputs});
         }

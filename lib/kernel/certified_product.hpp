@@ -77,11 +77,12 @@ class CertifiedProduct {
   Target target_;
   bool starts_from_constant_;
   kernel::PackedOrder order_;
-  std::vector<std::size_t> piece_segments_;      // the first segment of every piece, and how many there are in all
-  kernel::Aligned<std::int8_t> weights_;         // as TileWork says, panel after panel
-  kernel::Aligned<std::int16_t> row_starts_;     // base Σ w modulo 2^16, [panel][segment][32][2]; empty when base is 0
-  std::vector<std::uint8_t> lower_, upper_;      // box of the bytes, [cols]
-  std::int64_t input_limit_;                     // Σ|x| of each register of the lowest stage; 0: none
+  std::vector<std::size_t> piece_segments_;   // the first segment of every piece, and how many there are in all
+  kernel::Aligned<std::int8_t> weights_;      // as TileWork says, panel after panel
+  kernel::Aligned<std::int16_t> row_starts_;  // (base + the loops' offset) Σ w modulo 2^16, [panel][segment][32][2];
+                                              // empty when that is 0
+  std::vector<std::uint8_t> lower_, upper_;   // box of the bytes, [cols]
+  std::int64_t input_limit_;                  // Σ|x| of each register of the lowest stage; 0: none
   std::optional<OperandMagnitudes> magnitudes_;  // when there is a limit
   std::vector<std::int64_t> constants_;          // [rows]
   std::vector<std::int64_t> weight_sums_;        // Σ w, [outputs, rows]

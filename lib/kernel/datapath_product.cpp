@@ -65,6 +65,7 @@ DatapathProduct::DatapathProduct(const IntegerLayer& layer, const Topology& topo
   const std::size_t panels = PackedOrder::panels_of(layer);
   const std::size_t nodes = order_.runs().size();
   node_sums_.assign(panels * nodes * panel_rows, 0);
+  magnitude_sums_.assign(panels * nodes * panel_rows, 0);
   largest_l1_.assign(panels * nodes, 0);
   for (std::size_t panel = 0; panel < panels; ++panel) {
     for (std::size_t node = 0; node < nodes; ++node) {
@@ -77,6 +78,9 @@ DatapathProduct::DatapathProduct(const IntegerLayer& layer, const Topology& topo
           sums[r] += w[r];
           l1[r] += std::abs(w[r]);
         }
+      }
+      for (std::size_t r = 0; r < panel_rows; ++r) {
+        magnitude_sums_[(panel * nodes + node) * panel_rows + r] = l1[r] - 128 * static_cast<std::int64_t>(run.length);
       }
       largest_l1_[panel * nodes + node] = *std::max_element(l1, l1 + panel_rows);
       for (std::size_t r = 0; r < panel_rows && panel * panel_rows + r < static_cast<std::size_t>(rows_); ++r) {
@@ -270,6 +274,7 @@ std::int64_t DatapathProduct::lowest_stage(const Operands& operands, std::size_t
       ++c;
     }
     const std::int64_t* node_sums = node_sums_.data() + (panel * nodes + node) * panel_rows;
+    const std::int64_t* magnitude_sums = magnitude_sums_.data() + (panel * nodes + node) * panel_rows;
     // Σ |w| · max |x| inside the limits: no operand can make it overflow, apart from what it starts from.
     const std::int64_t reach = largest_l1_[panel * nodes + node] * largest;
     const bool always_fits = !starts_from_constant && reach <= limits.upper && -reach >= limits.lower;
@@ -304,14 +309,14 @@ std::int64_t DatapathProduct::lowest_stage(const Operands& operands, std::size_t
       if (exact) {
         std::int64_t* s = sums + t * panel_rows;
         for (std::size_t r = 0; r < panel_rows; ++r) {
-          s[r] += base * node_sums[r];
+          s[r] += (base + loops.dot.offset) * node_sums[r];
         }
       }
       if (exact && !always_fits) {
         std::int64_t* a = absolute + t * panel_rows;
         const std::int64_t correction = 128 * scratch.absolute_sums[t * nodes + node];  // Σ |x| (|w| − 128) + 128 Σ |x|
         for (std::size_t r = 0; r < panel_rows; ++r) {
-          a[r] += correction;
+          a[r] += correction + loops.dot.offset * magnitude_sums[r];
         }
         exact = loops.cannot_overflow(limits, initial_of(t), sums + t * panel_rows, a);
       }

@@ -52,14 +52,15 @@ class DatapathProduct {
   std::int64_t rows_;
   Topology topology_;
   Target target_;
-  kernel::PackedOrder order_;                // of the lowest stage
-  kernel::Aligned<std::int8_t> weights_;     // [panel][quad][32][4]
-  kernel::Aligned<std::int8_t> magnitudes_;  // |w| − 128, likewise
-  kernel::Aligned<std::int8_t> lines_;       // [panel][product][32]
-  std::vector<std::int64_t> constants_;      // [rows]
-  std::vector<std::int64_t> row_sums_;       // Σ_k w, [rows]
-  std::vector<std::int64_t> node_sums_;      // Σ w below each register of the lowest stage, [panel][node][32]
-  std::vector<std::int64_t> largest_l1_;     // of the panel's rows, Σ |w| below each such register, [panel][node]
+  kernel::PackedOrder order_;                 // of the lowest stage
+  kernel::Aligned<std::int8_t> weights_;      // [panel][quad][32][4]
+  kernel::Aligned<std::int8_t> magnitudes_;   // |w| − 128, likewise
+  kernel::Aligned<std::int8_t> lines_;        // [panel][product][32]
+  std::vector<std::int64_t> constants_;       // [rows]
+  std::vector<std::int64_t> row_sums_;        // Σ_k w, [rows]
+  std::vector<std::int64_t> node_sums_;       // Σ w below each register of the lowest stage, [panel][node][32]
+  std::vector<std::int64_t> magnitude_sums_;  // Σ (|w| − 128) likewise
+  std::vector<std::int64_t> largest_l1_;      // of the panel's rows, Σ |w| below each such register, [panel][node]
   std::vector<std::vector<std::int64_t>> values_;       // per upper stage: what its registers add, one after the other
   std::vector<std::vector<std::size_t>> value_begins_;  // [nodes + 1]
 };

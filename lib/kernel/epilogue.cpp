@@ -263,11 +263,13 @@ TaskSums::TaskSums(const Epilogue& epilogue, const Tasks::Task& task, std::size_
                    bool all_chunks, Aligned<std::int64_t>& scratch)
     : first_panel_(task.first_panel),
       outputs_(outputs),
+      in_place_(false),
       reused_(false),
       token_stride_(rows * outputs),
       first_(nullptr) {
-  if (const auto* in_place = std::get_if<Sums>(&epilogue)) {
-    first_ = in_place->out.data() + task.first_token * token_stride_ + task.first_panel * panel_rows * outputs;
+  if (const auto* sums = std::get_if<Sums>(&epilogue)) {
+    in_place_ = true;
+    first_ = sums->out.data() + task.first_token * token_stride_ + task.first_panel * panel_rows * outputs;
     return;
   }
   reused_ = all_chunks;

@@ -90,6 +90,8 @@ class TaskSums {
   TaskSums(const Epilogue& epilogue, const Tasks::Task& task, std::size_t rows, std::size_t outputs, bool all_chunks,
            Aligned<std::int64_t>& scratch);
   std::size_t token_stride() const { return token_stride_; }
+  /// Whether sums are added up where they belong, so that there is nothing to finish.
+  bool in_place() const { return in_place_; }
   /// The sum of the task's token `token`, the panel's first row and the first register.
   std::int64_t* at(std::size_t token, std::size_t panel) const {
     return first_ + (reused_ ? 0 : token * token_stride_ + (panel - first_panel_) * panel_rows * outputs_);
@@ -97,7 +99,7 @@ class TaskSums {
 
  private:
   std::size_t first_panel_, outputs_;
-  bool reused_;
+  bool in_place_, reused_;
   std::size_t token_stride_;
   std::int64_t* first_;
 };

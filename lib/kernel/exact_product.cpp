@@ -64,7 +64,7 @@ void ExactProduct::multiply_into(const Operands& operands, const Epilogue& epilo
   std::vector<std::int64_t> initial(weight_sums_.size());  // base Σ w, and the constant: what no token changes
   for (std::size_t i = 0; i < initial.size(); ++i) {
     const bool constant = starts_from_constant_ || (wants_constants(epilogue) && i < rows);
-    initial[i] = operands.base * weight_sums_[i] + (constant ? constants_[i % rows] : 0);
+    initial[i] = std::int64_t{operands.base + loop_->offset} * weight_sums_[i] + (constant ? constants_[i % rows] : 0);
   }
 
   const auto tokens = static_cast<std::size_t>(operands.tokens);
@@ -112,21 +112,18 @@ void ExactProduct::multiply_task(const Operands& operands, const std::vector<std
             loop_->run(lines + ((c - first_chunk) * tokens + begin) * stride +
                            (piece.begin - chunks[c].begin) * loop_->operand_bytes,
                        count, weights + piece.begin * panel_rows, piece.quads, added);
-            for (std::size_t t = 0; t < count; ++t) {
-              const std::size_t token = task.first_token + begin + t;
-              std::int64_t* out = sums.at(begin, panel) + t * sums.token_stride() + piece.node;
-              const std::int32_t* of_token = added + t * panel_rows;
-              if (piece.first) {
-                const std::size_t at = piece.node * rows + first_row;
-                const std::int64_t zero_point = zero_points ? operands.zero_points[token] : 0;
-                start_sums(of_token, initial.data() + at, zero_point, weight_sums_.data() + at, present, out, outputs);
-              } else {
-                add_sums(of_token, present, out, outputs);
-              }
+            const SumsOut to{sums.at(begin, panel) + piece.node, count, present, sums.token_stride(), outputs};
+            if (piece.first) {
+              const std::size_t at = piece.node * rows + first_row;
+              start_sums(added, initial.data() + at,
+                         zero_points ? operands.zero_points.data() + task.first_token + begin : nullptr,
+                         weight_sums_.data() + at, to);
+            } else {
+              add_sums(added, to);
             }
           }
         }
-        if (end_chunk == chunks.size()) {
+        if (end_chunk == chunks.size() && !sums.in_place()) {
           finish(epilogue, {sums.at(begin, panel), sums.token_stride(), task.first_token + begin, count, first_row,
                             present, rows, outputs});
         }

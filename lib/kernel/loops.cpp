@@ -24,16 +24,11 @@ void dot_portable(const void* activations, std::size_t tokens, const std::int8_t
   }
 }
 
-void step_words_portable(const StepRegister& stage, const std::int16_t* const* operands, const std::int8_t* weights,
-                         std::size_t length, std::int64_t* content, std::int64_t* overflows) {
-  step_products<std::int32_t>(stage, operands, weights, length, content, overflows);
-}
-
 }  // namespace
 
 const Loops portable_loops{{dot_portable, 1},
                            {dot_portable, 1},
-                           step_words_portable,
+                           step_products<std::int32_t, std::int16_t>,
                            step_products<std::int32_t, std::int32_t>,
                            step_products<std::int64_t, std::int32_t>,
                            step_values,
@@ -52,6 +47,13 @@ const Loops& loops_of(Target target) {
       return avx512_loops;
     case Target::avx512_vnni:
       return avx512_vnni_loops;
+    case Target::neon:
+    case Target::neon_dot:
+      break;
+  }
+#elif defined(__aarch64__) && defined(__GNUC__)
+  if (target == Target::neon || target == Target::neon_dot) {
+    return target == Target::neon ? neon_loops : neon_dot_loops;
   }
 #endif
   (void)target;

@@ -19,7 +19,7 @@ constexpr std::size_t line_stride = 2048 + 64;  ///< operands from one token's l
                                                 ///< 4096, so that twelve lines do not meet in one set of the cache
 constexpr std::size_t near_products = 512;  ///< that several blocks of tokens go through together: 16 KiB of weights,
                                             ///< which stay in the first-level cache
-constexpr int pair_weight = 64;  ///< weights within ± this: two products of codes, 0 to 255, fit 16 bits
+constexpr int pair_weight = 64;             ///< weights within ± this: two products of codes, 0 to 255, fit 16 bits
 static_assert(2 * 255 * pair_weight < 1 << 15, "no proof of pairs is asked of such weights");
 constexpr std::size_t step_tokens = 4;  ///< that `step` takes at once: as many chains of dependent additions
 
@@ -31,13 +31,14 @@ struct StepRegister {
   std::int64_t upper = 0;
 };
 
-/// sums[t, r] = Σ_k activations[t, k] · weights[r, k] for t < tokens ≤ most_tokens, all 32 rows, k < 4 · quads ≤ 2048. Lines of
-/// `activations` are line_stride operands apart, and an operand, 0 to 255, takes operand_bytes: 1 or 2. Exact: |Σ| ≤ 2048 · 255 · 128
-/// < 2^31.
+/// sums[t, r] = Σ_k (activations[t, k] − offset) · weights[r, k] for t < tokens ≤ most_tokens, all 32 rows, k < 4 · quads ≤ 2048. Lines
+/// of `activations` are line_stride operands apart, and an operand, 0 to 255, takes operand_bytes: 1 or 2. Exact: |Σ| ≤ 2048 · 255 ·
+/// 128 < 2^31. `offset` is 0 where u8 × s8 is multiplied, 128 where only s8 × s8 is.
 struct DotLoop {
   void (*run)(const void* activations, std::size_t tokens, const std::int8_t* weights, std::size_t quads,
               std::int32_t* sums);
   std::size_t operand_bytes;
+  std::int32_t offset = 0;
 };
 
 struct Loops {
@@ -76,6 +77,9 @@ extern const Loops avx2_loops;
 extern const Loops avx_vnni_loops;
 extern const Loops avx512_loops;
 extern const Loops avx512_vnni_loops;
+#elif defined(__aarch64__) && defined(__GNUC__)
+extern const Loops neon_loops;
+extern const Loops neon_dot_loops;
 #endif
 
 }  // namespace axe::kernel

@@ -3,6 +3,9 @@
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <cpuid.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
 #endif
 
 namespace axe {
@@ -35,6 +38,13 @@ std::vector<Target> find_targets() {
       }
     }
   }
+#elif defined(__aarch64__) && defined(__GNUC__)
+  found.push_back(Target::neon);  // part of the architecture
+#ifdef __linux__
+  if ((getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0) {
+    found.push_back(Target::neon_dot);
+  }
+#endif
 #endif
   return found;
 }
@@ -53,6 +63,10 @@ std::string to_text(Target target) {
       return "avx512";
     case Target::avx512_vnni:
       return "avx512-vnni";
+    case Target::neon:
+      return "neon";
+    case Target::neon_dot:
+      return "neon-dot";
   }
   return "portable";
 }

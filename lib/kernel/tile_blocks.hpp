@@ -1,7 +1,7 @@
 // Products of one panel of rows with a few tokens in 16 bits, on any vectors that a target file describes. Each target file
 // includes this inside its own target region (hence the unnamed namespace). `tile_panel` is the main function. No side effects.
 //
-// The vectors are those of vectors.hpp. Without `keep` on each sum GCC 12 adds the products of both halves first, which keeps more values
+// The vectors are those of vectors.hpp or vectors_neon.hpp. Without `keep` on each sum GCC 12 adds the products of both halves first, which keeps more values
 // alive than there are registers: the loop spills and runs at half its speed.
 #pragma once
 
@@ -33,15 +33,16 @@ __attribute__((noinline)) void tile_block(const TileWork& work, std::size_t firs
   std::int32_t* total = sums + first_token * panel_rows + first_row;
   std::size_t left = work.products;
   for (std::size_t length = std::min(work.first, left); left > 0; left -= length, length = std::min(work.tile, left)) {
-    Vector sum[tokens][vectors];
+    typename V::Sum sum[tokens][vectors];
 #pragma GCC unroll 16
     for (std::size_t v = 0; v < vectors; ++v) {
-      const Vector of_row = row_starts ? V::load(rows_start + v * rows_of<V> * lanes_per_row) : V::zero();
+      const typename V::Sum of_row =
+          row_starts ? V::start_of_rows(rows_start + v * rows_of<V> * lanes_per_row) : V::zero_sum();
 #pragma GCC unroll 16
       for (std::size_t t = 0; t < tokens; ++t) {
         if constexpr (nibbles) {
-          const Vector of_token = V::broadcast(tokens_start + t * work.token_stride);
-          sum[t][v] = row_starts ? V::add_words(of_row, of_token) : of_token;
+          const typename V::Sum of_token = V::start_of_token(tokens_start + t * work.token_stride);
+          sum[t][v] = row_starts ? V::add_starts(of_row, of_token) : of_token;
         } else {
           sum[t][v] = of_row;
         }
@@ -71,7 +72,7 @@ __attribute__((noinline)) void tile_block(const TileWork& work, std::size_t firs
           const Vector four = V::broadcast(x + t * line_stride + half * 4);
 #pragma GCC unroll 16
           for (std::size_t v = 0; v < vectors; ++v) {
-            sum[t][v] = V::accumulate_words(sum[t][v], V::multiply_byte_pairs(four, weights[v]));
+            sum[t][v] = V::add_products(sum[t][v], four, weights[v]);
           }
         }
       }
@@ -82,8 +83,7 @@ __attribute__((noinline)) void tile_block(const TileWork& work, std::size_t firs
     for (std::size_t t = 0; t < tokens; ++t) {
 #pragma GCC unroll 16
       for (std::size_t v = 0; v < vectors; ++v) {
-        std::int32_t* of_rows = total + t * panel_rows + v * rows_of<V>;
-        V::store(of_rows, V::add_integers(V::load(of_rows), V::widen_words(sum[t][v])));
+        V::add_lanes(total + t * panel_rows + v * rows_of<V>, sum[t][v]);
       }
     }
     if constexpr (row_starts) {

@@ -64,7 +64,7 @@ void tile_panel_portable(const TileWork& work, std::int32_t* sums) {
 
 }  // namespace
 
-const TileLoops portable_tile_loops{tile_panel_portable<false>, tile_panel_portable<true>};
+const TileLoops portable_tile_loops{tile_panel_portable<false>, tile_panel_portable<true>, 0};
 
 const TileLoops& tile_loops_of(Target target) {
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -77,6 +77,13 @@ const TileLoops& tile_loops_of(Target target) {
     case Target::avx512:
     case Target::avx512_vnni:
       return avx512_tile_loops;
+    case Target::neon:
+    case Target::neon_dot:
+      break;
+  }
+#elif defined(__aarch64__) && defined(__GNUC__)
+  if (target == Target::neon || target == Target::neon_dot) {
+    return neon_tile_loops;
   }
 #endif
   (void)target;

@@ -1,5 +1,5 @@
-// The inner loops of products in 16 bits: vpmaddubsw and vpaddw over a tile of products, widened once per tile. A table of
-// functions per target; `tile_loops_of` is the main function. No side effects.
+// The inner loops of products in 16 bits: vpmaddubsw and vpaddw (on ARM SMLAL) over a tile of products, widened once per tile. A table
+// of functions per target; `tile_loops_of` is the main function. No side effects.
 //
 // Nothing here asks whether 16 bits suffice: without a licence these sums are wrong without a word. CertifiedProduct is the
 // only one that calls them.
@@ -36,19 +36,24 @@ struct TileWork {
 
 /// sums[t, r] = Σ over segments Σ over both lanes of the lane's content, [tokens, 32], aligned to a cache line. A lane starts
 /// from its row's start plus its token's, modulo 2^16, and adds s(x₀ w₀ + x₁ w₁) for each pair, modulo 2^16; s saturates to
-/// 16 bits. |Σ| ≤ 2 · 2048/8 · 2^15 < 2^31.
+/// 16 bits, but on ARM, where it wraps. |Σ| ≤ 2 · 2048/8 · 2^15 < 2^31.
+///
+/// With `offset` 128 a byte of a line stands for a signed one, x = byte, which is the operand's byte less 128.
 struct TileLoops {
   void (*bytes)(const TileWork& work, std::int32_t* sums);
   void (*nibbles)(const TileWork& work, std::int32_t* sums);
+  std::int32_t offset;
 };
 
-/// The loops that a target has; with VNNI those of the same vectors without it.
+/// The loops that a target has; with VNNI (on ARM SDOT) those of the same vectors without it.
 const TileLoops& tile_loops_of(Target target);
 
 extern const TileLoops portable_tile_loops;
 #if defined(__x86_64__) && defined(__GNUC__)
 extern const TileLoops avx2_tile_loops;
 extern const TileLoops avx512_tile_loops;
+#elif defined(__aarch64__) && defined(__GNUC__)
+extern const TileLoops neon_tile_loops;
 #endif
 
 }  // namespace axe::kernel

@@ -16,7 +16,7 @@
 
 namespace axe::kernel {
 
-const TileLoops avx2_tile_loops{tile_panel<Vectors<32>, 4, false>, tile_panel<Vectors<32>, 4, true>};
+const TileLoops avx2_tile_loops{tile_panel<Tiles<32>, 4, false>, tile_panel<Tiles<32>, 4, true>, 0};
 
 }  // namespace axe::kernel
 

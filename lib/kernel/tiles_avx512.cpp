@@ -20,7 +20,7 @@
 
 namespace axe::kernel {
 
-const TileLoops avx512_tile_loops{tile_panel<Vectors<64>, 12, false>, tile_panel<Vectors<64>, 12, true>};
+const TileLoops avx512_tile_loops{tile_panel<Tiles<64>, 12, false>, tile_panel<Tiles<64>, 12, true>, 0};
 
 }  // namespace axe::kernel
 

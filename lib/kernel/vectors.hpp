@@ -104,6 +104,26 @@ struct Vectors {
   }
 };
 
+// What tile_blocks.hpp adds up.
+
+/// Bytes multiplied in pairs and added in 16 bits: one lane for each half of a quad.
+template <std::size_t bytes>
+struct Tiles : Vectors<bytes> {
+  using V = Vectors<bytes>;
+  using typename V::Vector;
+  using Sum = Vector;
+  static inline Sum zero_sum() { return V::zero(); }
+  static inline Sum start_of_rows(const std::int16_t* lanes) { return V::load(lanes); }
+  static inline Sum start_of_token(const std::int16_t* lanes) { return V::broadcast(lanes); }
+  static inline Sum add_starts(Sum a, Sum b) { return V::add_words(a, b); }
+  static inline Sum add_products(Sum sum, Vector x, Vector w) {
+    return V::accumulate_words(sum, V::multiply_byte_pairs(x, w));
+  }
+  static inline void add_lanes(std::int32_t* totals, Sum sum) {
+    V::store(totals, V::add_integers(V::load(totals), V::widen_words(sum)));
+  }
+};
+
 // What dot_loops.hpp adds up. `rows`: of four products each, that one vector holds; `Operand`: what a line of activations holds.
 
 /// Operands and weights as 16 bits, vpmaddwd: exact for all bytes (two products of at most 255 · 128 in 32 bits). Operands are widened
