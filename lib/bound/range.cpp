@@ -135,7 +135,7 @@ AXECERT_CLONES std::int64_t overflowing_registers(const StageRanges& ranges, Int
   const std::int64_t* lower = ranges.lower.data();
   const std::int64_t* upper = ranges.upper.data();
   for (std::size_t i = 0; i < count; ++i) {
-    over += (lower[i] < limits.lower) | (upper[i] > limits.upper) ? 1 : 0;
+    over += static_cast<int>(lower[i] < limits.lower) | static_cast<int>(upper[i] > limits.upper);
   }
   return over;
 }
