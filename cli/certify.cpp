@@ -1,7 +1,10 @@
 // axecert certify: integer weights that exist, on a datapath: which rows are safe, which are not, and inputs that overflow them.
+#include <exception>
+
 #include "axecert/certificate/certificate_file.hpp"
 #include "axecert/model/layers.hpp"
 #include "axecert/model/weight_files.hpp"
+#include "axecert/numeric/tasks.hpp"
 #include "axecert/report/explanation.hpp"
 #include "axecert/report/report.hpp"
 #include "axecert/report/summary.hpp"
@@ -52,6 +55,15 @@ struct Account {
   std::string text;
   Json layers = Json::array();
   std::int64_t nodes = 0, unsafe_nodes = 0;
+
+  void add(Account&& other) {
+    text += other.text;
+    nodes += other.nodes;
+    unsafe_nodes += other.unsafe_nodes;
+    for (Json& layer : other.layers) {
+      layers.push_back(std::move(layer));
+    }
+  }
 
   void add(const LayerClaims& claims, bool as_json) {
     const std::vector<std::string> story = in_words(explain(claims, claims.worst));
@@ -200,9 +212,27 @@ int run(const Arguments& a) {
   Certificate certificate;
   certificate.tool = "axecert " AXECERT_VERSION;
   Account account;
-  for (StoredLayer& stored : read_integer_layers(file, datapath)) {
-    certificate.layers.push_back(claims_of(std::move(stored), datapath, a));
-    account.add(certificate.layers.back(), a.common->json);
+  std::vector<StoredLayer> stored = read_integer_layers(file, datapath);
+  // Layers on as many threads as there are cores; what is said of them is put together in their order.
+  certificate.layers.resize(stored.size());
+  std::vector<Account> accounts(stored.size());
+  std::vector<std::exception_ptr> errors(stored.size());
+  const int threads = workers_or_cores(0);
+  for_each_task(stored.size(), threads, [&](const auto& take) {
+    for (std::size_t i = 0; take(i);) {
+      try {
+        certificate.layers[i] = claims_of(std::move(stored[i]), datapath, a);
+        accounts[i].add(certificate.layers[i], a.common->json);
+      } catch (...) {
+        errors[i] = std::current_exception();
+      }
+    }
+  });
+  for (std::size_t i = 0; i < stored.size(); ++i) {
+    if (errors[i]) {
+      std::rethrow_exception(errors[i]);
+    }
+    account.add(std::move(accounts[i]));
   }
   const std::vector<std::uint8_t> bytes = certificate_bytes(certificate);
   const std::vector<std::uint8_t> weights = weights_for_checker(std::move(file));

@@ -35,7 +35,7 @@ const LayerClaims& chosen_layer(const Certificate& certificate, const Arguments&
 }
 
 int run(const Arguments& a) {
-  const Certificate certificate = checked_certificate(a.certificate, a.weights, a.convolution_order);
+  const Certificate certificate = checked_election(a.certificate, a.weights, a.convolution_order).certificate;
   const LayerClaims& claims = chosen_layer(certificate, a);
   Explanation e;
   try {

@@ -26,9 +26,9 @@ int run(CLI::App& app, int argc, char** argv) {
   app.footer(
       "Exit codes: 0 safe, 1 unsafe, 2 incomplete, 3 refused, 64 usage, 65 bad data, 66 no input, 73 cannot create, 74 "
       "I/O.");
-  const Verb verbs[] = {quantize_verb(app),  certify_verb(app),  repair_verb(app),
-                        verify_verb(app),    explain_verb(app),  report_verb(app),
-                        datapaths_verb(app), selftest_verb(app), sbom_verb(app)};
+  const Verb verbs[] = {quantize_verb(app), certify_verb(app),  repair_verb(app), verify_verb(app),
+                        explain_verb(app),  report_verb(app),   export_verb(app), datapaths_verb(app),
+                        probe_verb(app),    selftest_verb(app), sbom_verb(app)};
   bool json = false;
   for (int i = 1; i < argc; ++i) {
     json = json || std::string(argv[i]) == "--json";
@@ -39,8 +39,8 @@ int run(CLI::App& app, int argc, char** argv) {
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
     std::string text = error.what();
-    const std::vector<std::string> names{"quantize", "certify",   "repair",   "verify", "explain",
-                                         "report",   "datapaths", "selftest", "sbom"};
+    std::vector<std::string> names;
+    for (const CLI::App* verb : app.get_subcommands([](CLI::App*) { return true; })) names.push_back(verb->get_name());
     if (app.get_subcommands().empty() && argc > 1 && argv[1][0] != '-') {
       text = "no verb '" + std::string(argv[1]) + "': " + suggestion(argv[1], names);
     } else if (!app.get_subcommands().empty()) {

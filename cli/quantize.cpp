@@ -3,9 +3,9 @@
 #include <cstdio>
 #include <optional>
 #include <set>
-#include <thread>
 
 #include "axecert/model/layers.hpp"
+#include "axecert/numeric/tasks.hpp"
 #include "axecert/report/report.hpp"
 #include "axecert/report/summary.hpp"
 #include "axecert/report/votes.hpp"
@@ -51,7 +51,7 @@ QuantizeOptions options_of(const Arguments& a) {
   options.weight_bits = a.weight_bits;
   options.asymmetric_weights = a.asymmetric;
   options.granularity = a.group_scales ? ScaleGranularity::tile : ScaleGranularity::row;
-  options.threads = a.threads > 0 ? a.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  options.threads = workers_or_cores(a.threads);
   for (const ScaleChoice choice : {ScaleChoice::largest_weight, ScaleChoice::weight_error, ScaleChoice::search}) {
     if (a.scales == to_text(choice)) {
       options.scale_choice = choice;

@@ -60,7 +60,9 @@ Verb repair_verb(CLI::App& app);
 Verb verify_verb(CLI::App& app);
 Verb explain_verb(CLI::App& app);
 Verb report_verb(CLI::App& app);
+Verb export_verb(CLI::App& app);
 Verb datapaths_verb(CLI::App& app);
+Verb probe_verb(CLI::App& app);
 Verb selftest_verb(CLI::App& app);
 Verb sbom_verb(CLI::App& app);
 

@@ -42,6 +42,10 @@ void add_voters(CLI::App* command, VoterArguments& a) {
   command->add_option("--z3", a.z3, "ground, box, both, bits or none")
       ->capture_default_str()
       ->check(CLI::IsMember({"ground", "box", "both", "bits", "none"}));
+  command->add_flag("--cvc5", a.cvc5, "cvc5 votes too: on every query of Z3's depths box and bits");
+  command->add_option("--cvc5-program", a.cvc5_program, "the program that --cvc5 runs")->capture_default_str();
+  command->add_option("--bug-reports", a.bug_reports, "folder for queries that the two solvers answer differently")
+      ->capture_default_str();
   command->add_option("--replay", a.replay, "random inputs replayed per row")
       ->capture_default_str()
       ->check(CLI::Range(0, 1'000'000));
@@ -61,6 +65,22 @@ Election hold_election(const VoterArguments& a, const Common& common) {
     options.expected = datapath_argument(a.datapath);
   }
   options.z3 = depths_of(a.z3);
+  if (a.cvc5) {
+    if (a.z3 == "none" || a.z3 == "ground") {
+      throw Failure(exit_usage, "--cvc5", "has no queries with --z3 " + a.z3,
+                    "it votes on those of --z3 box, both and bits");
+    }
+    try {
+      cvc5_version(a.cvc5_program);
+    } catch (const InputError& error) {
+      throw Failure(exit_no_input, error.place(), error.problem(), error.remedy());
+    }
+    if (!std::filesystem::is_directory(a.bug_reports)) {
+      throw Failure(exit_cannot_create, a.bug_reports, "is no folder", "make it, or name another with --bug-reports");
+    }
+    options.cvc5 = a.cvc5_program;
+    options.bug_reports = a.bug_reports;
+  }
   if (!a.no_replay) {
     options.replay = a.replay;
   }
@@ -81,8 +101,8 @@ Election hold_election(const VoterArguments& a, const Common& common) {
   }
 }
 
-Certificate checked_certificate(const std::string& certificate, const std::string& weights,
-                                const std::string& convolution_order) {
+Election checked_election(const std::string& certificate, const std::string& weights,
+                          const std::string& convolution_order) {
   VoterArguments arguments;
   arguments.convolution_order = convolution_order;
   arguments.certificate = certificate;
@@ -90,11 +110,15 @@ Certificate checked_certificate(const std::string& certificate, const std::strin
   arguments.z3 = "none";
   arguments.no_replay = true;
   Election election = hold_election(arguments, {});
+  const Vote& checker = election.votes[0];
+  const std::string message = checker.findings.empty() ? "by the checker" : checker.findings[0].message;
   if (election.verdict == Verdict::refused) {
-    throw Failure(exit_refused, "refused",
-                  election.votes[0].findings.empty() ? "by the checker" : election.votes[0].findings[0].message, "");
+    throw Failure(exit_refused, "refused", message, "");
   }
-  return std::move(election.certificate);
+  if (checker.nodes_checked != checker.nodes_total) {
+    throw Failure(exit_incomplete, "incomplete", message, "");
+  }
+  return election;
 }
 
 }  // namespace axe::cli

@@ -12,6 +12,16 @@ import numpy
 import onnxruntime
 
 
+def runs_of(path):
+    """The inputs of each run by name: INPUTS.npz has them as NUMBER.NAME."""
+    runs = {}
+    with numpy.load(path) as file:
+        for key in file.files:
+            number, name = key.split(".", 1)
+            runs.setdefault(int(number), {})[name] = file[key]
+    return [runs[i] for i in sorted(runs)]
+
+
 def embeddings(path, runs):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
@@ -23,16 +33,11 @@ def embeddings(path, runs):
 def main():
     if len(sys.argv) < 4:
         raise SystemExit(__doc__)
-    runs = {}
-    with numpy.load(sys.argv[2]) as file:
-        for key in file.files:
-            number, name = key.split(".", 1)
-            runs.setdefault(int(number), {})[name] = file[key]
-    runs = [runs[i] for i in sorted(runs)]
+    runs = runs_of(sys.argv[2])
     reference = embeddings(sys.argv[1], runs)
     for path in sys.argv[3:]:
         cosines = (embeddings(path, runs) * reference).sum(1)
-        print(f"{path}: mean cosine {cosines.mean():.4f}, least {cosines.min():.4f}, {len(runs)} runs")
+        print(f"{path}: mean cosine {cosines.mean():.5f}, least {cosines.min():.4f}, {len(runs)} runs")
 
 
 if __name__ == "__main__":

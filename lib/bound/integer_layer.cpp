@@ -6,7 +6,9 @@
 #include <cstdlib>
 
 #include "axecert/bound/layer_shape.hpp"
+#include "axecert/bound/weight_range.hpp"
 #include "axecert/numeric/error.hpp"
+#include "axecert/numeric/target_clones.hpp"
 
 namespace axe {
 namespace {
@@ -30,6 +32,15 @@ void validate_channels(const std::string& place, const char* what, std::size_t s
         std::string(what) + " has " + std::to_string(size) + " entries for " + std::to_string(cols) + " channels",
         "give one for all channels, or one per channel");
   }
+}
+
+/// Σ w of a row: at least −2^24 · 2^7.
+AXECERT_CLONES std::int64_t sum_of(const std::int8_t* w, std::int64_t count) {
+  std::int32_t sum = 0;
+  for (std::int64_t k = 0; k < count; ++k) {
+    sum += w[k];
+  }
+  return sum;
 }
 
 }  // namespace
@@ -69,8 +80,7 @@ void validate_shape(const IntegerLayer& layer) {
     }
   }
   if (layer.input_limit < 0 || layer.input_limit > largest_input_limit) {
-    throw InputError(place, "an input limit of " + std::to_string(layer.input_limit),
-                     "1 to 2^48, or 0 for no limit");
+    throw InputError(place, "an input limit of " + std::to_string(layer.input_limit), "1 to 2^48, or 0 for no limit");
   }
   for (std::size_t k = 0; layer.input_limit != 0 && k < layer.box_lower.size(); ++k) {
     if (layer.box_lower[k] > 0 || layer.box_upper[k] < 0) {
@@ -108,14 +118,9 @@ void validate(const IntegerLayer& layer, const Datapath& datapath) {
                        "re-centre or clamp the activations, or choose another datapath");
     }
   }
-  std::int8_t least = 0;
-  std::int8_t most = 0;
-  for (const std::int8_t w : layer.weights) {
-    least = std::min(least, w);
-    most = std::max(most, w);
-  }
-  if (least >= datapath.weights.lower && most <= datapath.weights.upper) {
-    return;  // also when 0 itself is outside the operand's range but no weight is: looked at below
+  const IntegerRange weights = weight_range(layer.weights);
+  if (weights.lower >= datapath.weights.lower && weights.upper <= datapath.weights.upper) {
+    return;
   }
   for (std::size_t i = 0; i < layer.weights.size(); ++i) {
     if (layer.weights[i] < datapath.weights.lower || layer.weights[i] > datapath.weights.upper) {
@@ -140,10 +145,7 @@ std::vector<std::int64_t> row_constants(const IntegerLayer& layer) {
     const std::int8_t* w = layer.row(r);
     std::int64_t sum = 0;  // Σ_k w_rk · offset_k: |Σ| ≤ 2^24 · 2^7 · 2^24
     if (layer.offset.size() == 1) {
-      for (std::int64_t k = 0; k < layer.cols; ++k) {
-        sum += w[k];
-      }
-      sum *= layer.offset[0];
+      sum = sum_of(w, layer.cols) * layer.offset[0];
     } else {
       for (std::int64_t k = 0; k < layer.cols; ++k) {
         sum += std::int64_t{w[k]} * layer.offset[static_cast<std::size_t>(k)];
@@ -160,10 +162,8 @@ std::vector<IntegerRange> row_constant_ranges(const IntegerLayer& layer) {
   ranges.reserve(constants.size());
   for (std::int64_t r = 0; r < layer.rows; ++r) {
     const std::int64_t at_least = constants[static_cast<std::size_t>(r)];
-    std::int64_t sum = 0;  // at z the constant is at_least − z Σ_k w_rk, monotone in z
-    for (std::int64_t k = 0; layer.zero_point_spread != 0 && k < layer.cols; ++k) {
-      sum += layer.row(r)[k];
-    }
+    // At z the constant is at_least − z Σ_k w_rk, monotone in z.
+    const std::int64_t sum = layer.zero_point_spread == 0 ? 0 : sum_of(layer.row(r), layer.cols);
     const std::int64_t at_greatest = at_least - layer.zero_point_spread * sum;
     ranges.push_back({std::min(at_least, at_greatest), std::max(at_least, at_greatest)});
   }

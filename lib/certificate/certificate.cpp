@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "axecert/bound/weight_range.hpp"
 #include "axecert/certificate/sha256.hpp"
 #include "axecert/numeric/error.hpp"
 
@@ -142,8 +143,7 @@ LayerClaims make_claims(IntegerLayer layer, const Datapath& datapath, InputSourc
   LayerClaims claims;
   claims.datapath = datapath;
   claims.input_source = source;
-  const auto [least, greatest] = std::minmax_element(layer.weights.begin(), layer.weights.end());
-  claims.weight_range = {*least, *greatest};
+  claims.weight_range = weight_range(layer.weights);
   claims.layer = std::move(layer);
   claims.ranges = layer_ranges(claims.layer, topology);
   finish_claims(claims);

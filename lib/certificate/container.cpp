@@ -558,6 +558,11 @@ std::vector<std::uint8_t> certificate_bytes(const Certificate& certificate) {
     if (layers[i]->layer.name == layers[i - 1]->layer.name) refuse_equal_names(layers[i]->layer.name);
   }
   std::vector<std::uint8_t> arrays;
+  std::size_t ranges = 0;
+  for (const LayerClaims* claims : layers) {
+    for (const StageRanges& stage : claims->ranges) ranges += stage.lower.size() + stage.upper.size();
+  }
+  arrays.reserve(ranges * sizeof(std::int32_t));
   Writer writer([&](std::span<const std::uint8_t> bytes) { arrays.insert(arrays.end(), bytes.begin(), bytes.end()); });
   for (std::size_t i = 0; i < layers.size(); ++i) write_layer(writer, *layers[i], i);
   std::vector<std::uint8_t> bytes = writer.head(certificate.tool, assumption_names(certificate), layers.size());
@@ -685,7 +690,9 @@ const Certificate& CertificateFile::certificate() const {
 
 LayerClaims CertificateFile::claims(std::size_t i) const {
   LayerClaims claims = layer_of(state_->opened, state_->file.bytes(), i, state_->file.path().string());
-  state_->file.let_go();
+  std::size_t bytes = 0;
+  for (const StageRanges& stage : claims.ranges) bytes += 16 * stage.lower.size();
+  state_->file.has_read(bytes);
   return claims;
 }
 

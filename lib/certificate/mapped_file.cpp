@@ -54,6 +54,13 @@ MappedFile::~MappedFile() {
   if (data_ != nullptr) munmap(const_cast<std::uint8_t*>(data_), size_);
 }
 
+void MappedFile::has_read(std::size_t bytes) const {
+  if (read_.fetch_add(bytes) + bytes >= most_resident) {
+    read_ = 0;
+    let_go();
+  }
+}
+
 void MappedFile::let_go() const {
   // The pages are clean and backed by the file, so the kernel may drop them. (posix_madvise does nothing in glibc.)
   if (data_ != nullptr) (void)madvise(const_cast<std::uint8_t*>(data_), size_, MADV_DONTNEED);

@@ -112,6 +112,9 @@ Datapath parse_datapath(const std::string& text);
 /// Reads a datapath from TOML text; `where` names the file in errors. Unknown keys are errors.
 Datapath datapath_from_toml(const std::string& toml, const std::string& where);
 
+/// The TOML text that datapath_from_toml reads as `datapath`. Throws InputError when it is not valid.
+std::string datapath_to_toml(const Datapath& datapath);
+
 /// Throws InputError unless every field of `datapath` is in its valid range, at most one stage starts from the
 /// constant, and no stage claims only the final value unless it wraps.
 void validate(const Datapath& datapath);

@@ -1,4 +1,4 @@
-// Reads a datapath from TOML text. `datapath_from_toml` is the main function; every error names the file, the line, the
+// Reads a datapath from TOML text, and writes one. `datapath_from_toml` is the main function; every error names the file, the line, the
 // column and what to write instead. No side effects. The keys: docs/datapaths.md.
 #include <toml++/toml.h>
 
@@ -201,6 +201,56 @@ Datapath datapath_from_toml(const std::string& toml, const std::string& where) {
     throw InputError(where, error.what(), "");
   }
   return datapath;
+}
+
+namespace {
+
+/// A basic string of TOML.
+std::string in_quotes(const std::string& text) {
+  std::string result = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      result += '\\';
+    }
+    result += c == '\n' || c == '\r' || c == '\t' ? ' ' : c;
+  }
+  return result + "\"";
+}
+
+std::string texts_line(const char* key, const std::vector<std::string>& texts) {
+  std::string result;
+  for (const std::string& text : texts) {
+    result += (result.empty() ? "" : ", ") + in_quotes(text);
+  }
+  return texts.empty() ? "" : std::string(key) + " = [" + result + "]\n";
+}
+
+std::string text_line(const char* key, const std::string& text) {
+  return text.empty() ? "" : std::string(key) + " = " + in_quotes(text) + "\n";
+}
+
+std::string range_line(const char* key, IntegerRange range) {
+  return std::string(key) + " = [" + std::to_string(range.lower) + ", " + std::to_string(range.upper) + "]\n";
+}
+
+}  // namespace
+
+std::string datapath_to_toml(const Datapath& datapath) {
+  validate(datapath);
+  std::string text = text_line("name", datapath.name) + text_line("family", datapath.family) +
+                     text_line("title", datapath.title) + texts_line("sources", datapath.sources) +
+                     text_line("pairing", datapath.pairing) + texts_line("contracts", datapath.contracts) +
+                     texts_line("requantization", datapath.requantization) + texts_line("bugs", datapath.bugs) +
+                     texts_line("notes", datapath.notes) + range_line("weights", datapath.weights) +
+                     range_line("activations", datapath.activations) + text_line("form", to_text(datapath.form));
+  for (const Stage& stage : datapath.stages) {
+    text += "\n[[stage]]\n" + text_line("name", stage.name) + "width = " + std::to_string(stage.width) +
+            "\ngroup = " + (stage.group == 0 ? std::string("\"all\"") : std::to_string(stage.group)) +
+            "\nstride = " + std::to_string(stage.stride) + "\n" + text_line("overflow", to_text(stage.overflow)) +
+            text_line("limits", to_text(stage.limits)) + text_line("initial", to_text(stage.initial)) +
+            text_line("claim", to_text(stage.claim));
+  }
+  return text;
 }
 
 }  // namespace axe

@@ -2,13 +2,12 @@
 #include "axecert/inference/integer_linear.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
-#include <exception>
-#include <mutex>
-#include <thread>
 
 #include "axecert/numeric/error.hpp"
 #include "axecert/numeric/target_clones.hpp"
+#include "axecert/numeric/tasks.hpp"
 
 namespace axe {
 namespace {
@@ -35,25 +34,38 @@ Product product_of(const IntegerLayer& layer, const Topology& topology, Arithmet
                  small ? WeightPacking::nibbles : WeightPacking::bytes);
 }
 
+/// The same double as static_cast<double>(value), in operations that vectors have without AVX-512DQ: the low 32 bits as the tail of 2^52,
+/// the high ones, offset by 2^31, as that of 2^84; both differences are exact, and their sum rounds once.
+inline double to_double(std::int64_t value) {
+  const auto bits = static_cast<std::uint64_t>(value);
+  const auto low = std::bit_cast<double>((bits & 0xffffffffU) | 0x4330000000000000U);
+  const auto high = std::bit_cast<double>(((bits >> 32) ^ 0x80000000U) | 0x4530000000000000U);
+  return (high - (0x1p84 + 0x1p63 + 0x1p52)) + low;
+}
+
 /// y_r = scale · Σ of one register per row: (scale_r · (sum_r + constant_r − z · weight_sum_r)) · s + bias_r, in double precision.
 /// The arrays that may be empty are nullptr then.
 AXECERT_CLONES void scale_sums(const std::int64_t* sums, const double* scales, const double* constants,
                                const double* weight_sums, double z, double s, const float* bias, std::int64_t rows,
                                double* totals) {
-  for (std::int64_t r = 0; r < rows; ++r) {
-    totals[r] = static_cast<double>(sums[r]);
-  }
-  for (std::int64_t r = 0; constants != nullptr && r < rows; ++r) {
-    totals[r] += constants[r];
-  }
-  for (std::int64_t r = 0; weight_sums != nullptr && r < rows; ++r) {
-    totals[r] -= z * weight_sums[r];
-  }
-  for (std::int64_t r = 0; r < rows; ++r) {
-    totals[r] = scales[r] * totals[r] * s;
-  }
-  for (std::int64_t r = 0; bias != nullptr && r < rows; ++r) {
-    totals[r] += static_cast<double>(bias[r]);
+  constexpr std::int64_t at_once = 256;  // they stay in the first-level cache from one loop to the next
+  for (std::int64_t first = 0; first < rows; first += at_once) {
+    const std::int64_t end = std::min(first + at_once, rows);
+    for (std::int64_t r = first; r < end; ++r) {
+      totals[r] = to_double(sums[r]);
+    }
+    for (std::int64_t r = first; constants != nullptr && r < end; ++r) {
+      totals[r] += constants[r];
+    }
+    for (std::int64_t r = first; weight_sums != nullptr && r < end; ++r) {
+      totals[r] -= z * weight_sums[r];
+    }
+    for (std::int64_t r = first; r < end; ++r) {
+      totals[r] = scales[r] * totals[r] * s;
+    }
+    for (std::int64_t r = first; bias != nullptr && r < end; ++r) {
+      totals[r] += static_cast<double>(bias[r]);
+    }
   }
 }
 
@@ -72,8 +84,7 @@ IntegerLinear::IntegerLinear(const QuantizedLayer& layer, const Datapath& datapa
       arithmetic_(arithmetic),
       zero_point_per_token_(layer.layer.zero_point_spread > 0),
       quantizer_(layer.layer.cols, layer.transform, layer.input, layer.layer.box_lower, layer.layer.box_upper,
-                 layer.shift.empty() ? std::vector<std::int32_t>{0} : layer.shift, place_,
-                 &datapath),
+                 layer.shift.empty() ? std::vector<std::int32_t>{0} : layer.shift, place_, &datapath),
       product_(product_of(layer.layer, Topology(datapath, layer.layer.cols), arithmetic, licence)),
       float_bias_(layer.float_bias),
       outlier_columns_(layer.outlier_columns),
@@ -136,9 +147,10 @@ void IntegerLinear::forward_block(const float* x, std::int64_t first, std::int64
     for (std::int64_t i = 0; i < n; ++i) {
       for (const std::int32_t column : outlier_columns_) {
         if (!std::isfinite(x[i * cols_ + column])) {  // the activation quantizer never sees it
-          throw InputError(place_, "input channel " + std::to_string(column) + " of row " + std::to_string(first + i) +
-                                       " is not finite",
-                           "the model's activations are not finite: run it in float32, or check its weights and inputs");
+          throw InputError(
+              place_,
+              "input channel " + std::to_string(column) + " of row " + std::to_string(first + i) + " is not finite",
+              "the model's activations are not finite: run it in float32, or check its weights and inputs");
         }
         without_outliers[static_cast<std::size_t>(i * cols_ + column)] = 0;
       }
@@ -204,32 +216,9 @@ std::string IntegerLinear::kernel() const {
 }
 
 void IntegerLinear::forward(const float* x, std::int64_t n, float* y, int threads) const {
-  std::atomic<std::int64_t> next{0};
-  std::exception_ptr failure;
-  std::mutex mutex;
-  const auto work = [&] {
-    for (std::int64_t first = next.fetch_add(tokens_per_block); first < n; first = next.fetch_add(tokens_per_block)) {
-      try {
-        forward_block(x + first * cols_, first, std::min(tokens_per_block, n - first), y + first * rows_);
-      } catch (...) {
-        const std::lock_guard lock(mutex);
-        failure = failure ? failure : std::current_exception();
-        next = n;
-      }
-    }
-  };
-  std::vector<std::thread> others;
-  const std::int64_t blocks = (n + tokens_per_block - 1) / tokens_per_block;
-  for (std::int64_t i = 1; i < std::min<std::int64_t>(threads, blocks); ++i) {
-    others.emplace_back(work);
-  }
-  work();
-  for (std::thread& thread : others) {
-    thread.join();
-  }
-  if (failure) {
-    std::rethrow_exception(failure);
-  }
+  for_each_block(n, tokens_per_block, threads, [&](std::int64_t first, std::int64_t count) {
+    forward_block(x + first * cols_, first, count, y + first * rows_);
+  });
 }
 
 }  // namespace axe

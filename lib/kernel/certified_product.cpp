@@ -5,10 +5,10 @@
 #include <algorithm>
 
 #include "axecert/kernel/add_sums.hpp"
-#include "axecert/kernel/parallel.hpp"
 #include "axecert/kernel/tile_loops.hpp"
 #include "axecert/numeric/error.hpp"
 #include "axecert/numeric/target_clones.hpp"
+#include "axecert/numeric/tasks.hpp"
 
 namespace axe {
 namespace {
@@ -192,21 +192,13 @@ void CertifiedProduct::multiply(const Operands& operands, std::span<std::int64_t
   check_limit(operands);
   const auto rows = static_cast<std::size_t>(rows_);
   const auto tokens = static_cast<std::size_t>(operands.tokens);
-  const std::size_t panels = (rows + panel_rows - 1) / panel_rows;
-  const std::size_t token_blocks = (tokens + block_tokens - 1) / block_tokens;
-  const std::size_t wanted =
-      threads <= 1 ? 1 : (4 * static_cast<std::size_t>(threads) + token_blocks - 1) / token_blocks;
-  const std::size_t task_panels =
-      std::max<std::size_t>((panels + wanted - 1) / wanted, std::min<std::size_t>(panels, 4));
-  const std::size_t row_blocks = (panels + task_panels - 1) / task_panels;
-  for_each_task(token_blocks * row_blocks, threads, [&](auto& take) {
+  const std::size_t block = std::min(block_tokens(order_), tokens);
+  const Tasks tasks(tokens, rows, block, threads);
+  for_each_task(tasks.count(), threads, [&](const auto& take) {
     Scratch scratch;
-    scratch.lines.resize(lines_of(std::min(block_tokens, tokens), order_) * line_stride);
+    scratch.lines.resize(lines_of(block, order_) * line_stride);
     for (std::size_t task = 0; take(task);) {
-      const std::size_t first_token = task / row_blocks * block_tokens;
-      const std::size_t first_panel = task % row_blocks * task_panels;
-      multiply_block(operands, sums.data(), first_token, std::min(first_token + block_tokens, tokens), first_panel,
-                     std::min(first_panel + task_panels, panels), scratch);
+      multiply_task(operands, sums.data(), tasks[task], scratch);
     }
   });
 }
@@ -281,17 +273,16 @@ void CertifiedProduct::multiply_piece(const Operands& operands, std::int64_t* su
   }
 }
 
-void CertifiedProduct::multiply_block(const Operands& operands, std::int64_t* sums, std::size_t first_token,
-                                      std::size_t end_token, std::size_t first_panel, std::size_t end_panel,
-                                      Scratch& scratch) const {
+void CertifiedProduct::multiply_task(const Operands& operands, std::int64_t* sums, const Tasks::Task& task,
+                                     Scratch& scratch) const {
   const std::vector<Chunk>& chunks = order_.chunks();
-  const std::size_t tokens = end_token - first_token;
+  const std::size_t tokens = task.end_token - task.first_token;
   const std::size_t together = chunks_together(tokens);
   for (std::size_t first_chunk = 0; first_chunk < chunks.size(); first_chunk += together) {
     const std::size_t end_chunk = std::min(first_chunk + together, chunks.size());
-    pack_tokens(operands, first_chunk, end_chunk, first_token, end_token, scratch);
+    pack_tokens(operands, first_chunk, end_chunk, task.first_token, task.end_token, scratch);
     const std::size_t first_segment = piece_segments_[chunks[first_chunk].first_piece];
-    for (std::size_t panel = first_panel; panel < end_panel; ++panel) {
+    for (std::size_t panel = task.first_panel; panel < task.end_panel; ++panel) {
       for (std::size_t t = 0; t < tokens; t += most_tokens) {
         for (std::size_t c = first_chunk; c < end_chunk; ++c) {
           for (std::size_t j = chunks[c].first_piece; j < chunks[c].end_piece; ++j) {
@@ -301,7 +292,7 @@ void CertifiedProduct::multiply_block(const Operands& operands, std::int64_t* su
             work.token_starts = scratch.token_starts.data() + t * scratch.token_stride +
                                 lanes_per_row * (piece_segments_[j] - first_segment);
             work.token_stride = scratch.token_stride;
-            multiply_piece(operands, sums, panel, j, first_token + t, std::min(most_tokens, tokens - t), work);
+            multiply_piece(operands, sums, panel, j, task.first_token + t, std::min(most_tokens, tokens - t), work);
           }
         }
       }

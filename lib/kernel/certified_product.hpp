@@ -53,8 +53,8 @@ class CertifiedProduct {
   void pack_weights(const TileForm& form);
   void check_box(const Operands& operands) const;
   void check_limit(const Operands& operands) const;
-  void multiply_block(const Operands& operands, std::int64_t* sums, std::size_t first_token, std::size_t end_token,
-                      std::size_t first_panel, std::size_t end_panel, Scratch& scratch) const;
+  void multiply_task(const Operands& operands, std::int64_t* sums, const kernel::Tasks::Task& task,
+                     Scratch& scratch) const;
   void multiply_piece(const Operands& operands, std::int64_t* sums, std::size_t panel, std::size_t j,
                       std::size_t first_token, std::size_t count, kernel::TileWork& work) const;
   void pack_tokens(const Operands& operands, std::size_t first_chunk, std::size_t end_chunk, std::size_t first_token,

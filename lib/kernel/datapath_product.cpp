@@ -8,8 +8,8 @@
 
 #include "axecert/bound/layer_shape.hpp"
 #include "axecert/datapath/machine.hpp"
-#include "axecert/kernel/parallel.hpp"
 #include "axecert/numeric/error.hpp"
+#include "axecert/numeric/tasks.hpp"
 
 namespace axe {
 namespace {
@@ -38,7 +38,7 @@ std::int64_t settled_initial(const Stage& stage, std::int64_t initial, std::int6
 
 /// What one thread needs for one block of tokens.
 struct DatapathProduct::Scratch {
-  Aligned<std::uint8_t> biased;               // [chunk][token][line]
+  Aligned<std::uint8_t> biased;               // [chunk][token][line], an operand as wide as the loops take it
   Aligned<std::uint8_t> absolute;             // |x|, likewise; only when it fits a byte
   Aligned<std::int16_t> words;                // x, [token][packed]; only when it fits
   Aligned<std::int32_t> operands;             // x, [token][packed]; otherwise
@@ -102,36 +102,32 @@ std::int64_t DatapathProduct::multiply(const Operands& operands, std::span<std::
   const std::size_t nodes = order_.runs().size();
   const std::size_t block =
       std::clamp<std::size_t>(value_entries / (nodes * panel_rows) / step_tokens * step_tokens, 1, most_tokens);
-  const std::size_t panels = (static_cast<std::size_t>(rows_) + panel_rows - 1) / panel_rows;
-  const std::size_t token_blocks = (tokens + block - 1) / block;
-  const std::size_t wanted =
-      threads <= 1 ? 1 : (4 * static_cast<std::size_t>(threads) + token_blocks - 1) / token_blocks;
-  const std::size_t task_panels = (panels + wanted - 1) / wanted;
-  const std::size_t row_blocks = (panels + task_panels - 1) / task_panels;
+  const Tasks tasks(tokens, static_cast<std::size_t>(rows_), block, threads, 1);
   std::atomic<std::int64_t> overflows{0};
-  for_each_task(token_blocks * row_blocks, threads, [&](auto& take) {
+  for_each_task(tasks.count(), threads, [&](const auto& take) {
     Scratch scratch;
     for (std::size_t task = 0; take(task);) {
-      const std::size_t first_token = task / row_blocks * block;
-      const std::size_t first_panel = task % row_blocks * task_panels;
-      overflows += multiply_block(operands, contents.data(), first_token, std::min(block, tokens - first_token),
-                                  first_panel, std::min(first_panel + task_panels, panels), scratch);
+      overflows += multiply_task(operands, contents.data(), tasks[task], scratch);
     }
   });
   return overflows;
 }
 
-std::int64_t DatapathProduct::multiply_block(const Operands& operands, std::int64_t* contents, std::size_t first_token,
-                                             std::size_t count, std::size_t first_panel, std::size_t end_panel,
-                                             Scratch& scratch) const {
+std::int64_t DatapathProduct::multiply_task(const Operands& operands, std::int64_t* contents, const Tasks::Task& task,
+                                            Scratch& scratch) const {
+  const std::size_t first_token = task.first_token;
+  const std::size_t count = task.end_token - first_token;
   const std::size_t nodes = order_.runs().size();
   const std::size_t length = order_.length();
   const std::size_t chunks = order_.chunks().size();
   const auto rows = static_cast<std::size_t>(rows_);
   const bool bytes = operands.base <= 0 && operands.base + byte_limit >= 0;  // then |x| ≤ 255
 
-  scratch.biased.resize(chunks * count * line_stride);
-  scratch.absolute.resize(bytes ? chunks * count * line_stride : 0);
+  const std::size_t operand_bytes = loops_of(target_).dot.operand_bytes;
+  const std::size_t stride = line_stride * operand_bytes;
+  std::uint8_t packed[chunk_length];
+  scratch.biased.resize(chunks * count * stride);
+  scratch.absolute.resize(bytes ? chunks * count * stride : 0);
   scratch.absolute_sums.assign(bytes ? count * nodes : 0, 0);
   scratch.words.resize(bytes ? count * length : 0);
   scratch.operands.resize(count * length);
@@ -139,10 +135,10 @@ std::int64_t DatapathProduct::multiply_block(const Operands& operands, std::int6
     const std::uint8_t* token = operands.biased.data() + (first_token + t) * static_cast<std::size_t>(cols());
     for (std::size_t c = 0; c < chunks; ++c) {
       const Chunk& chunk = order_.chunks()[c];
-      std::uint8_t* line = scratch.biased.data() + (c * count + t) * line_stride;
-      order_.pack(token, chunk.begin, chunk.end, line);
+      order_.pack(token, chunk.begin, chunk.end, packed);
+      to_line(packed, chunk.end - chunk.begin, operand_bytes, scratch.biased.data() + (c * count + t) * stride);
       for (std::size_t p = chunk.begin; p < chunk.end; ++p) {
-        scratch.operands[t * length + p] = line[p - chunk.begin] + operands.base;
+        scratch.operands[t * length + p] = packed[p - chunk.begin] + operands.base;
       }
     }
     if (!bytes) {
@@ -153,10 +149,10 @@ std::int64_t DatapathProduct::multiply_block(const Operands& operands, std::int6
     }
     for (std::size_t c = 0; c < chunks; ++c) {
       const Chunk& chunk = order_.chunks()[c];
-      std::uint8_t* line = scratch.absolute.data() + (c * count + t) * line_stride;
       for (std::size_t p = chunk.begin; p < chunk.end; ++p) {
-        line[p - chunk.begin] = static_cast<std::uint8_t>(std::abs(scratch.operands[t * length + p]));
+        packed[p - chunk.begin] = static_cast<std::uint8_t>(std::abs(scratch.operands[t * length + p]));
       }
+      to_line(packed, chunk.end - chunk.begin, operand_bytes, scratch.absolute.data() + (c * count + t) * stride);
     }
     for (std::size_t node = 0; node < nodes; ++node) {
       // Padding has |w| − 128 = 0 where w = 0 would give −128, so whatever |x| it has counts nothing; it is left out here.
@@ -174,7 +170,7 @@ std::int64_t DatapathProduct::multiply_block(const Operands& operands, std::int6
   scratch.magnitudes.resize(most_tokens * panel_rows);
 
   std::int64_t overflows = 0;
-  for (std::size_t panel = first_panel; panel < end_panel; ++panel) {
+  for (std::size_t panel = task.first_panel; panel < task.end_panel; ++panel) {
     const std::size_t first_row = panel * panel_rows;
     const std::size_t present = std::min(panel_rows, rows - first_row);
     for (std::size_t t = 0; t < count; ++t) {
@@ -279,13 +275,14 @@ std::int64_t DatapathProduct::lowest_stage(const Operands& operands, std::size_t
       for (std::size_t chunk = c, done = 0; done < run.length; ++chunk) {
         const std::size_t begin = run.begin + done;
         const std::size_t part = std::min((run.length - done + 3) / 4 * 4, order_.chunks()[chunk].end - begin);
-        const std::size_t at = chunk * count * line_stride + (begin - order_.chunks()[chunk].begin);
-        loops.dot(scratch.biased.data() + at, count, weights + begin * panel_rows, part / 4, added);
+        const std::size_t at =
+            (chunk * count * line_stride + (begin - order_.chunks()[chunk].begin)) * loops.dot.operand_bytes;
+        loops.dot.run(scratch.biased.data() + at, count, weights + begin * panel_rows, part / 4, added);
         for (std::size_t i = 0; i < count * panel_rows; ++i) {
           sums[i] += added[i];
         }
         if (!always_fits) {
-          loops.dot(scratch.absolute.data() + at, count, magnitudes + begin * panel_rows, part / 4, added);
+          loops.dot.run(scratch.absolute.data() + at, count, magnitudes + begin * panel_rows, part / 4, added);
           for (std::size_t i = 0; i < count * panel_rows; ++i) {
             absolute[i] += added[i];
           }

@@ -37,9 +37,8 @@ class DatapathProduct {
 
  private:
   struct Scratch;
-  std::int64_t multiply_block(const Operands& operands, std::int64_t* contents, std::size_t first_token,
-                              std::size_t count, std::size_t first_panel, std::size_t end_panel,
-                              Scratch& scratch) const;
+  std::int64_t multiply_task(const Operands& operands, std::int64_t* contents, const kernel::Tasks::Task& task,
+                             Scratch& scratch) const;
   std::int64_t lowest_stage(const Operands& operands, std::size_t count, std::size_t panel, Scratch& scratch) const;
   std::int64_t upper_stage(std::size_t s, const std::int64_t* values, const std::int64_t* constants,
                            std::int64_t* contents) const;

@@ -1,16 +1,25 @@
 // Packs weights and multiplies: blocks of tokens that stay in the second-level cache, panels of 32 rows against twelve
-// tokens at a time, 2,048 products long. `ExactProduct::multiply` is the main function. Side effects: threads.
+// tokens at a time, chunks of 2,048 products one after the other. `ExactProduct::multiply` is the main function. Side effects: threads.
 #include "axecert/kernel/exact_product.hpp"
 
 #include <algorithm>
 
 #include "axecert/bound/layer_shape.hpp"
 #include "axecert/kernel/add_sums.hpp"
-#include "axecert/kernel/parallel.hpp"
 #include "axecert/numeric/error.hpp"
+#include "axecert/numeric/tasks.hpp"
 
 namespace axe {
 using namespace kernel;
+
+namespace {
+
+/// Small weights have a faster loop where there is no vpdpbusd.
+const DotLoop& loop_of(const IntegerLayer& layer, Target target) {
+  return within_pair_weight(layer.weights) ? loops_of(target).dot_small : loops_of(target).dot;
+}
+
+}  // namespace
 
 ExactProduct::ExactProduct(const IntegerLayer& layer, const Topology& topology, Target target)
     : name_(layer.name),
@@ -18,6 +27,7 @@ ExactProduct::ExactProduct(const IntegerLayer& layer, const Topology& topology, 
       cols_(layer.cols),
       outputs_(topology.nodes(topology.stages() - 1)),
       target_(target),
+      loop_(&loop_of(layer, target)),
       starts_from_constant_(topology.starts_from_constant()),
       order_((validate_shape(layer), validate_topology(layer, topology), topology), topology.stages() - 1),
       weights_(order_.quad_panels(layer, [](std::int8_t w) { return w; })),
@@ -44,45 +54,35 @@ void ExactProduct::multiply(const Operands& operands, std::span<std::int64_t> su
   }
 
   const auto tokens = static_cast<std::size_t>(operands.tokens);
-  const std::size_t panels = (rows + panel_rows - 1) / panel_rows;
-  const std::size_t token_blocks = (tokens + block_tokens - 1) / block_tokens;
-  // Rows are cut so that every thread gets several tasks; a task reads its operands once per 2,048 products.
-  const std::size_t wanted =
-      threads <= 1 ? 1 : (4 * static_cast<std::size_t>(threads) + token_blocks - 1) / token_blocks;
-  const std::size_t task_panels =
-      std::max<std::size_t>((panels + wanted - 1) / wanted, std::min<std::size_t>(panels, 4));
-  const std::size_t row_blocks = (panels + task_panels - 1) / task_panels;
-  for_each_task(token_blocks * row_blocks, threads, [&](auto& take) {
-    Aligned<std::uint8_t> lines(lines_of(std::min(block_tokens, tokens), order_) * line_stride);
+  const std::size_t block = std::min(block_tokens(order_, loop_->operand_bytes), tokens);
+  const Tasks tasks(tokens, rows, block, threads);
+  for_each_task(tasks.count(), threads, [&](const auto& take) {
+    Aligned<std::uint8_t> lines(lines_of(block, order_, loop_->operand_bytes) * line_stride * loop_->operand_bytes);
     for (std::size_t task = 0; take(task);) {
-      const std::size_t first_token = task / row_blocks * block_tokens;
-      const std::size_t first_panel = task % row_blocks * task_panels;
-      multiply_block(operands, initial, sums.data(), first_token, std::min(first_token + block_tokens, tokens),
-                     first_panel, std::min(first_panel + task_panels, panels), lines.data());
+      multiply_task(operands, initial, sums.data(), tasks[task], lines.data());
     }
   });
 }
 
-void ExactProduct::multiply_block(const Operands& operands, const std::vector<std::int64_t>& initial,
-                                  std::int64_t* sums, std::size_t first_token, std::size_t end_token,
-                                  std::size_t first_panel, std::size_t end_panel, std::uint8_t* lines) const {
-  const Loops& loops = loops_of(target_);
+void ExactProduct::multiply_task(const Operands& operands, const std::vector<std::int64_t>& initial, std::int64_t* sums,
+                                 const Tasks::Task& task, std::uint8_t* lines) const {
+  const std::size_t stride = line_stride * loop_->operand_bytes;
   const auto rows = static_cast<std::size_t>(rows_);
   const auto cols = static_cast<std::size_t>(cols_);
   const auto outputs = static_cast<std::size_t>(outputs_);
   const std::vector<Chunk>& chunks = order_.chunks();
-  const std::size_t tokens = end_token - first_token;
-  const std::size_t together = chunks_together(tokens);
+  const std::size_t tokens = task.end_token - task.first_token;
+  const std::size_t together = chunks_together(tokens, loop_->operand_bytes);
   std::int32_t added[most_tokens * panel_rows];
   for (std::size_t first_chunk = 0; first_chunk < chunks.size(); first_chunk += together) {
     const std::size_t end_chunk = std::min(first_chunk + together, chunks.size());
     for (std::size_t c = first_chunk; c < end_chunk; ++c) {
       for (std::size_t t = 0; t < tokens; ++t) {
-        order_.pack(operands.biased.data() + (first_token + t) * cols, chunks[c].begin, chunks[c].end,
-                    lines + ((c - first_chunk) * tokens + t) * line_stride);
+        order_.pack(operands.biased.data() + (task.first_token + t) * cols, chunks[c].begin, chunks[c].end,
+                    loop_->operand_bytes, lines + ((c - first_chunk) * tokens + t) * stride);
       }
     }
-    for (std::size_t panel = first_panel; panel < end_panel; ++panel) {
+    for (std::size_t panel = task.first_panel; panel < task.end_panel; ++panel) {
       const std::size_t first_row = panel * panel_rows;
       const std::size_t present = std::min(panel_rows, rows - first_row);
       const std::int8_t* weights = weights_.data() + panel * panel_rows * order_.length();
@@ -91,10 +91,11 @@ void ExactProduct::multiply_block(const Operands& operands, const std::vector<st
         for (std::size_t c = first_chunk; c < end_chunk; ++c) {
           for (std::size_t j = chunks[c].first_piece; j < chunks[c].end_piece; ++j) {
             const Piece& piece = order_.pieces()[j];
-            loops.dot(lines + ((c - first_chunk) * tokens + begin) * line_stride + (piece.begin - chunks[c].begin),
-                      count, weights + piece.begin * panel_rows, piece.quads, added);
+            loop_->run(lines + ((c - first_chunk) * tokens + begin) * stride +
+                           (piece.begin - chunks[c].begin) * loop_->operand_bytes,
+                       count, weights + piece.begin * panel_rows, piece.quads, added);
             for (std::size_t t = 0; t < count; ++t) {
-              const std::size_t token = first_token + begin + t;
+              const std::size_t token = task.first_token + begin + t;
               std::int64_t* out = sums + (token * rows + first_row) * outputs + piece.node;
               const std::int32_t* of_token = added + t * panel_rows;
               if (piece.first) {

@@ -36,15 +36,15 @@ class ExactProduct {
   void multiply(const Operands& operands, std::span<std::int64_t> sums, int threads = 1) const;
 
  private:
-  void multiply_block(const Operands& operands, const std::vector<std::int64_t>& initial, std::int64_t* sums,
-                      std::size_t first_token, std::size_t end_token, std::size_t first_panel, std::size_t end_panel,
-                      std::uint8_t* lines) const;
+  void multiply_task(const Operands& operands, const std::vector<std::int64_t>& initial, std::int64_t* sums,
+                     const kernel::Tasks::Task& task, std::uint8_t* lines) const;
 
   std::string name_;
   std::int64_t rows_;
   std::int64_t cols_;
   std::int64_t outputs_;
   Target target_;
+  const kernel::DotLoop* loop_;
   bool starts_from_constant_;
   kernel::PackedOrder order_;
   kernel::Aligned<std::int8_t> weights_;   // [panel][quad][32][4]

@@ -18,7 +18,6 @@ using namespace kernel;
 
 constexpr IntegerRange bytes{0, 255};
 constexpr IntegerRange any_weight{-128, 127};
-constexpr int weight_of_safe_pairs = 64;
 
 Stage stage_of(std::string name, int width, std::int64_t group, Overflow overflow) {
   return {std::move(name), width, group, 1, overflow, Limits::full, Initial::zero, Claim::every_partial_sum};
@@ -120,8 +119,7 @@ TileForm tile_form(const IntegerLayer& layer, const Topology& topology, std::int
                                     "one of the two 16-bit lanes of a row over " + std::to_string(tile) + " products",
                                     {base, base + bytes.upper}, {stage_of("lane", 16, tile / 2, Overflow::wrap), rest});
 
-  if (std::any_of(layer.weights.begin(), layer.weights.end(),
-                  [](std::int8_t w) { return w < -weight_of_safe_pairs || w > weight_of_safe_pairs; })) {
+  if (!within_pair_weight(layer.weights)) {
     IntegerLayer& pairs = form.pairs.emplace();
     pairs.name = layer.name + ".pairs";
     pairs.rows = layer.rows;

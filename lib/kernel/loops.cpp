@@ -6,10 +6,10 @@
 namespace axe::kernel {
 namespace {
 
-void dot_portable(const std::uint8_t* activations, std::size_t tokens, const std::int8_t* weights, std::size_t quads,
+void dot_portable(const void* activations, std::size_t tokens, const std::int8_t* weights, std::size_t quads,
                   std::int32_t* sums) {
   for (std::size_t t = 0; t < tokens; ++t) {
-    const std::uint8_t* x = activations + t * line_stride;
+    const std::uint8_t* x = static_cast<const std::uint8_t*>(activations) + t * line_stride;
     std::int32_t total[panel_rows] = {};
     for (std::size_t q = 0; q < quads; ++q) {
       const std::int8_t* w = weights + q * panel_rows * 4;
@@ -31,7 +31,8 @@ void step_words_portable(const StepRegister& stage, const std::int16_t* const* o
 
 }  // namespace
 
-const Loops portable_loops{dot_portable,
+const Loops portable_loops{{dot_portable, 1},
+                           {dot_portable, 1},
                            step_words_portable,
                            step_products<std::int32_t, std::int32_t>,
                            step_products<std::int64_t, std::int32_t>,

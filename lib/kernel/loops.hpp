@@ -15,9 +15,13 @@ namespace axe::kernel {
 constexpr std::size_t panel_rows = 32;
 constexpr std::size_t most_tokens = 12;         ///< that `dot` takes at once
 constexpr std::size_t chunk_length = 2048;      ///< products that activation buffers hold per line
-constexpr std::size_t line_stride = 2048 + 64;  ///< bytes from one token's line to the next; not a multiple of 4096, so
-                                                ///< that twelve lines do not meet in one set of the cache
-constexpr std::size_t step_tokens = 4;          ///< that `step` takes at once: as many chains of dependent additions
+constexpr std::size_t line_stride = 2048 + 64;  ///< operands from one token's line to the next; in bytes no multiple of
+                                                ///< 4096, so that twelve lines do not meet in one set of the cache
+constexpr std::size_t near_products = 512;  ///< that several blocks of tokens go through together: 16 KiB of weights,
+                                            ///< which stay in the first-level cache
+constexpr int pair_weight = 64;  ///< weights within ± this: two products of codes, 0 to 255, fit 16 bits
+static_assert(2 * 255 * pair_weight < 1 << 15, "no proof of pairs is asked of such weights");
+constexpr std::size_t step_tokens = 4;  ///< that `step` takes at once: as many chains of dependent additions
 
 /// A register of the lowest stage, as `step` needs it.
 struct StepRegister {
@@ -27,11 +31,18 @@ struct StepRegister {
   std::int64_t upper = 0;
 };
 
-struct Loops {
-  /// sums[t, r] = Σ_k activations[t, k] · weights[r, k] for t < tokens ≤ 12, all 32 rows, k < 4 · quads ≤ 2048. Lines of
-  /// `activations` are line_stride apart. Exact: |Σ| ≤ 2048 · 255 · 128 < 2^31.
-  void (*dot)(const std::uint8_t* activations, std::size_t tokens, const std::int8_t* weights, std::size_t quads,
+/// sums[t, r] = Σ_k activations[t, k] · weights[r, k] for t < tokens ≤ most_tokens, all 32 rows, k < 4 · quads ≤ 2048. Lines of
+/// `activations` are line_stride operands apart, and an operand, 0 to 255, takes operand_bytes: 1 or 2. Exact: |Σ| ≤ 2048 · 255 · 128
+/// < 2^31.
+struct DotLoop {
+  void (*run)(const void* activations, std::size_t tokens, const std::int8_t* weights, std::size_t quads,
               std::int32_t* sums);
+  std::size_t operand_bytes;
+};
+
+struct Loops {
+  DotLoop dot;
+  DotLoop dot_small;  ///< likewise, for weights within ±pair_weight only
 
   /// Adds `length` products one by one into the registers content[t, r] of 4 tokens and 32 rows, each addition as
   /// axe::step says; operands[t] [length]. Adds to overflows[t] how many additions left their register.

@@ -8,8 +8,6 @@
 #endif
 #include <immintrin.h>
 
-#include <cstring>
-
 #ifdef __clang__
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni"))), \
                              apply_to = function)
@@ -21,31 +19,21 @@
 #include "dot_loops.hpp"
 #include "step_loops.hpp"
 #include "step_words.hpp"
+#include "vectors.hpp"
 #include "words_avx512.hpp"
 
 namespace axe::kernel {
 namespace {
 
-struct Quads512 {
-  static constexpr std::size_t rows = 16;
-  using Sum = __m512i;
-  using Weights = __m512i;
-  using Activations = __m512i;
-  static inline Sum zero() { return _mm512_setzero_si512(); }
-  static inline Weights load_weights(const std::int8_t* p) { return _mm512_loadu_si512(p); }
-  static inline Activations broadcast(const std::uint8_t* p) {
-    int four = 0;
-    std::memcpy(&four, p, sizeof four);
-    return _mm512_set1_epi32(four);
-  }
-  static inline Sum add_products(Sum sum, Activations x, Weights w) { return _mm512_dpbusd_epi32(sum, x, w); }
-  static inline Sum add(Sum a, Sum b) { return _mm512_add_epi32(a, b); }
-  static inline void store(std::int32_t* sums, Sum sum) { _mm512_storeu_si512(sums, sum); }
+/// vpdpbusd: four products u8 × s8 into each 32 bits, exact.
+struct Quads : Bytes<64> {
+  static inline Vector add_products(Vector sum, Vector x, Vector w) { return keep(_mm512_dpbusd_epi32(sum, x, w)); }
 };
 
 }  // namespace
 
-const Loops avx512_vnni_loops{dot_panel<Quads512, 12>,
+const Loops avx512_vnni_loops{{dot_panel<Quads, 12>, 1},
+                              {dot_panel<Quads, 12>, 1},
                               step_words<Words512>,
                               step_products<std::int32_t, std::int32_t>,
                               step_products<std::int64_t, std::int32_t>,

@@ -4,8 +4,6 @@
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <immintrin.h>
 
-#include <cstring>
-
 #ifdef __clang__
 #pragma clang attribute push(__attribute__((target("avx2,avxvnni"))), apply_to = function)
 #else
@@ -16,33 +14,21 @@
 #include "dot_loops.hpp"
 #include "step_loops.hpp"
 #include "step_words.hpp"
+#include "vectors.hpp"
 #include "words_avx2.hpp"
 
 namespace axe::kernel {
 namespace {
 
-struct Quads256 {
-  static constexpr std::size_t rows = 8;
-  using Sum = __m256i;
-  using Weights = __m256i;
-  using Activations = __m256i;
-  static inline Sum zero() { return _mm256_setzero_si256(); }
-  static inline Weights load_weights(const std::int8_t* p) {
-    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
-  }
-  static inline Activations broadcast(const std::uint8_t* p) {
-    int four = 0;
-    std::memcpy(&four, p, sizeof four);
-    return _mm256_set1_epi32(four);
-  }
-  static inline Sum add_products(Sum sum, Activations x, Weights w) { return _mm256_dpbusd_avx_epi32(sum, x, w); }
-  static inline Sum add(Sum a, Sum b) { return _mm256_add_epi32(a, b); }
-  static inline void store(std::int32_t* sums, Sum sum) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(sums), sum); }
+/// vpdpbusd: four products u8 × s8 into each 32 bits, exact.
+struct Quads : Bytes<32> {
+  static inline Vector add_products(Vector sum, Vector x, Vector w) { return keep(_mm256_dpbusd_avx_epi32(sum, x, w)); }
 };
 
 }  // namespace
 
-const Loops avx_vnni_loops{dot_panel<Quads256, 6>,
+const Loops avx_vnni_loops{{dot_panel<Quads, 6>, 1},
+                           {dot_panel<Quads, 6>, 1},
                            step_words<Words256>,
                            step_products<std::int32_t, std::int32_t>,
                            step_products<std::int64_t, std::int32_t>,

@@ -5,7 +5,18 @@
 #include <algorithm>
 #include <cstring>
 
+#include "axecert/numeric/target_clones.hpp"
+
 namespace axe::kernel {
+namespace {
+
+AXECERT_CLONES void widen(const std::uint8_t* operands, std::size_t count, std::uint16_t* __restrict line) {
+  for (std::size_t i = 0; i < count; ++i) {
+    line[i] = operands[i];
+  }
+}
+
+}  // namespace
 
 PackedOrder::PackedOrder(const Topology& topology, std::size_t s, std::size_t padding)
     : products_(static_cast<std::size_t>(topology.length())) {
@@ -49,6 +60,48 @@ void PackedOrder::pack(const std::uint8_t* operands, std::size_t begin, std::siz
   }
   for (std::size_t p = begin; p < end; ++p) {
     *line++ = source_[p] < 0 ? std::uint8_t{0} : operands[source_[p]];
+  }
+}
+
+void PackedOrder::pack(const std::uint8_t* operands, std::size_t begin, std::size_t end, std::size_t operand_bytes,
+                       void* line) const {
+  if (operand_bytes == 1) {
+    pack(operands, begin, end, static_cast<std::uint8_t*>(line));
+    return;
+  }
+  std::uint8_t bytes[chunk_length];
+  pack(operands, begin, end, bytes);
+  to_line(bytes, end - begin, operand_bytes, line);
+}
+
+Tasks::Tasks(std::size_t tokens, std::size_t rows, std::size_t block, int threads, std::size_t least_panels)
+    : tokens_(tokens),
+      panels_((rows + panel_rows - 1) / panel_rows),
+      block_(block),
+      token_blocks_((tokens + block - 1) / block) {
+  const std::size_t wanted =
+      threads <= 1 ? 1 : (4 * static_cast<std::size_t>(threads) + token_blocks_ - 1) / token_blocks_;
+  task_panels_ = std::max((panels_ + wanted - 1) / wanted, std::min(panels_, least_panels));
+  row_blocks_ = (panels_ + task_panels_ - 1) / task_panels_;
+}
+
+Tasks::Task Tasks::operator[](std::size_t i) const {
+  const std::size_t first_token = i / row_blocks_ * block_;
+  const std::size_t first_panel = i % row_blocks_ * task_panels_;
+  return {first_token, std::min(first_token + block_, tokens_), first_panel,
+          std::min(first_panel + task_panels_, panels_)};
+}
+
+bool within_pair_weight(std::span<const std::int8_t> weights) {
+  return std::all_of(weights.begin(), weights.end(),
+                     [](std::int8_t w) { return w >= -pair_weight && w <= pair_weight; });
+}
+
+void to_line(const std::uint8_t* operands, std::size_t count, std::size_t operand_bytes, void* line) {
+  if (operand_bytes == 1) {
+    std::memcpy(line, operands, count);
+  } else {
+    widen(operands, count, static_cast<std::uint16_t*>(line));
   }
 }
 

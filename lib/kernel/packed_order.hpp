@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "axecert/bound/integer_layer.hpp"
@@ -52,6 +53,9 @@ class PackedOrder {
 
   /// Copies the operands of one token at packed positions [begin, end) to `line`; 0 where there is padding.
   void pack(const std::uint8_t* operands, std::size_t begin, std::size_t end, std::uint8_t* line) const;
+  /// The same to a line whose operands take 1 or 2 bytes. Not more than chunk_length of them.
+  void pack(const std::uint8_t* operands, std::size_t begin, std::size_t end, std::size_t operand_bytes,
+            void* line) const;
 
   /// Panels of 32 rows as `dot` reads them: of(w) for each weight, of(0) in rows that there are not, 0 for padding.
   template <class Of>
@@ -105,19 +109,45 @@ class PackedOrder {
   std::vector<Chunk> chunks_;
 };
 
-/// Tokens that a product takes as one block: 192 lines of 2,112 bytes, 396 KiB of the second-level cache.
-constexpr std::size_t block_tokens = 16 * most_tokens;
+/// Whether all weights are within ±pair_weight.
+bool within_pair_weight(std::span<const std::int8_t> weights);
 
-/// How many chunks a block of tokens packs at once. Where the loops take all tokens together, as many as there is room for: a
-/// panel's weights are then read from one end to the other, as memory likes it.
-inline std::size_t chunks_together(std::size_t tokens) {
-  return tokens <= most_tokens ? block_tokens / most_tokens : 1;
+/// Copies `count` operands to a line whose operands take 1 or 2 bytes.
+void to_line(const std::uint8_t* operands, std::size_t count, std::size_t operand_bytes, void* line);
+
+/// A product cut into tasks for threads: blocks of tokens times blocks of panels, so many that every thread gets several; a task reads its
+/// operands once per chunk.
+class Tasks {
+ public:
+  struct Task {
+    std::size_t first_token, end_token, first_panel, end_panel;
+  };
+  /// `block`: tokens that one task takes at most. `least_panels`: so many that packing a task's operands is worth it.
+  Tasks(std::size_t tokens, std::size_t rows, std::size_t block, int threads, std::size_t least_panels = 4);
+  std::size_t count() const { return token_blocks_ * row_blocks_; }
+  Task operator[](std::size_t i) const;
+
+ private:
+  std::size_t tokens_, panels_, block_, token_blocks_, task_panels_, row_blocks_;
+};
+
+/// Lines of activations that a task packs at once: 396 KiB of the second-level cache. Operands of two bytes have half as many.
+constexpr std::size_t block_lines = 16 * most_tokens;
+
+/// Tokens that a task takes: so few that up to four chunks of them are packed together, and sums go to memory once for them all.
+inline std::size_t block_tokens(const PackedOrder& order, std::size_t operand_bytes = 1) {
+  const std::size_t chunks = std::min<std::size_t>(order.chunks().size(), 4);
+  return std::max(block_lines / operand_bytes / chunks / most_tokens * most_tokens, most_tokens);
 }
 
-/// Lines of an activation buffer for blocks of up to `tokens` tokens.
-inline std::size_t lines_of(std::size_t tokens, const PackedOrder& order) {
-  return std::max(tokens, std::min(tokens, most_tokens) *
-                              std::min(chunks_together(std::min(tokens, most_tokens)), order.chunks().size()));
+/// How many chunks of so many tokens are packed at once.
+inline std::size_t chunks_together(std::size_t tokens, std::size_t operand_bytes = 1) {
+  return std::max<std::size_t>(block_lines / operand_bytes / tokens, 1);
+}
+
+/// Lines of a buffer for tasks of at most `tokens` tokens, which is at most block_tokens.
+inline std::size_t lines_of(std::size_t tokens, const PackedOrder& order, std::size_t operand_bytes = 1) {
+  return std::min(std::max(block_lines / operand_bytes, tokens), tokens * order.chunks().size());
 }
 
 }  // namespace axe::kernel

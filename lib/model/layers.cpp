@@ -459,12 +459,16 @@ std::vector<StoredLayer> read_integer_layers(const TensorFile& file, const Datap
   return layers;
 }
 
+void attach_weights(LayerClaims& claims, const TensorFile& file) {
+  const LayerKeys keys(file, claims.layer.name);
+  const Tensor& weight = keys.need("weight", "the certificate speaks about this layer: is this its weights file?");
+  keys.expect_shape("weight", {claims.layer.rows, claims.layer.cols});
+  attach_weights(claims, read_weights(keys, weight), read_bias(keys, claims.layer.rows));
+}
+
 void attach_weights(Certificate& certificate, const TensorFile& file) {
   for (LayerClaims& claims : certificate.layers) {
-    const LayerKeys keys(file, claims.layer.name);
-    const Tensor& weight = keys.need("weight", "the certificate speaks about this layer: is this its weights file?");
-    keys.expect_shape("weight", {claims.layer.rows, claims.layer.cols});
-    attach_weights(claims, read_weights(keys, weight), read_bias(keys, claims.layer.rows));
+    attach_weights(claims, file);
   }
 }
 

@@ -54,8 +54,9 @@ std::vector<StoredLayer> read_integer_layers(const TensorFile& file, const Datap
 /// Throws InputError unless every array of a weights file is a known key of a layer, as read_integer_layers does; looks at names alone.
 void demand_weight_keys(const TensorFile& file);
 
-/// Attaches the weights and biases of a weights file to a certificate that was read; throws InputError when a layer is
-/// missing, or hashes differ.
+/// Attaches the weights and biases of a weights file to a layer's claims, or to a whole certificate, that was read; throws InputError
+/// when a layer is missing, or hashes differ.
+void attach_weights(LayerClaims& claims, const TensorFile& file);
 void attach_weights(Certificate& certificate, const TensorFile& file);
 
 }  // namespace axe

@@ -134,7 +134,7 @@ TensorFile read_safetensors(const std::filesystem::path& path) {
   TensorFile file{path.string(), {}, std::move(layout.metadata)};
   for (const SafetensorsEntry& entry : layout.entries) {
     file.tensors.emplace(entry.name, tensor_at(mapped.bytes(), entry));
-    mapped.let_go();
+    mapped.has_read(static_cast<std::size_t>(entry.end - entry.begin));
   }
   return file;
 }

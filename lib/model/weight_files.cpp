@@ -2,6 +2,7 @@
 #include "axecert/model/weight_files.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <fstream>
 #include <iterator>
 #include <optional>
@@ -116,8 +117,23 @@ struct WeightFiles::State {
   std::vector<MappedFile> shards;
   TensorFile outline;
   std::map<std::string, Place> places;
+  std::atomic<std::size_t> read{0};
 
   std::string shard_name(std::size_t i) const { return shards[i].path().string(); }
+
+  void let_go() const {
+    for (const MappedFile& shard : shards) {
+      shard.let_go();
+    }
+  }
+
+  // Like MappedFile::has_read, for all shards together: per shard, what stays would grow with their number.
+  void has_read(std::size_t bytes) {
+    if (read.fetch_add(bytes) + bytes >= MappedFile::most_resident) {
+      read = 0;
+      let_go();
+    }
+  }
 
   void open(const std::filesystem::path& path) {
     shards.emplace_back(path);
@@ -230,7 +246,7 @@ TensorFile WeightFiles::layer(const std::string& name) const {
     several = several || (shard && *shard != here);
     shard = here;
     file.tensors.emplace(place->first, tensor_at(state_->shards[here].bytes(), place->second.entry));
-    state_->shards[here].let_go();
+    state_->has_read(static_cast<std::size_t>(place->second.entry.end - place->second.entry.begin));
   }
   if (shard && !several) {
     file.path = state_->shard_name(*shard);
@@ -261,7 +277,7 @@ TensorFile WeightFiles::rows(const std::string& name, std::int64_t begin, std::i
     }
     const MappedFile& shard = state_->shards[place->second.shard];
     file.tensors.emplace(name + checked.key, tensor_at(shard.bytes(), entry));
-    shard.let_go();
+    state_->has_read(static_cast<std::size_t>(entry.end - entry.begin));
   }
   return file;
 }
@@ -270,7 +286,7 @@ TensorFile WeightFiles::all_arrays() const {
   TensorFile file{name(), {}, state_->outline.metadata};
   for (const auto& [array, place] : state_->places) {
     file.tensors.emplace(array, tensor_at(state_->shards[place.shard].bytes(), place.entry));
-    state_->shards[place.shard].let_go();
+    state_->has_read(static_cast<std::size_t>(place.entry.end - place.entry.begin));
   }
   return file;
 }
@@ -298,9 +314,7 @@ std::span<const std::uint8_t> WeightFiles::bytes_of(const std::string& array) co
 }
 
 void WeightFiles::let_go() const {
-  for (const MappedFile& shard : state_->shards) {
-    shard.let_go();
-  }
+  state_->let_go();
 }
 
 }  // namespace axe

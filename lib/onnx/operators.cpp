@@ -1,4 +1,4 @@
-// The lists. ONNX operators up to opset 23, onnxruntime's com.microsoft, and QONNX; what is on none of them is unknown.
+// The lists. ONNX operators up to opset 23 (what is newer is not on them), onnxruntime's com.microsoft, and QONNX; what is on none of them is unknown.
 #include "axecert/onnx/operators.hpp"
 
 #include <set>

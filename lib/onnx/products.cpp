@@ -1,6 +1,7 @@
 // One function per operator; see products.hpp. Semantics: ONNX's operator specifications, onnxruntime's ContribOperators.md, and
 // QONNX's operator descriptions.
 #include "axecert/onnx/products.hpp"
+#include "axecert/bound/weight_range.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -34,6 +35,7 @@ class Finder {
     Arrangement order;
     std::optional<Codes> input;      // box, type, zero point
     std::vector<std::int64_t> bias;  // per row of an unblocked arrangement, or empty
+    bool integer_bias = false;       // there is one, also when it is computed at run time and `bias` is empty
     std::string note;
     bool padded = false;  // the kernel also reads zero points
   };
@@ -193,6 +195,7 @@ void Finder::take_bias(const Scope& scope, const std::string& name, Parts& parts
   if (name.empty()) {
     return;
   }
+  parts.integer_bias = true;
   const std::optional<Constant> bias = constant(scope, name);
   if (!bias || bias->type != onnx::TensorProto::INT32) {
     parts.note = "its bias is computed at run time, and is added outside the certified registers";
@@ -293,6 +296,15 @@ void Finder::integer_node(const Scope& scope, const onnx::NodeProto& node) {
     not_covered(scope, node,
                 "the type of its input '" + input(node, in.codes) +
                     "' is not known, or not of 4 to 16 bits; onnx.shape_inference may add it");
+    return;
+  }
+  // onnxruntime's ConvInteger multiplies W · im2col(x), so uint8 weights are its unsigned operand, and int8 codes the signed one: the
+  // other way round than codes moved to 0…255 and weights less 128 (measured: tests/onnx/test_onnxruntime.py).
+  if (op == "ConvInteger" && !parts.weights->type.is_signed && parts.input->type.is_signed &&
+      datapath_.activations.lower >= 0) {
+    not_covered(scope, node,
+                "its weights are unsigned and its codes signed: onnxruntime takes the weights as the unsigned operand, "
+                "and on this datapath the activations are");
     return;
   }
   if (in.bias >= 0) {
@@ -508,10 +520,10 @@ void Finder::add(const Scope& scope, const onnx::NodeProto& node, Parts parts) {
     not_covered(scope, node, "its dot products have more than 2^24 terms");
     return;
   }
-  const auto [least, most] = std::minmax_element(weights->operand.begin(), weights->operand.end());
-  if (*least < datapath_.weights.lower || *most > datapath_.weights.upper) {
+  const IntegerRange found = weight_range(weights->operand);
+  if (found.lower < datapath_.weights.lower || found.upper > datapath_.weights.upper) {
     not_covered(scope, node,
-                "its weights [" + std::to_string(*least) + ", " + std::to_string(*most) +
+                "its weights [" + std::to_string(found.lower) + ", " + std::to_string(found.upper) +
                     "] do not fit the datapath's weight operand [" + std::to_string(datapath_.weights.lower) + ", " +
                     std::to_string(datapath_.weights.upper) + "]");
     return;
@@ -562,6 +574,8 @@ void Finder::add(const Scope& scope, const onnx::NodeProto& node, Parts parts) {
                       "32 bits hold every sum: at most ") +
                   std::to_string(greatest);
   }
+  result.scope = &scope;
+  result.source = &node;
   result.product.layer = layer_name(scope.name_of(node));
   result.product.node = scope.name_of(node);
   result.product.op = parts.op;
@@ -569,9 +583,35 @@ void Finder::add(const Scope& scope, const onnx::NodeProto& node, Parts parts) {
   result.product.rows = weights->rows;
   result.product.cols = weights->cols;
   result.product.note = parts.note;
+  result.integer_bias = parts.integer_bias || !parts.bias.empty();
   result.bias = std::move(parts.bias);
   result.weights = std::move(*weights);
   found_(std::move(result));
+}
+
+// The newest version of ONNX's operator set that is read: from 23 to 27 the operators that move or quantize integers only got more types
+// (compared with onnx 1.23's schemas), and new operators are on no list. onnxruntime's own set has one version.
+constexpr std::int64_t newest_opset = 27, contributed_opset = 1;
+
+void note_operator_sets(const ModelFile& file, OnnxImport& import) {
+  bool standard = file.model().ir_version() < 3;  // before IR 3 nothing is imported and version 1 is meant
+  for (const auto& set : file.model().opset_import()) {
+    const bool own = is_standard(set.domain());
+    const std::string name = (own ? "ai.onnx" : set.domain()) + " " + std::to_string(set.version());
+    standard = standard || own;
+    if (set.version() < 1) {
+      throw InputError(file.path(), "imports the operator set " + name, "versions begin at 1; export the model again");
+    }
+    if ((own && set.version() > newest_opset) ||
+        (set.domain() == "com.microsoft" && set.version() > contributed_opset)) {
+      import.unknown.push_back(
+          {"operator set " + name, "newer than " + std::to_string(own ? newest_opset : contributed_opset) +
+                                       ", the newest that is read: its operators may mean something else"});
+    }
+  }
+  if (!standard) {
+    throw InputError(file.path(), "imports no version of ONNX's operators", "set opset_import; export the model again");
+  }
 }
 
 }  // namespace
@@ -579,6 +619,7 @@ void Finder::add(const Scope& scope, const onnx::NodeProto& node, Parts parts) {
 void find_products(const ModelFile& file, const Datapath& datapath, const OnnxOptions& options, bool trace,
                    OnnxImport& import, const std::function<void(NodeProducts&&)>& found) {
   validate(datapath);
+  note_operator_sets(file, import);
   Finder(file, datapath, options, trace, import, found).walk(file.model().graph(), nullptr, "", 0);
 }
 

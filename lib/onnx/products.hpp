@@ -14,11 +14,14 @@ namespace axe {
 struct NodeProducts {
   OnnxProduct product;
   OperandWeights weights;
-  std::vector<std::int64_t> bias;  ///< [rows], or empty
-  IntegerRange box;                ///< of operands
-  std::int32_t shift = 0;          ///< operand = code − shift
-  IntegerRange zero_point;         ///< of codes
-  IntegerType type;                ///< of codes
+  std::vector<std::int64_t> bias;           ///< [rows], or empty
+  bool integer_bias = false;                ///< it has one, which `bias` lacks when it is computed at run time
+  IntegerRange box;                         ///< of operands
+  std::int32_t shift = 0;                   ///< operand = code − shift
+  IntegerRange zero_point;                  ///< of codes
+  IntegerType type;                         ///< of codes
+  const Scope* scope = nullptr;             ///< of the node, while the walk lasts
+  const onnx::NodeProto* source = nullptr;  ///< the node
 };
 
 /// What a walk finds, one call per node that computes integer dot products; the rest goes into `import`. With `trace`, weights know

@@ -1,10 +1,13 @@
 // Repairs layer after layer and writes the changed codes where they came from; see repair.hpp. A tensor that two layers share is
-// read again for the second one, so both are safe in the end: changes only shrink weights.
+// read again for the second one, so both are safe in the end: its scales stay, and without moments changes only shrink weights.
+// Scales and added nodes are written when the walk is over.
 #include "axecert/onnx/repair.hpp"
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
+#include "axecert/onnx/graph_editor.hpp"
 #include "axecert/onnx/products.hpp"
 
 namespace axe {
@@ -119,40 +122,92 @@ bool any_external(const onnx::GraphProto& graph) {
   return false;
 }
 
+// LAYER.what of `moments`, or nothing.
+std::optional<std::vector<float>> matrix_of(const TensorFile* moments, const IntegerLayer& layer, const char* what) {
+  const std::string key = layer.name + what;
+  const Tensor* found = moments == nullptr ? nullptr : moments->find(key);
+  if (found == nullptr) {
+    return std::nullopt;
+  }
+  const std::string place = moments->path + ": " + key;
+  if (found->shape != std::vector<std::int64_t>{layer.cols, layer.cols}) {
+    throw InputError(place, "is no matrix of the layer's " + std::to_string(layer.cols) + " inputs",
+                     std::string(what + 1) + " is [K, K]");
+  }
+  return found->as_f32(place);
+}
+
+ActivationGrid grid_of(const NodeProducts& found) {
+  const IntegerRange z = found.zero_point;
+  ActivationGrid input;  // steps of 1: the scale changes nothing in what is minimised
+  input.bits = std::min(8, found.type.bits);
+  input.is_signed = found.type.is_signed;
+  input.scaling = z.lower == z.upper ? ActivationScaling::tensor : ActivationScaling::token;
+  input.zero_point = z.lower == z.upper ? static_cast<std::int32_t>(z.lower) : 0;
+  return input;
+}
+
+// The main part of a split takes the layer's place; what is to be added goes to `editor`.
+void split_product(const NodeProducts& found, const Datapath& datapath, IntegerLayer& layer, GraphEditor& editor,
+                   OnnxLayerRepair& result) {
+  const Split split = split_weights(layer, datapath, found.source->op_type() == "ConvInteger");
+  result.repair.unsafe_nodes = split.unsafe_nodes;
+  for (std::int64_t r = 0; r < layer.rows; ++r) {
+    std::int64_t changed = 0;
+    for (std::int64_t k = 0; k < layer.cols; ++k) {
+      changed += layer.row(r)[k] != found.weights.operand[static_cast<std::size_t>(r * layer.cols + k)];
+    }
+    result.repair.rows_changed += changed > 0;
+    result.repair.weights_changed += changed;
+  }
+  result.parts = static_cast<std::int64_t>(split.parts.size());
+  for (const SplitPart& part : split.parts) {
+    result.parts_inputs += static_cast<std::int64_t>(part.columns.size());
+  }
+  if (result.parts > 0) {
+    editor.add_parts(found, split.parts);
+  }
+}
+
 }  // namespace
 
-OnnxRepair repair_onnx(const std::filesystem::path& path, const Datapath& datapath, const OnnxOptions& options,
-                       const TensorFile* moments, int threads) {
+OnnxRepair repair_onnx(const std::filesystem::path& path, const Datapath& datapath, const OnnxRepairOptions& options,
+                       const TensorFile* moments) {
   ModelFile file(path);
+  GraphEditor editor(file.model());
   OnnxRepair result;
   std::size_t used = 0;
-  find_products(file, datapath, options, true, result.found, [&](NodeProducts&& found) {
+  find_products(file, datapath, options.reading, true, result.found, [&](NodeProducts&& found) {
     IntegerLayer layer = layer_of(found);
-    const std::string key = layer.name + ".H";
-    const Tensor* gram = moments == nullptr ? nullptr : moments->find(key);
-    Repair repair;
-    if (gram != nullptr) {
-      ++used;
-      const std::string place = moments->path + ": " + key;
-      if (gram->shape != std::vector<std::int64_t>{layer.cols, layer.cols}) {
-        throw InputError(place, "is no matrix of the layer's " + std::to_string(layer.cols) + " inputs", "H is [K, K]");
-      }
-      const IntegerRange z = found.zero_point;
-      ActivationGrid input;  // steps of 1: the scale changes nothing in what is minimised
-      input.bits = std::min(8, found.type.bits);
-      input.is_signed = found.type.is_signed;
-      input.scaling = z.lower == z.upper ? ActivationScaling::tensor : ActivationScaling::token;
-      input.zero_point = z.lower == z.upper ? static_cast<std::int32_t>(z.lower) : 0;
-      repair = repair_weights(layer, datapath, gram->as_f32(place), input, threads);
+    OnnxLayerRepair done;
+    done.product = found.product;
+    done.not_split = options.split ? editor.not_splittable(found) : "";
+    const std::optional<std::vector<float>> gram = matrix_of(moments, layer, ".H"),
+                                            cross = matrix_of(moments, layer, ".G");
+    used += gram.has_value();
+    if (options.split && done.not_split.empty()) {
+      split_product(found, datapath, layer, editor, done);
     } else {
-      repair = repair_weights(layer, datapath);
+      RepairOptions how;
+      done.fixed_scales = options.move_scales ? editor.fixed_scales(found) : "";
+      how.move_scales = options.move_scales && done.fixed_scales.empty();
+      how.gram = gram ? &*gram : nullptr;
+      how.cross = gram && cross ? &*cross : nullptr;
+      how.input = grid_of(found);
+      how.threads = options.threads;
+      done.used_moments = gram.has_value();
+      done.repair = repair_weights(layer, datapath, how);
+      if (done.repair.rows_rescaled > 0) {
+        editor.multiply_scales(found, done.repair.scale);
+      }
     }
-    if (repair.weights_changed > 0) {
+    if (done.repair.weights_changed > 0) {
       write_back(file, found, layer);
     }
     result.found.products.push_back(found.product);
-    result.layers.push_back({found.product, repair, gram != nullptr});
+    result.layers.push_back(std::move(done));
   });
+  editor.apply();
   if (moments != nullptr && used == 0) {
     throw InputError(moments->path, "holds no array LAYER.H of a layer of this model",
                      "`axecert certify` lists the layers");

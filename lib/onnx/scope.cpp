@@ -103,8 +103,11 @@ std::string input(const onnx::NodeProto& node, int i) {
   return i < node.input_size() ? node.input(i) : "";
 }
 
+bool is_standard(const std::string& domain) {
+  return domain.empty() || domain == "ai.onnx";
+}
 bool is_standard(const onnx::NodeProto& node) {
-  return node.domain().empty() || node.domain() == "ai.onnx";
+  return is_standard(node.domain());
 }
 
 }  // namespace axe

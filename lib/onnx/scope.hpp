@@ -55,6 +55,7 @@ float real_attribute(const onnx::NodeProto& node, const std::string& name, float
 std::string input(const onnx::NodeProto& node, int i);
 
 /// Whether the node is of ONNX's own operators.
+bool is_standard(const std::string& domain);
 bool is_standard(const onnx::NodeProto& node);
 
 }  // namespace axe

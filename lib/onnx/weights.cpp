@@ -2,6 +2,7 @@
 #include "axecert/onnx/weights.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 
@@ -226,6 +227,13 @@ std::optional<CodedWeights> coded(const Scope& scope, const std::string& name, b
       return w;
     }
     std::optional<Constant> codes = constant(here, input(node, 0), trace);
+    for (const int floats : {onnx::TensorProto::FLOAT, onnx::TensorProto::FLOAT16, onnx::TensorProto::BFLOAT16,
+                             onnx::TensorProto::DOUBLE}) {
+      if (codes && codes->type == floats) {
+        throw InputError(here.place(node), "its codes are " + type_name(floats),
+                         "DequantizeLinear takes integers; export the model again");
+      }
+    }
     const auto type = codes ? integer_type(codes->type) : std::nullopt;
     if (!type || type->bits > 8) {
       return std::nullopt;
@@ -418,7 +426,30 @@ std::optional<OperandWeights> arranged(const CodedWeights& w, const Arrangement&
   std::int64_t beyond = 0;
   constexpr std::int64_t tile = 64;
   const auto rows = static_cast<std::int64_t>(first.size());
-  for (std::int64_t r0 = 0; r0 < rows; r0 += tile) {
+  // Whole bytes that only change places, and perhaps their sign bit (code − 128), are most of what there is.
+  const bool plain = !w.centred && w.block == 0 && w.codes.origin.empty() && (w.type.bits == 8 || w.type.is_signed);
+  const std::uint8_t flip = narrow ? 0 : 0x80;
+  std::array<std::int8_t, static_cast<std::size_t>(tile * tile)>
+      block;  // rows of `tile` operands, close to one another
+  for (std::int64_t r0 = 0; plain && r0 < rows; r0 += tile) {
+    for (std::int64_t k0 = 0; k0 < k; k0 += tile) {
+      const auto height = static_cast<std::size_t>(std::min(rows - r0, tile));
+      const auto width = static_cast<std::size_t>(std::min(k - k0, tile));
+      const std::int64_t* row = first.data() + r0;
+      for (std::size_t c = 0; c < width; ++c) {
+        const std::byte* from = w.codes.data.data() + step[static_cast<std::size_t>(k0) + c];
+        for (std::size_t r = 0; r < height; ++r) {
+          const auto byte = static_cast<std::uint8_t>(std::to_integer<std::uint8_t>(from[row[r]]) ^ flip);
+          block[r * static_cast<std::size_t>(tile) + c] = static_cast<std::int8_t>(byte);
+        }
+      }
+      for (std::size_t r = 0; r < height; ++r) {
+        std::copy_n(block.begin() + static_cast<std::ptrdiff_t>(r) * tile, width,
+                    result.operand.begin() + (r0 + static_cast<std::int64_t>(r)) * k + k0);
+      }
+    }
+  }
+  for (std::int64_t r0 = 0; !plain && r0 < rows; r0 += tile) {
     for (std::int64_t k0 = 0; k0 < k; k0 += tile) {
       for (std::int64_t r = r0; r < std::min(rows, r0 + tile); ++r) {
         for (std::int64_t c = k0; c < std::min(k, k0 + tile); ++c) {

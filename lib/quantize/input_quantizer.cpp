@@ -2,15 +2,12 @@
 #include "axecert/quantize/input_quantizer.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
-#include <exception>
-#include <mutex>
-#include <thread>
 #include <utility>
 
 #include "axecert/numeric/error.hpp"
 #include "axecert/numeric/target_clones.hpp"
+#include "axecert/numeric/tasks.hpp"
 
 namespace axe {
 namespace {
@@ -61,37 +58,6 @@ AXECERT_CLONES bool all_finite(const float* x, std::int64_t count) {
   return sum == 0;
 }
 
-/// Calls work(first, count) for blocks of `total` rows on `threads` threads; the first exception comes back.
-template <class Work>
-void over_rows(std::int64_t total, int threads, const Work& work) {
-  std::atomic<std::int64_t> next{0};
-  std::exception_ptr failure;
-  std::mutex mutex;
-  const auto run = [&] {
-    for (std::int64_t first = next.fetch_add(rows_per_block); first < total; first = next.fetch_add(rows_per_block)) {
-      try {
-        work(first, std::min(rows_per_block, total - first));
-      } catch (...) {
-        const std::lock_guard lock(mutex);
-        failure = failure ? failure : std::current_exception();
-        next = total;
-      }
-    }
-  };
-  std::vector<std::thread> others;
-  const std::int64_t blocks = (total + rows_per_block - 1) / rows_per_block;
-  for (std::int64_t i = 1; i < std::min<std::int64_t>(threads, blocks); ++i) {
-    others.emplace_back(run);
-  }
-  run();
-  for (std::thread& thread : others) {
-    thread.join();
-  }
-  if (failure) {
-    std::rethrow_exception(failure);
-  }
-}
-
 std::vector<std::int32_t> per_channel(std::vector<std::int32_t> values, std::int64_t cols, const char* what,
                                       const std::string& place) {
   if (values.size() == 1) {
@@ -110,8 +76,7 @@ std::vector<std::int32_t> per_channel(std::vector<std::int32_t> values, std::int
 
 InputQuantizer::InputQuantizer(std::int64_t cols, InputTransform transform, const ActivationGrid& grid,
                                std::vector<std::int32_t> lower, std::vector<std::int32_t> upper,
-                               std::vector<std::int32_t> shift, std::string place,
-                               const Datapath* datapath)
+                               std::vector<std::int32_t> shift, std::string place, const Datapath* datapath)
     : cols_(cols), transform_(std::move(transform)), grid_(grid), place_(std::move(place)) {
   if (cols < 1) {
     throw InputError(place_, "no input channels", "give at least one");
@@ -119,8 +84,9 @@ InputQuantizer::InputQuantizer(std::int64_t cols, InputTransform transform, cons
   validate(transform_, cols, place_);
   if (grid.bits < 2 || grid.bits > 8 || !std::isfinite(grid.scale) || !(grid.scale >= 1e-30) ||
       grid.zero_point < grid.code_lower() || grid.zero_point > grid.code_upper()) {
-    throw InputError(place_, "the activation grid is not valid: " + std::to_string(grid.bits) + " bits, scale " +
-                                 std::to_string(grid.scale) + ", zero point " + std::to_string(grid.zero_point),
+    throw InputError(place_,
+                     "the activation grid is not valid: " + std::to_string(grid.bits) + " bits, scale " +
+                         std::to_string(grid.scale) + ", zero point " + std::to_string(grid.zero_point),
                      "2 to 8 bits, a finite scale of at least 1e-30, a zero point among the codes");
   }
   lower_ = per_channel(std::move(lower), cols, "the lower end of the box", place_);
@@ -156,8 +122,8 @@ void InputQuantizer::quantize_row(const float* x, std::uint8_t* biased, double& 
                                   std::vector<float>& row, std::int64_t index) const {
   if (!all_finite(x, cols_)) {
     const auto bad = std::find_if(x, x + cols_, [](float value) { return !std::isfinite(value); });
-    throw InputError(place_, "input channel " + std::to_string(bad - x) + " of row " + std::to_string(index) +
-                                 " is not finite",
+    throw InputError(place_,
+                     "input channel " + std::to_string(bad - x) + " of row " + std::to_string(index) + " is not finite",
                      "the model's activations are not finite: run it in float32, or check its weights and inputs");
   }
   if (!transform_.identity()) {
@@ -184,7 +150,8 @@ void InputQuantizer::quantize_row(const float* x, std::uint8_t* biased, double& 
   std::vector<std::int64_t> scratch;
   const auto worst = [&] { return magnitudes_->worst(biased, base_, scratch).sum; };
   for (std::int64_t sum = worst(); sum > grid_.limit; sum = worst()) {
-    scale *= std::max(1.002, static_cast<double>(sum) / static_cast<double>(grid_.limit));  // in the end all operands are 0
+    scale *=
+        std::max(1.002, static_cast<double>(sum) / static_cast<double>(grid_.limit));  // in the end all operands are 0
     operands_of(x, scale, zero_point, lower_.data(), upper_.data(), shift_.data(), base_, biased, cols_);
   }
 }
@@ -194,7 +161,7 @@ OperandRows InputQuantizer::quantize(const float* x, std::int64_t n, int threads
   result.biased.resize(static_cast<std::size_t>(n * cols_));
   result.scale.resize(static_cast<std::size_t>(n));
   result.zero_point.resize(static_cast<std::size_t>(n));
-  over_rows(n, threads, [&](std::int64_t first, std::int64_t count) {
+  for_each_block(n, rows_per_block, threads, [&](std::int64_t first, std::int64_t count) {
     std::vector<float> row;
     for (std::int64_t i = first; i < first + count; ++i) {
       const auto at = static_cast<std::size_t>(i);
@@ -207,7 +174,7 @@ OperandRows InputQuantizer::quantize(const float* x, std::int64_t n, int threads
 
 std::vector<float> InputQuantizer::fake_quantize(const float* x, std::int64_t n, int threads) const {
   std::vector<float> values(static_cast<std::size_t>(n * cols_));
-  over_rows(n, threads, [&](std::int64_t first, std::int64_t count) {
+  for_each_block(n, rows_per_block, threads, [&](std::int64_t first, std::int64_t count) {
     std::vector<float> row;
     std::vector<std::uint8_t> biased(static_cast<std::size_t>(cols_));
     for (std::int64_t i = first; i < first + count; ++i) {

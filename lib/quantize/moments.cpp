@@ -2,17 +2,16 @@
 #include "axecert/quantize/moments.hpp"
 
 #include <algorithm>
-#include <atomic>
-#include <thread>
 
 #include "axecert/numeric/error.hpp"
+#include "axecert/numeric/tasks.hpp"
 #include "axecert/quantize/linear_algebra.hpp"
 
 namespace axe {
 namespace {
 
 constexpr std::int64_t largest_side = 1 << 20;  // its square is far below 2^63, and 4 TiB
-constexpr std::int64_t rows_per_block = 192;  // of the matrices: enough blocks to share, each large enough for BLAS
+constexpr std::int64_t rows_per_block = 192;    // of the matrices: enough blocks to share, each large enough for BLAS
 
 }  // namespace
 
@@ -35,27 +34,14 @@ void Moments::add(const float* x_tilde, const float* x, std::int64_t n, int thre
     cross_.resize(gram_.size(), 0.0F);
   }
   single_threaded_blas();
-  const std::int64_t blocks = (cols_ + rows_per_block - 1) / rows_per_block;
-  std::atomic<std::int64_t> next{0};
-  const auto work = [&] {
-    for (std::int64_t block = next++; block < blocks; block = next++) {
-      const std::int64_t first = block * rows_per_block, count = std::min(rows_per_block, cols_ - first);
-      // Rows [first, first + count) of both; of H only what stands right of its diagonal blocks.
-      multiply_add(count, cols_ - first, n, {x_tilde + first, cols_, true}, {x_tilde + first, cols_},
-                   gram_.data() + first * cols_ + first, cols_);
-      if (x != nullptr) {
-        multiply_add(count, cols_, n, {x_tilde + first, cols_, true}, {x, cols_}, cross_.data() + first * cols_, cols_);
-      }
+  for_each_block(cols_, rows_per_block, threads, [&](std::int64_t first, std::int64_t count) {
+    // Rows [first, first + count) of both; of H only what stands right of its diagonal blocks.
+    multiply_add(count, cols_ - first, n, {x_tilde + first, cols_, true}, {x_tilde + first, cols_},
+                 gram_.data() + first * cols_ + first, cols_);
+    if (x != nullptr) {
+      multiply_add(count, cols_, n, {x_tilde + first, cols_, true}, {x, cols_}, cross_.data() + first * cols_, cols_);
     }
-  };
-  std::vector<std::thread> others;
-  for (std::int64_t i = 1; i < std::min<std::int64_t>(threads, blocks); ++i) {
-    others.emplace_back(work);
-  }
-  work();
-  for (std::thread& thread : others) {
-    thread.join();
-  }
+  });
   rows_ += n;
   mirrored_ = false;
 }

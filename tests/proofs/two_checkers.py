@@ -126,6 +126,16 @@ def limited_witness(stage, row, box, limit, toward_upper):
     return witness
 
 
+def idle_inputs_moved(r, stage, row, box, limit, toward_upper, witness):
+    """Another witness for the same end of a partial sum: inputs that were 0 work against it, as far as the limit is not used up."""
+    for k in r.sample(range(len(row)), len(row)):
+        away = box[k][0] if (row[k] > 0) == toward_upper else box[k][1]
+        moved = witness[:k] + [r.randint(min(away, 0), max(away, 0))] + witness[k + 1:]
+        if witness[k] == 0 and keeps(stage, moved, limit):
+            witness = moved
+    return witness
+
+
 def keeps(stage, inputs, limit):
     return all(sum(map(abs, group)) <= limit for group in dealt(stage, inputs))
 
@@ -178,6 +188,8 @@ def random_layer(r, name, flaw):
             k = r.randrange(len(box))
             box[k] = r.choice([(1, max(1, box[k][1])), (min(-1, box[k][0]), -1)])
             flawed = True
+    if limit is not None and most == 127:  # the limit is spent on the largest magnitudes first, and none is larger
+        weights = [[-128 if r.random() < 0.2 else w for w in row] for row in weights]
     channels = box if per_channel else box * cols
     source = r.choice(["clamped", "clamped", "given", "calibrated"])
     quantizer = source == "clamped" or r.random() < 0.5
@@ -218,6 +230,8 @@ def random_layer(r, name, flaw):
     witness = [(high if (w >= 0) == toward_upper else low) for w, (low, high) in zip(weights[row], channels)]
     if limit is not None:
         witness = limited_witness(stages[0], weights[row], channels, limit, toward_upper)
+    if limit is not None and s == 0 and stages[0].claim == "every-partial-sum" and r.random() < 0.5:
+        witness = idle_inputs_moved(r, stages[0], weights[row], channels, limit, toward_upper, witness)
     flat = [w for each in weights for w in each]
     safe = least >= 0
     if flaw == "verdict":

@@ -202,3 +202,22 @@ TEST_CASE("safe is said of a tiny dot product exactly when no inputs and no orde
     }
   }
 }
+
+// TOR-106
+TEST_CASE("as many weights files as the checker takes, and one more") {
+  const tiny::Pair pair = tiny::pair_of({tiny::small_layer()}, tiny::two_stages());
+  const tiny::Bytes empty = tiny::weights_file({});
+  std::vector<axc_file> files((std::size_t{1} << 20) + 1, {empty.data(), empty.size()});
+  const auto check_with = [&](std::size_t count) {
+    files.assign(files.size(), {empty.data(), empty.size()});
+    files[count - 1] = {pair.weights.data(), pair.weights.size()};
+    axc_report report;
+    (void)axc_check_files(pair.certificate.data(), pair.certificate.size(), files.data(), count, nullptr, nullptr,
+                          &report);
+    return report;
+  };
+  CHECK(check_with(std::size_t{1} << 20).reason == AXC_PROVED);
+  const axc_report report = check_with(files.size());
+  CHECK(report.verdict == AXC_REFUSED);
+  CHECK((report.reason == AXC_WEIGHTS_FILE && report.in_weights == 1 && report.position == 0));
+}

@@ -118,10 +118,28 @@ TEST_CASE(
       const Seen shipped = look(stored.layer, datapath);
       before.exact_rows += shipped.exact_rows;
       before.wrong_rows += shipped.wrong_rows;
+      const IntegerLayer whole = stored.layer;
       repair_weights(stored.layer, datapath);
       const Seen repaired = look(stored.layer, datapath);
       CHECK(repaired.wrong_rows == 0);
       after.exact_rows += repaired.exact_rows;
+
+      IntegerLayer rescaled = whole;
+      RepairOptions options;
+      options.move_scales = true;
+      repair_weights(rescaled, datapath, options);
+      CHECK(look(rescaled, datapath).wrong_rows == 0);
+
+      IntegerLayer main = whole;
+      const Split split = split_weights(main, datapath);
+      CHECK(look(main, datapath).wrong_rows == 0);
+      for (const SplitPart& part : split.parts) {
+        IntegerLayer added = whole;
+        added.cols = static_cast<std::int64_t>(part.columns.size());
+        added.weights = part.weights;
+        added.bias.clear();
+        CHECK(look(added, datapath).wrong_rows == 0);
+      }
     }
   }
   CHECK(before.wrong_rows > 20);

@@ -463,10 +463,11 @@ def played(mean: Callable[[execute.Job], float], done: list[str]) -> Callable[[e
                 "layers": [layer],
                 "calibration": SHA,
                 "seconds": {"quantize": 0.5},
+                "cpu_seconds": {"quantize": 0.75},
                 "unsupported": [],
                 "not_certified": [{"what": "attention", "why": "data by data", "length": 4, "bits": 18}],
             }
-            result["quantized"] = {"report": report, "seconds": 2.5, "peak_memory": 2**21, "resumed": False}
+            result["quantized"] = {"report": report, "seconds": 2.5, "cpu_seconds": 3.0, "peak_memory": 2**21, "resumed": False}
             result["overflows_seen"] = 0
             for name in (execute.WEIGHTS, execute.CERTIFICATE):
                 (folder / execute.MODEL).mkdir(exist_ok=True)
@@ -688,6 +689,8 @@ def peer(folder: Path, **changes: Any) -> Path:
         "sha256": {"wiki.test.raw": SHA, "wiki.valid.raw": SHA},
         "seconds": {"optimize": 300.0},
         "quantizing seconds": 400.0,
+        "cpu seconds": {"optimize": 310.0},
+        "quantizing cpu seconds": 410.0,
         "peak GiB after quantizing": 2.5,
         "perplexity": {"32": {"perplexity": 89.19, "windows": 20, "predicted_tokens": 620}},
     }
@@ -699,7 +702,7 @@ def test_the_reference_implementation_stands_beside_ours(document: Any, tmp_path
     row = peers.read(peer(tmp_path / "a"), FACTS["texts"])
     text = table.markdown({**document, "peers": [row]})
     assert "Brevitas 0.13.4" in text
-    assert "| 14, 32 | W4A8, token-asymmetric | 89.19 (20 windows) | 16 × 512, seed 0 | 400 | 2,560 |" in text
+    assert "| 14, 32 | W4A8, token-asymmetric | 89.19 (20 windows) | 16 × 512, seed 0 | 410 | 2,560 |" in text
     assert "## Brevitas" not in table.markdown(document)
     with pytest.raises(InputError, match="another test text"):
         peers.read(peer(tmp_path / "b", sha256={"wiki.test.raw": "1" * 64, "wiki.valid.raw": SHA}), FACTS["texts"])

@@ -14,10 +14,13 @@ axc_verdict check(const tiny::Pair& pair, axc_report& report) {
   return axc_check(pair.certificate.data(), pair.certificate.size(), pair.weights.data(), pair.weights.size(), &report);
 }
 
-std::string hash_of(const std::string& text, std::size_t piece) {
+std::string hash_of(const std::string& text, std::size_t piece, bool in_plain_c = false) {
   axc_sha256 hash;
   unsigned char digest[32];
   axc_sha256_start(&hash);
+  if (in_plain_c) {
+    hash.instructions = 0;
+  }
   for (std::size_t i = 0; i < text.size(); i += piece) {
     axc_sha256_add(&hash, reinterpret_cast<const unsigned char*>(text.data()) + i, std::min(piece, text.size() - i));
   }
@@ -44,7 +47,130 @@ TEST_CASE("with one byte of scratch less than it needs the checker says incomple
   CHECK(with(scratch.data(), needed) == AXC_SAFE);
   CHECK(with(scratch.data(), needed - 1) == AXC_INCOMPLETE);
   CHECK(report.reason == AXC_NO_SCRATCH);
+  CHECK((report.in_weights == 0 && report.position == 0 && report.nodes_checked == 0 && report.nodes_total == 6));
   CHECK(with(nullptr, needed) == AXC_INCOMPLETE);
+}
+
+namespace {
+/// The report, which is the same whether arrays are found by an index or one after the other.
+axc_report same(const tiny::Pair& pair) {
+  axc_report indexed, searched;
+  check(pair, indexed);
+  std::vector<std::int64_t> scratch(axc_scratch_size(pair.certificate.data(), pair.certificate.size()) / 8 + 1);
+  axc_check_with(pair.certificate.data(), pair.certificate.size(), pair.weights.data(), pair.weights.size(),
+                 scratch.data(), scratch.size() * 8, &searched);
+  CHECK(indexed.verdict == searched.verdict);
+  CHECK(indexed.reason == searched.reason);
+  CHECK(indexed.in_weights == searched.in_weights);
+  CHECK(indexed.position == searched.position);
+  CHECK(std::string(indexed.layer) == searched.layer);
+  CHECK(indexed.nodes_checked == searched.nodes_checked);
+  CHECK(indexed.uncovered == searched.uncovered);
+  return indexed;
+}
+}  // namespace
+
+// TOR-107, TOR-206
+TEST_CASE("whether arrays are found by an index or one after the other, the report is the same") {
+  Certificate certificate{"test", {}};
+  tiny::Arrays arrays;
+  for (const char* name : {"a", "a.b", "ab", "b", "b.weight"}) {  // one is the beginning of another
+    const IntegerLayer layer = tiny::small_layer(name);
+    certificate.layers.push_back(make_claims(layer, tiny::two_stages(), InputSource::clamped));
+    tiny::add_layer(arrays, layer);
+  }
+  const tiny::Pair good{certificate_bytes(certificate), tiny::weights_file(arrays)};
+  CHECK(same(good).verdict == AXC_SAFE);
+  for (const auto& [name, array] : arrays) {
+    tiny::Arrays without = arrays;
+    without.erase(name);
+    const axc_report report = same({good.certificate, tiny::weights_file(without)});
+    CHECK(report.verdict == (name.ends_with(".scale") ? AXC_SAFE : AXC_REFUSED));
+  }
+  // Any name made equal to any other of its length: arrays that are there twice, and ones that are missing.
+  std::int64_t twice = 0;
+  for (const auto& [name, array] : arrays) {
+    for (const auto& [other, same_length] : arrays) {
+      if (name == other || name.size() != other.size()) {
+        continue;
+      }
+      tiny::Pair pair = good;
+      const std::string text(pair.weights.begin(), pair.weights.end());
+      const std::size_t at = text.find("\"" + name + "\"");
+      REQUIRE(at != std::string::npos);
+      std::copy(other.begin(), other.end(), pair.weights.begin() + static_cast<std::ptrdiff_t>(at) + 1);
+      twice += same(pair).reason == AXC_TWICE ? 1 : 0;
+    }
+  }
+  CHECK(twice > 10);
+  for (std::size_t i = 8; i < 400; ++i) {  // a header in which something is wrong
+    tiny::Pair pair = good;
+    pair.weights[i] ^= 4;
+    same(pair);
+  }
+}
+
+// TOR-107, TOR-206
+TEST_CASE(
+    "names of arrays nobody owns may have any bytes, those that stand before a quote too, and be beginnings of "
+    "others") {
+  Certificate certificate{"test", {}};
+  tiny::Arrays arrays;
+  for (const char* name : {"a", "a.b", "a-b", "a/", "a.b.c"}) {
+    const IntegerLayer layer = tiny::small_layer(name);
+    certificate.layers.push_back(make_claims(layer, tiny::two_stages(11), InputSource::clamped));
+    tiny::add_layer(arrays, layer);
+  }
+  tiny::Arrays more = arrays;
+  for (const auto& [name, array] : arrays) {
+    for (const char* tail : {" ", "!", " !", "!!", "#", ".weight"}) {
+      more[name + tail] = {"F32", {1}, tiny::Bytes(4)};
+    }
+    for (std::size_t length = 1; length < name.size(); ++length) {
+      more.try_emplace(name.substr(0, length), tiny::Array{"F32", {1}, tiny::Bytes(4)});
+    }
+  }
+  CHECK(same({certificate_bytes(certificate), tiny::weights_file(more)}).verdict == AXC_SAFE);
+  for (const auto& [name, array] : arrays) {
+    CAPTURE(name);
+    tiny::Arrays without = more;
+    without.erase(name);
+    const axc_verdict verdict = same({certificate_bytes(certificate), tiny::weights_file(without)}).verdict;
+    CHECK(verdict == (name.ends_with(".scale") ? AXC_SAFE : AXC_REFUSED));
+  }
+}
+
+// TOR-106
+TEST_CASE("between layers the checker says how much it read: a caller that counts to a limit lets go in time") {
+  Certificate certificate{"test", {}};
+  tiny::Arrays arrays;
+  std::size_t weights = 0;
+  for (const char* name : {"a", "b", "c"}) {
+    const IntegerLayer layer = tiny::small_layer(name);
+    certificate.layers.push_back(make_claims(layer, tiny::two_stages(11), InputSource::clamped));
+    tiny::add_layer(arrays, layer);
+    weights += layer.weights.size();
+  }
+  const tiny::Pair pair{certificate_bytes(certificate), tiny::weights_file(arrays)};
+  const axc_file file{pair.weights.data(), pair.weights.size()};
+  std::vector<std::size_t> reads;
+  const auto note = [](void* context, std::size_t read) {
+    static_cast<std::vector<std::size_t>*>(context)->push_back(read);
+  };
+  axc_report report;
+  CHECK(axc_check_files(pair.certificate.data(), pair.certificate.size(), &file, 1, note, &reads, &report) == AXC_SAFE);
+  // First the certificate's content as its digest is computed, then the arrays of its three layers as they are opened, then the same
+  // arrays with the weights as they are checked.
+  std::size_t header = 0;
+  for (std::size_t i = 8; i-- > 0;) {
+    header = header << 8 | pair.certificate[i];
+  }
+  const std::size_t claims = pair.certificate.size() - 8 - header;
+  REQUIRE(reads.size() == 1 + 3 + 3);
+  CHECK(reads[0] > claims);
+  CHECK(reads[0] < pair.certificate.size());
+  CHECK(reads[1] + reads[2] + reads[3] == claims);
+  CHECK(reads[4] + reads[5] + reads[6] == claims + weights);
 }
 
 // TOR-106, TOR-206
@@ -153,11 +279,17 @@ TEST_CASE("every reason and verdict has a name and a sentence, and a number outs
 }
 
 // TOR-208
-TEST_CASE("the checker's SHA-256 equals lib/certificate's at every length around a block, in pieces of any size") {
+TEST_CASE(
+    "the checker's SHA-256, by instructions or in plain C, equals lib/certificate's at every length around a block, in "
+    "pieces of any size") {
   for (std::size_t length : {0u, 1u, 54u, 55u, 56u, 57u, 63u, 64u, 65u, 119u, 120u, 128u, 1000u}) {
     const std::string text(length, 'q');
-    for (std::size_t piece : {1u, 7u, 63u, 64u, 65u, 5000u})
+    for (std::size_t piece : {1u, 7u, 63u, 64u, 65u, 5000u}) {
       CHECK(hash_of(text, piece) == to_hex(sha256(text.data(), length)));
+      CHECK(hash_of(text, piece, true) == to_hex(sha256(text.data(), length)));
+    }
   }
-  CHECK(hash_of("abc", 3) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  for (const bool in_plain_c : {false, true}) {
+    CHECK(hash_of("abc", 3, in_plain_c) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  }
 }

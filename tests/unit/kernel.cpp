@@ -193,6 +193,37 @@ TEST_CASE("the targets that these tests run on") {
   CHECK(best_target() == targets().back());
 }
 
+TEST_CASE("pairs of the largest codes: weights of ±64 fit 16 bits, one of ±65 takes the layer to the wider loop") {
+  Random random(9);
+  constexpr std::int64_t rows = 5, cols = 100;
+  for (const int w : {64, -64, 65, -65, 127, -128}) {
+    for (const bool alone : {false, true}) {
+      CAPTURE(w);
+      CAPTURE(alone);
+      IntegerLayer layer = make_layer(random, rows, cols);
+      std::fill(layer.weights.begin(), layer.weights.end(), static_cast<std::int8_t>(alone ? 64 : w));
+      layer.weights.back() = static_cast<std::int8_t>(w);
+      layer.weights[layer.weights.size() - 2] = static_cast<std::int8_t>(w);
+      Batch batch = make_batch(random, 13, cols, 0, false);
+      std::fill(batch.biased.begin(), batch.biased.end(), std::uint8_t{255});
+      check_products(layer, parse_datapath("axe:P=24,T=64"), batch);
+    }
+  }
+  // The loop for small weights, asked for larger ones: every pair of products saturates where pairs are added in 16 bits.
+  using namespace axe::kernel;
+  Aligned<std::uint8_t> line(line_stride, std::uint8_t{255});
+  for (const int w : {64, 65}) {
+    const Aligned<std::int8_t> panel(64 * panel_rows, static_cast<std::int8_t>(w));
+    for (const Target target : targets()) {
+      CAPTURE(to_text(target));
+      Aligned<std::int32_t> sums(panel_rows);
+      loops_of(target).dot_small.run(line.data(), 1, panel.data(), 64 / 4, sums.data());
+      const bool in_16_bits = target == Target::avx2 || target == Target::avx512;
+      CHECK(sums[7] == (w == 65 && in_16_bits ? 32 * 32767 : 64 * 255 * w));
+    }
+  }
+}
+
 TEST_CASE("ragged shapes, every operand form, narrow and wide registers") {
   Random random(1);
   std::int64_t overflows = 0;

@@ -1,5 +1,6 @@
-// Claims about repairing weights: safe afterwards on every datapath, never larger than they were, rows that were safe untouched, and
-// the change is the smallest there is where that is promised (found by trying all of them).
+// Claims about repairing weights: safe afterwards on every datapath, at the shipped scales never larger than they were, rows that were
+// safe untouched, and the change is the smallest there is where that is promised (found by trying all of them); and about splits, whose
+// sum is what was shipped.
 #include "axecert/quantize/repair.hpp"
 
 #include <doctest/doctest.h>
@@ -222,7 +223,10 @@ TEST_CASE(
   const IntegerLayer shipped = layer;
   ActivationGrid input;
   input.zero_point = 128;
-  const Repair repair = repair_weights(layer, datapath, gram, input, 1);
+  RepairOptions options;
+  options.gram = &gram;
+  options.input = input;
+  const Repair repair = repair_weights(layer, datapath, options);
   CHECK(repair.unsafe_nodes == unsafe_nodes(shipped, datapath));
   CHECK(repair.unsafe_nodes > 0);
   CHECK(unsafe_nodes(layer, datapath) == 0);
@@ -233,5 +237,183 @@ TEST_CASE(
       CHECK(std::equal(layer.row(r), layer.row(r) + cols, shipped.row(r)));
     }
   }
-  CHECK_THROWS_AS(repair_weights(layer, datapath, std::vector<float>(5), input, 1), InputError);
+  const std::vector<float> five(5);
+  options.gram = &five;
+  CHECK_THROWS_AS(repair_weights(layer, datapath, options), InputError);
+}
+
+// TOR-505
+TEST_CASE("rows whose scales may move are safe, and nearer to what was shipped than at the shipped scales") {
+  std::mt19937 random(7);
+  std::normal_distribution<double> normal;
+  for (const char* name :
+       {"x86-avx2-maddubs", "fbgemm-acc16", "axe:P=12,T=8", "axe:P=14", "axe:P=10,T=4,outer=12,act=s8"}) {
+    const Datapath datapath = parse_datapath(name);
+    const std::int64_t rows = 24, cols = 48;
+    std::vector<std::int8_t> weights;
+    for (std::int64_t i = 0; i < rows * cols; ++i) {  // from small rows, some safe, to large ones
+      const double size = 4 * std::pow(1.25, static_cast<double>(i / cols));
+      weights.push_back(static_cast<std::int8_t>(std::clamp(std::round(size * normal(random)), -127.0, 127.0)));
+    }
+    IntegerLayer kept = layer_of(cols, weights, static_cast<std::int32_t>(datapath.activations.lower),
+                                 static_cast<std::int32_t>(datapath.activations.upper));
+    IntegerLayer moved = kept;
+    const IntegerLayer shipped = kept;
+    RepairOptions options;
+    const Repair at_shipped = repair_weights(kept, datapath, options);
+    options.move_scales = true;
+    const Repair repair = repair_weights(moved, datapath, options);
+    INFO(std::string(name));
+    CHECK(unsafe_nodes(moved, datapath) == 0);
+    CHECK(repair.unsafe_nodes == at_shipped.unsafe_nodes);
+    CHECK(repair.rows_changed == at_shipped.rows_changed);
+    CHECK(repair.rows_rescaled > 0);
+    double squared = 0, largest = 0;
+    for (std::int64_t r = 0; r < rows; ++r) {
+      const double scale = repair.scale[static_cast<std::size_t>(r)];
+      double of_row = 0, of_row_kept = 0;
+      for (std::int64_t k = 0; k < cols; ++k) {
+        of_row += std::pow(shipped.row(r)[k] - scale * moved.row(r)[k], 2);
+        of_row_kept += std::pow(double{static_cast<double>(shipped.row(r)[k])} - kept.row(r)[k], 2);
+        largest = std::max(largest, std::fabs(shipped.row(r)[k] - scale * moved.row(r)[k]));
+      }
+      CHECK(of_row <= of_row_kept * (1 + 1e-12));
+      squared += of_row;
+      if (unsafe_nodes(shipped, datapath, r) == 0) {
+        CHECK(scale == 1);
+        CHECK(std::equal(moved.row(r), moved.row(r) + cols, shipped.row(r)));
+      }
+    }
+    CHECK(repair.squared_change == doctest::Approx(squared));
+    CHECK(repair.largest_change == doctest::Approx(largest));
+    CHECK(repair.squared_change < 0.8 * at_shipped.squared_change);
+  }
+}
+
+TEST_CASE("with an integer bias, which has the unit of its row, scales stay") {
+  IntegerLayer layer = layer_of(4, {127, 127, 127, 127}, 0, 255);
+  layer.bias = {1000};
+  RepairOptions options;
+  options.move_scales = true;
+  const Repair repair = repair_weights(layer, parse_datapath("x86-avx2-maddubs"), options);
+  CHECK(repair.rows_rescaled == 0);
+  CHECK(repair.scale == std::vector<double>{1});
+  CHECK(layer.weights == std::vector<std::int8_t>{64, 64, 64, 64});
+}
+
+// TOR-505
+TEST_CASE("a split is exactly what was shipped, each of its products is safe, and of each pair one input is enough") {
+  std::mt19937 random(8);
+  for (const char* name : {"x86-avx2-maddubs", "fbgemm-acc16", "axe:P=14,T=8"}) {
+    const Datapath datapath = parse_datapath(name);
+    for (const bool all_columns : {false, true}) {
+      const std::int64_t rows = 16, cols = 30;
+      std::vector<std::int8_t> weights;
+      for (std::int64_t i = 0; i < rows * cols; ++i) {
+        weights.push_back(static_cast<std::int8_t>(static_cast<int>(random() % 256) - 128));
+      }
+      IntegerLayer layer = layer_of(cols, weights, 0, 255);
+      layer.offset = {-3};
+      std::vector<int> sum(weights.size(), 0);
+      const std::int64_t before = unsafe_nodes(layer, datapath);
+      const Split split = split_weights(layer, datapath, all_columns, 40);
+      INFO(std::string(name) << ", all columns: " << all_columns);
+      CHECK(before > 0);
+      CHECK(split.unsafe_nodes == before);
+      CHECK(unsafe_nodes(layer, datapath) == 0);
+      REQUIRE(!split.parts.empty());
+      for (std::size_t i = 0; i < sum.size(); ++i) {
+        sum[i] = layer.weights[i];
+      }
+      for (const SplitPart& part : split.parts) {
+        const auto n = static_cast<std::int64_t>(part.columns.size());
+        CHECK((all_columns ? n == cols : n <= cols));
+        CHECK(std::is_sorted(part.columns.begin(), part.columns.end()));
+        const IntegerLayer own = layer_of(n, part.weights, 0, 255);
+        CHECK(unsafe_nodes(own, datapath) == 0);
+        for (std::int64_t r = 0; r < rows; ++r) {
+          for (std::int64_t c = 0; c < n; ++c) {
+            sum[static_cast<std::size_t>(r * cols + part.columns[static_cast<std::size_t>(c)])] += own.row(r)[c];
+          }
+        }
+      }
+      CHECK(std::equal(sum.begin(), sum.end(), weights.begin()));
+      if (std::string(name) == "x86-avx2-maddubs" && !all_columns) {
+        CHECK(static_cast<std::int64_t>(split.parts[0].columns.size()) <= cols / 2);
+      }
+      IntegerLayer again = layer;
+      CHECK(split_weights(again, datapath).parts.empty());
+      CHECK(again.weights == layer.weights);
+    }
+  }
+  IntegerLayer layer = layer_of(4, {127, 127, 127, 127}, 0, 255);
+  CHECK_THROWS_AS(split_weights(layer, parse_datapath("axe:P=9"), false, 2), InputError);
+}
+
+TEST_CASE(
+    "with G the repaired rows err less against the output on inputs that were not quantized, on other samples too") {
+  const Datapath datapath = parse_datapath("x86-avx2-maddubs");
+  std::mt19937 random(11);
+  std::normal_distribution<float> normal;
+  const std::int64_t cols = 24, rows = 16, samples = 3000;
+  std::vector<std::int8_t> weights;
+  for (std::int64_t i = 0; i < rows * cols; ++i) {
+    weights.push_back(static_cast<std::int8_t>(std::clamp(normal(random) * 60.0F, -127.0F, 127.0F)));
+  }
+  // Inputs of unequal size in one coarse step, as a tensor with outliers is quantized: the small ones are mostly noise afterwards.
+  const auto draw = [&](std::vector<float>& real, std::vector<float>& coarse) {
+    for (std::int64_t k = 0; k < cols; ++k) {
+      const float x = normal(random) * (k % 4 == 0 ? 10.0F : 0.4F);
+      real.push_back(x);
+      coarse.push_back(std::round(x));
+    }
+  };
+  std::vector<float> gram(cols * cols), cross(cols * cols);
+  for (std::int64_t t = 0; t < samples; ++t) {
+    std::vector<float> real, coarse;
+    draw(real, coarse);
+    for (std::size_t i = 0; i < real.size(); ++i) {
+      for (std::size_t j = 0; j < real.size(); ++j) {
+        gram[i * real.size() + j] += coarse[i] * coarse[j];
+        cross[i * real.size() + j] += coarse[i] * real[j];
+      }
+    }
+  }
+  IntegerLayer with = layer_of(cols, weights, 0, 255);
+  with.offset = {-128};
+  IntegerLayer without = with;
+  const IntegerLayer shipped = with;
+  RepairOptions options;
+  options.move_scales = true;
+  options.gram = &gram;
+  options.input.zero_point = 128;
+  const Repair plain = repair_weights(without, datapath, options);
+  options.cross = &cross;
+  const Repair aimed = repair_weights(with, datapath, options);
+  CHECK(unsafe_nodes(with, datapath) == 0);
+  CHECK(unsafe_nodes(without, datapath) == 0);
+  CHECK(aimed.rows_changed == plain.rows_changed);
+  double error_with = 0, error_without = 0, error_shipped = 0;
+  for (int t = 0; t < 2000; ++t) {
+    std::vector<float> real, coarse;
+    draw(real, coarse);
+    for (std::int64_t r = 0; r < rows; ++r) {
+      if (unsafe_nodes(shipped, datapath, r) == 0) {
+        continue;
+      }
+      double exact = 0, a = 0, b = 0, c = 0;
+      for (std::int64_t k = 0; k < cols; ++k) {
+        const auto i = static_cast<std::size_t>(k);
+        exact += double{real[i]} * shipped.row(r)[k];
+        a += double{coarse[i]} * aimed.scale[static_cast<std::size_t>(r)] * with.row(r)[k];
+        b += double{coarse[i]} * plain.scale[static_cast<std::size_t>(r)] * without.row(r)[k];
+        c += double{coarse[i]} * shipped.row(r)[k];
+      }
+      error_with += (exact - a) * (exact - a);
+      error_without += (exact - b) * (exact - b);
+      error_shipped += (exact - c) * (exact - c);
+    }
+  }
+  CHECK(error_with < error_without);
+  CHECK(error_with < error_shipped);
 }

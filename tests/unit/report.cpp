@@ -5,9 +5,11 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <random>
 #include <set>
 
 #include "axecert/numeric/error.hpp"
@@ -117,6 +119,30 @@ TEST_CASE("a summary's margins, widths and budgets are those computed by hand") 
 }
 
 // TOR-602
+TEST_CASE("of many registers the median is the one that sorting gives") {
+  std::mt19937_64 random(4);
+  for (const int kind : {0, 1, 2}) {  // all sorts of weights; nearly all 0; all equal
+    std::vector<std::int8_t> weights;
+    for (int i = 0; i < 300 * 512; ++i) {
+      const int any = static_cast<int>(random() % 256) - 128;
+      weights.push_back(static_cast<std::int8_t>(kind == 0 ? any : kind == 1 ? (random() % 1000 == 0 ? any : 0) : 7));
+    }
+    for (const char* datapath : {"axe:P=16,T=4", "x86-avx2-maddubs"}) {
+      const LayerClaims claims = claims_of(datapath, weights, 300, 0, 255);
+      const IntegerRange limits = register_limits(claims.datapath.stages[0]);
+      std::vector<double> used;
+      for (std::size_t i = 0; i < claims.ranges[0].lower.size(); ++i) {
+        used.push_back(budget_used({claims.ranges[0].lower[i], claims.ranges[0].upper[i]}, limits));
+      }
+      REQUIRE(used.size() > 20000);
+      std::sort(used.begin(), used.end());
+      const StageSummary stage = summarize(claims).stages[0];
+      CHECK(stage.budget_used == used[used.size() / 2]);
+      CHECK(stage.budget_fullest == used.back());
+    }
+  }
+}
+
 TEST_CASE("an explanation adds up, and its replay reaches the end that it names") {
   const LayerClaims claims = claims_of("axe:P=6,T=2", {3, 3, -1, 0, 1, -6, 0, 0}, 2, 0, 5);
   const NodeId tightest = tightest_node(claims, -1, -1, -1);

@@ -1,6 +1,6 @@
 /* Puts the checker together: opens the files, binds every layer of the certificate to its arrays by shape and hash, has the
  * core prove it, and looks for weights that nobody spoke of. Main function: axc_check_files. Side effect: it
- * allocates its scratch memory; axc_check_with allocates nothing. */
+ * allocates its scratch memory and an index of the arrays; axc_check_with allocates nothing. */
 #include <stdlib.h>
 
 #include "core.h"
@@ -27,6 +27,9 @@ typedef struct {
   size_t count;
   axc_pause pause;
   axc_report* report;
+  axc_array*
+      index; /* every array of all files, sorted by name, then by place; NULL: they are searched one after the other */
+  size_t arrays; /* in the index */
 } job;
 
 enum { MOST_FILES = 1 << 20 };
@@ -81,10 +84,80 @@ static axc_array absent(const job* j) {
   return none;
 }
 
+static int compare_spans(axc_span a, axc_span b) {
+  const size_t both = a.size < b.size ? a.size : b.size;
+  const int difference = both == 0 ? 0 : memcmp(a.text, b.text, both);
+  return difference != 0 ? difference : (a.size > b.size) - (a.size < b.size);
+}
+
+/* Whether `a` stands before `b` in the files. */
+static int stands_before(const axc_array* a, const axc_array* b) {
+  return a->file != b->file ? a->file < b->file : a->name.text < b->name.text;
+}
+
+static int by_name_and_place(const void* left, const void* right) {
+  const axc_array *a = left, *b = right;
+  const int difference = compare_spans(a->name, b->name);
+  return difference != 0 ? difference : stands_before(b, a) - stands_before(a, b);
+}
+
+/* `name` against the layer's array of this role, as compare_spans says. */
+static int compare_to_role(axc_span name, axc_span layer, int role) {
+  const axc_span head = {name.text, name.size < layer.size ? name.size : layer.size};
+  const int difference = compare_spans(head, layer);
+  const axc_span tail = {name.text + head.size, name.size - head.size};
+  const axc_span wanted = {(const unsigned char*)role_names[role], strlen(role_names[role])};
+  return difference != 0 ? difference : compare_spans(tail, wanted);
+}
+
+/* Makes j->index, unless there is no memory, or a file that cannot be read: the search one after the other says which. */
+static void make_index(job* j) {
+  size_t count = 0, filled = 0;
+  for (size_t f = 0; f < j->count; ++f) {
+    axc_array array;
+    axc_cursor c = axc_open_weights(&j->files[f]);
+    while (axc_next_array(&c, &j->files[f], &array)) ++count;
+    if (c.failure != AXC_PROVED) return;
+  }
+  axc_array* index = count == 0 || count > SIZE_MAX / sizeof(axc_array) ? NULL : malloc(count * sizeof(axc_array));
+  if (index == NULL) return;
+  for (size_t f = 0; f < j->count; ++f) {
+    axc_cursor c = axc_open_weights(&j->files[f]);
+    while (filled < count && axc_next_array(&c, &j->files[f], &index[filled])) ++filled;
+  }
+  qsort(index, filled, sizeof(axc_array), by_name_and_place);
+  j->index = index;
+  j->arrays = filled; /* fewer only when a file changes meanwhile */
+}
+
+/* find_arrays with the index. Of several arrays that are there twice the first second one in the files is refused, as without it. */
+static int find_in_index(const job* j, const axc_layer* layer, axc_array found[ROLES]) {
+  const axc_array* twice = NULL;
+  for (int role = 0; role < ROLES; ++role) {
+    size_t first = 0, end = j->arrays;
+    while (first < end) { /* all before `first` stand before the wanted name, none from `end` on does */
+      const size_t middle = first + (end - first) / 2;
+      if (compare_to_role(j->index[middle].name, layer->name, role) < 0) {
+        first = middle + 1;
+      } else {
+        end = middle;
+      }
+    }
+    const size_t second = first + 1;
+    if (first == j->arrays || compare_to_role(j->index[first].name, layer->name, role) != 0) continue;
+    found[role] = j->index[first];
+    if (second == j->arrays || compare_to_role(j->index[second].name, layer->name, role) != 0) continue;
+    if (twice == NULL || stands_before(&j->index[second], twice)) twice = &j->index[second];
+  }
+  if (twice == NULL) return 1;
+  return refuse_weights(j, AXC_TWICE, twice->file, (size_t)(twice->name.text - twice->file->bytes));
+}
+
 /* Finds the layer's arrays; each may be there once, in all files together. found[role].end is 0 for one that is not. */
 static int find_arrays(const job* j, const axc_layer* layer, axc_array found[ROLES]) {
   axc_array array;
   for (int role = 0; role < ROLES; ++role) found[role] = absent(j);
+  if (j->index != NULL) return find_in_index(j, layer, found);
   for (size_t f = 0; f < j->count; ++f) {
     const axc_file* file = &j->files[f];
     axc_cursor c = axc_open_weights(file);
@@ -276,6 +349,7 @@ static void check_layers(const job* j, axc_certificate* certificate, int64_t* sc
   axc_finding finding;
   const axc_certificate all = *certificate;
   while (certificate->next < certificate->layers) {
+    const size_t claims_at = certificate->data_at;
     if (!axc_next_layer(certificate, &layer)) {
       (void)conclude(j->report, AXC_REFUSED, AXC_LAYOUT, 0, 0); /* cannot happen: axc_open read it before */
       return;
@@ -287,7 +361,9 @@ static void check_layers(const job* j, axc_certificate* certificate, int64_t* sc
     axc_prove_layer(&layer, scratch, &finding);
     if (!take_finding(j, &layer, &finding)) return;
     ++j->report->layers;
-    if (j->pause.call != NULL) j->pause.call(j->pause.context);
+    if (j->pause.call != NULL) {
+      j->pause.call(j->pause.context, (size_t)(layer.rows * layer.cols) + certificate->data_at - claims_at);
+    }
   }
   look_for_uncovered(j, &all);
 }
@@ -300,8 +376,8 @@ size_t axc_scratch_size(const unsigned char* bytes, size_t size) {
   return (size_t)certificate.most_nodes * 4 * sizeof(int64_t);
 }
 
-/* With scratch NULL, allocates it. */
-static axc_verdict check(const job* j, size_t certificate_size, void* scratch, size_t scratch_size) {
+/* With scratch NULL, allocates it, and an index of the arrays. */
+static axc_verdict check(job* j, size_t certificate_size, void* scratch, size_t scratch_size) {
   axc_certificate certificate;
   size_t position = 0;
   clear(j->report);
@@ -315,6 +391,7 @@ static axc_verdict check(const job* j, size_t certificate_size, void* scratch, s
   void* own = scratch == NULL ? malloc(needed) : NULL;
   if (scratch == NULL) scratch_size = needed;
   int64_t* memory = scratch == NULL ? own : scratch;
+  if (scratch == NULL) make_index(j);
   (void)conclude(j->report, AXC_SAFE, AXC_PROVED, 0, 0);
   if (memory == NULL || scratch_size < needed) {
     (void)conclude(j->report, AXC_INCOMPLETE, AXC_NO_SCRATCH, 0, 0);
@@ -322,6 +399,7 @@ static axc_verdict check(const job* j, size_t certificate_size, void* scratch, s
     check_layers(j, &certificate, memory);
   }
   free(own);
+  free(j->index);
   if (j->report->verdict == AXC_SAFE && j->report->nodes_checked != j->report->nodes_total) {
     (void)conclude(j->report, AXC_INCOMPLETE, AXC_NO_SCRATCH, 0, 0); /* cannot happen; safe is never a default */
   }
@@ -332,7 +410,7 @@ axc_verdict axc_check_with(const unsigned char* certificate, size_t certificate_
                            size_t weights_size, void* scratch, size_t scratch_size, axc_report* report) {
   static int64_t none;
   const axc_file file = {weights, weights_size};
-  const job j = {certificate, &file, 1, {NULL, NULL}, report};
+  job j = {certificate, &file, 1, {NULL, NULL}, report, NULL, 0};
   return check(&j, certificate_size, scratch == NULL ? &none : scratch, scratch == NULL ? 0 : scratch_size);
 }
 
@@ -341,7 +419,7 @@ axc_verdict axc_check_files(const unsigned char* certificate, size_t certificate
   static const unsigned char nothing[1] = {0};
   static const axc_file no_file = {nothing, 0};
   const int some = files > 0 && files <= MOST_FILES;
-  const job j = {certificate, some ? weights : &no_file, some ? files : 1, {between, context}, report};
+  job j = {certificate, some ? weights : &no_file, some ? files : 1, {between, context}, report, NULL, 0};
   return check(&j, certificate_size, NULL, 0); /* a file of no bytes is refused */
 }
 

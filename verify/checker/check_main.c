@@ -22,6 +22,7 @@ enum { EXIT_USAGE = 64, EXIT_NO_INPUT = 66, EXIT_NO_MEMORY = 71 };
 typedef struct {
   axc_file* file;
   size_t count;
+  size_t read; /* bytes since memory was given back */
 } axc_files;
 
 static int complain(const char* path, const char* what, int reason) {
@@ -48,9 +49,12 @@ static int map_file(const char* path, axc_file* out) {
   return code;
 }
 
-/* Gives back the memory behind all files: it is filled from them again when it is read again. */
-static void let_go(void* context) {
-  const axc_files* files = context;
+/* Gives back the memory behind all files, once 16 MiB were read: it is filled from them again when it is read again. */
+static void let_go(void* context, size_t read) {
+  axc_files* files = context;
+  files->read += read;
+  if (files->read < (size_t)1 << 24) return;
+  files->read = 0;
   for (size_t i = 0; i < files->count; ++i) {
     if (files->file[i].size > 0)
       (void)madvise((void*)(uintptr_t)files->file[i].bytes, files->file[i].size, MADV_DONTNEED);
@@ -82,7 +86,7 @@ int main(int argc, char** argv) {
   }
   int code = 0;
   axc_report report;
-  axc_files files = {calloc((size_t)argc, sizeof(axc_file)), 0};
+  axc_files files = {calloc((size_t)argc, sizeof(axc_file)), 0, 0};
   if (files.file == NULL) return complain(argv[0], "cannot start", ENOMEM);
   while (code == 0 && files.count + 1 < (size_t)argc) {
     code = map_file(argv[files.count + 1], &files.file[files.count]);

@@ -96,7 +96,8 @@ typedef struct {
 /* Checks certificate and weights file, both whole in memory; fills *report (never NULL) and returns its verdict. Any bytes are
  * allowed. The verdict is AXC_REFUSED when anything is malformed or does not agree; else AXC_UNSAFE when a layer is; else
  * AXC_INCOMPLETE when the weights file holds a layer that the certificate does not cover; else AXC_SAFE.
- * Allocates scratch memory of axc_scratch_size bytes; when there is none: AXC_INCOMPLETE. */
+ * Allocates scratch memory of axc_scratch_size bytes; when there is none: AXC_INCOMPLETE. And, when there is room for it, an index of the
+ * weights files' arrays, so that finding them does not take time with the square of their number. */
 axc_verdict axc_check(const unsigned char* certificate, size_t certificate_size, const unsigned char* weights,
                       size_t weights_size, axc_report* report);
 
@@ -107,8 +108,8 @@ typedef struct {
 } axc_file;
 
 /* Called from time to time, at the latest after each layer, when the checker holds on to nothing that it read: a caller whose files
- * are mapped can let go of the memory behind them. What it reads later it reads again. */
-typedef void (*axc_between)(void* context);
+ * are mapped can let go of the memory behind them. What it reads later it reads again. `read`: bytes of arrays since the last call. */
+typedef void (*axc_between)(void* context, size_t read);
 
 /* axc_check on several weights files, 1 to 2^20. `between` may be NULL. What is read between two calls of it is at most one layer's
  * arrays in both files, the headers, and 1 MiB of the certificate. */
@@ -127,6 +128,7 @@ typedef struct {
   uint32_t state[8];
   uint64_t total;
   unsigned char buffer[64];
+  int instructions; /* whether the processor hashes by itself; 0 makes it plain C */
 } axc_sha256;
 void axc_sha256_start(axc_sha256* hash);
 void axc_sha256_add(axc_sha256* hash, const unsigned char* data, size_t size);

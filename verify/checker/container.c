@@ -399,7 +399,7 @@ static void check_digest(axc_cursor* c, size_t size, const axc_pause* pause) {
   axc_sha256_add(&state, zeros, 64);
   for (size_t from = at + 64; from < size; from += piece) {
     axc_sha256_add(&state, c->bytes + from, size - from < piece ? size - from : piece);
-    if (pause->call != NULL) pause->call(pause->context);
+    if (pause->call != NULL) pause->call(pause->context, size - from < piece ? size - from : piece);
   }
   axc_sha256_finish(&state, computed);
   for (int i = 0; i < 32; ++i) {
@@ -467,12 +467,13 @@ static int read_all_layers(axc_certificate* f, size_t size, const axc_pause* pau
   int rests_on = 0;
   axc_layer layer;
   axc_cursor* c = &f->arrays;
-  for (int64_t i = 0; i < f->layers && axc_next_layer(f, &layer); ++i) {
+  size_t at = f->data_at;
+  for (int64_t i = 0; i < f->layers && axc_next_layer(f, &layer); ++i, at = f->data_at) {
     int64_t nodes = 0; /* ≤ 16 · 2^24 */
     rests_on |= layer_rests_on(&layer);
     for (int s = 0; s < layer.stages; ++s) nodes += layer.stage[s].nodes;
     if (layer.stage[0].nodes > f->most_nodes) f->most_nodes = layer.stage[0].nodes;
-    if (pause->call != NULL) pause->call(pause->context);
+    if (pause->call != NULL) pause->call(pause->context, f->data_at - at);
     f->nodes_total += layer.rows * nodes; /* every register takes bytes of the file: their number is below its size */
   }
   expect(c, "}");

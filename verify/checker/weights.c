@@ -147,7 +147,7 @@ axc_cursor axc_open_weights(const axc_file* file) {
 int axc_next_array(axc_cursor* c, const axc_file* file, axc_array* array) {
   array->file = file;
   for (;;) { /* once, or twice where the metadata stands first */
-    if (c->failure != AXC_PROVED || c->at == c->end || at_close(c)) return 0;
+    if (c->failure != AXC_PROVED || at_close(c)) return 0;
     array->name = text(c, 0);
     expect_token(c, ":");
     const int metadata = axc_same(array->name, (const unsigned char*)"__metadata__", 12);

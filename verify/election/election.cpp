@@ -2,12 +2,12 @@
 #include "axecert/election/election.hpp"
 
 #include <algorithm>
-#include <thread>
 
 #include "axecert/certificate/certificate_file.hpp"
 #include "axecert/certificate/shape.hpp"
 #include "axecert/model/layers.hpp"
 #include "axecert/model/weight_files.hpp"
+#include "axecert/numeric/tasks.hpp"
 #include "axecert/report/votes.hpp"
 #include "axecert/smt/journal.hpp"
 
@@ -41,33 +41,40 @@ class Voters {
   Voters(const ElectionOptions& options, std::int64_t nodes, const std::string& digest)
       : options_(options), nodes_(nodes) {
     if (!options.resume.empty() && !options.z3.empty()) {
-      journal_.emplace(options.resume, digest, smt_.rlimit);
+      journal_.emplace(options.resume, digest, smt_.rlimit, options.cvc5.empty() ? "" : cvc5_version(options.cvc5));
       smt_.journal = &*journal_;
     }
-    smt_.workers = options.workers > 0 ? options.workers
-                                       : static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1u, 256u));
-    votes_.resize(options.z3.size() + (options.replay ? 1 : 0));
+    smt_.workers = workers_or_cores(options.workers);
+    smt_.cvc5 = options.cvc5;
+    smt_.bug_reports = options.bug_reports;
   }
 
   /// Shows them some layers, with weights.
   void ask(const Certificate& part) {
-    for (std::size_t i = 0; i < options_.z3.size(); ++i) {
-      smt_.depth = options_.z3[i];
-      smt_.progress = progress_of("z3 " + to_text(smt_.depth));
-      hear(votes_[i], smt_vote(part, smt_));
+    std::vector<Vote> votes;
+    for (const SmtDepth depth : options_.z3) {
+      smt_.depth = depth;
+      smt_.progress = progress_of("z3 " + to_text(depth));
+      for (Vote& vote : smt_votes(part, smt_)) {
+        votes.push_back(std::move(vote));
+      }
     }
+    ReplayOptions replay;
     if (options_.replay) {
-      ReplayOptions replay;
       replay.random_inputs_per_row = *options_.replay;
       replay.progress = progress_of("replay");
-      hear(votes_.back(), replay_vote(part, replay));
-      if (!votes_.back().detail.empty()) {
-        votes_.back().detail = replay_detail(votes_.back().nodes_checked, replay);
-      }
+      votes.push_back(replay_vote(part, replay));
+    }
+    votes_.resize(votes.size());  // as many for every part
+    for (std::size_t i = 0; i < votes.size(); ++i) {
+      hear(votes_[i], std::move(votes[i]));
+    }
+    if (options_.replay && !votes_.back().detail.empty()) {
+      votes_.back().detail = replay_detail(votes_.back().nodes_checked, replay);
     }
     seen_ += nodes_total(part);
   }
-  bool none() const { return votes_.empty(); }
+  bool none() const { return options_.z3.empty() && !options_.replay; }
 
   /// Everything was shown. With nothing left to prove the journal goes; else the next run needs it.
   void end() {
@@ -131,10 +138,8 @@ Election after_checker(Vote checker, const std::filesystem::path& path,
         if (i > first && size > weights_at_a_time) {
           break;
         }
-        Certificate one{"", {}};
-        one.layers.push_back(file.claims(i));
-        attach_weights(one, weights(layer.name));
-        part.layers.push_back(std::move(one.layers[0]));
+        part.layers.push_back(file.claims(i));
+        attach_weights(part.layers.back(), weights(layer.name));
       }
       if (asked) {
         voters.ask(part);

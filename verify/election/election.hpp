@@ -20,7 +20,10 @@ struct ElectionOptions {
   std::optional<Datapath> expected;  ///< refuse certificates whose stages or operands differ from these
   std::vector<SmtDepth> z3;          ///< depths to ask, in order
   std::optional<int> replay;         ///< random inputs per row, ≥ 0; none: not asked
-  int workers = 0;                   ///< Z3's processes; 0: one per core, at most 256
+  std::string cvc5;  ///< program that is asked Z3's queries of the depths box and bit-precise too; empty: none
+  std::filesystem::path bug_reports =
+      ".";          ///< where queries are put that the two answer differently, or cvc5 not at all
+  int workers = 0;  ///< Z3's processes; 0: one per core, at most 256
   /// Z3's journal (smt/journal.hpp): begun or gone on with, removed when nothing is left to prove. Empty: none.
   std::filesystem::path resume;
   bool keep_certificate =

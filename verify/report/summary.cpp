@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 
 #include "axecert/report/words.hpp"
@@ -10,18 +11,43 @@
 namespace axe {
 
 double budget_used(IntegerRange range, IntegerRange limits) {
-  const auto share = [](std::int64_t value, std::int64_t limit) {
-    const double v = static_cast<double>(value), l = static_cast<double>(limit);
-    return v * (l < 0 ? -1 : 1) <= 0 ? 0.0 : limit == 0 ? std::numeric_limits<double>::infinity() : v / l;
+  // Limits are on their own side of 0, or 0 themselves; of a range only what goes to that side counts.
+  const auto share = [](std::int64_t reach, std::int64_t limit) {
+    return reach == 0   ? 0.0
+           : limit == 0 ? std::numeric_limits<double>::infinity()
+                        : static_cast<double>(reach) / static_cast<double>(limit);
   };
-  const double upper =
-      range.upper > 0 && limits.upper == 0 ? std::numeric_limits<double>::infinity() : share(range.upper, limits.upper);
-  const double lower =
-      range.lower < 0 && limits.lower == 0 ? std::numeric_limits<double>::infinity() : share(range.lower, limits.lower);
-  return std::max(upper, lower);
+  return std::max(share(std::max<std::int64_t>(range.upper, 0), limits.upper),
+                  share(std::min<std::int64_t>(range.lower, 0), limits.lower));
 }
 
 namespace {
+
+/// The element that would stand in the middle, at size / 2, if `values` ≥ 0 were sorted; `greatest` is their greatest. A count of how many fall
+/// into each of equal pieces of [0, greatest] says in which the middle is; only that piece is sorted.
+double middle_of(const std::vector<double>& values, double greatest) {
+  constexpr std::size_t pieces = 4096;
+  const double scale = static_cast<double>(pieces) / greatest;
+  const bool split = values.size() > 4 * pieces && std::isfinite(scale) && scale > 0;
+  const auto piece_of = [&](double value) {  // does not decrease with the value
+    return split ? std::min(pieces - 1, static_cast<std::size_t>(value * scale)) : std::size_t{0};
+  };
+  std::vector<std::size_t> counts(pieces, 0);
+  for (const double value : values) {
+    ++counts[piece_of(value)];
+  }
+  std::size_t piece = 0, before = 0;
+  while (before + counts[piece] <= values.size() / 2) {
+    before += counts[piece++];
+  }
+  std::vector<double> here;
+  here.reserve(counts[piece]);
+  std::copy_if(values.begin(), values.end(), std::back_inserter(here),
+               [&](double value) { return piece_of(value) == piece; });
+  const auto middle = here.begin() + static_cast<std::ptrdiff_t>(values.size() / 2 - before);
+  std::nth_element(here.begin(), middle, here.end());
+  return *middle;
+}
 
 StageSummary summarize_stage(const LayerClaims& claims, const Topology& topology, std::size_t s) {
   const StageRanges& ranges = claims.ranges[s];
@@ -31,8 +57,7 @@ StageSummary summarize_stage(const LayerClaims& claims, const Topology& topology
   summary.registers = topology.nodes(s);
   summary.nodes = static_cast<std::int64_t>(ranges.lower.size());
   summary.smallest_margin = std::numeric_limits<std::int64_t>::max();
-  std::vector<double> used;
-  used.reserve(ranges.lower.size());
+  std::vector<double> used(ranges.lower.size());
   IntegerRange hull{0, 0};
   for (std::size_t i = 0; i < ranges.lower.size(); ++i) {
     const IntegerRange range{ranges.lower[i], ranges.upper[i]};
@@ -40,14 +65,12 @@ StageSummary summarize_stage(const LayerClaims& claims, const Topology& topology
     summary.smallest_margin = std::min(summary.smallest_margin, steps);
     summary.unsafe_nodes += steps < 0 ? 1 : 0;
     hull = i == 0 ? range : IntegerRange{std::min(hull.lower, range.lower), std::max(hull.upper, range.upper)};
-    used.push_back(budget_used(range, summary.limits));
+    used[i] = budget_used(range, summary.limits);
   }
   if (!used.empty()) {
     summary.budget_fullest = *std::max_element(used.begin(), used.end());
     summary.smallest_margin_bits = 0.0 - std::log2(std::max(summary.budget_fullest, 1e-300));  // 0, not −0, when full
-    const auto middle = used.begin() + static_cast<std::ptrdiff_t>(used.size() / 2);
-    std::nth_element(used.begin(), middle, used.end());
-    summary.budget_used = *middle;
+    summary.budget_used = middle_of(used, summary.budget_fullest);
   }
   summary.smallest_safe_width = minimum_width(hull, summary.stage.limits);
   for (std::int64_t node = 0; node < std::min<std::int64_t>(summary.registers, 1); ++node) {
@@ -95,8 +118,7 @@ LayerSummary summarize(const LayerClaims& claims) {
 std::string source_in_words(const LayerClaims& claims) {
   const std::int64_t spread = claims.layer.zero_point_spread;
   const std::int64_t limit = claims.layer.input_limit;
-  return to_text(claims.input_source) +
-         (spread == 0 ? "" : ", zero points over " + in_words(spread + 1) + " codes") +
+  return to_text(claims.input_source) + (spread == 0 ? "" : ", zero points over " + in_words(spread + 1) + " codes") +
          (limit == 0 ? "" : ", Σ|x| ≤ " + in_words(limit) + " per register");
 }
 

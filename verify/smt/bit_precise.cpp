@@ -1,8 +1,5 @@
-// Depth (c): the bits that registers hold. A register of P bits is a bit vector of W > P bits that always holds the sign
-// extension of its P bits; one addition is exact in W bits and then wraps, saturates, or (undefined) wraps, with a flag when the
-// exact sum left the limits: the meaning of axe::step, written once more. Main functions: bit_precise_work (nodes of a
-// certificate with few products) and stage_work (a datapath's stages against what is proved of them, and against
-// axe::step). Side effects: a Z3 context.
+// Depth (c): the bits that registers hold (bit_stage.hpp). Main functions: bit_precise_work (nodes of a certificate with few
+// products) and stage_work (a datapath's stages against what is proved of them, and against axe::step). Side effects: a Z3 context.
 #include <algorithm>
 #include <memory>
 #include <random>
@@ -11,85 +8,36 @@
 #include <unordered_map>
 
 #include "axecert/datapath/machine.hpp"
+#include "axecert/smt/bit_stage.hpp"
 #include "axecert/smt/depths.hpp"
 
 namespace axe::smt {
 namespace {
 
-/// Bits of two's complement that hold every value of magnitude up to `magnitude`.
-unsigned bits_for(int128 magnitude) {
-  unsigned bits = 1;
-  for (int128 rest = magnitude < 0 ? -(magnitude + 1) : magnitude; rest > 0; rest >>= 1) {
-    ++bits;
-  }
-  return bits;
-}
-
-/// Signed comparisons under names that say so: z3's operators on bit vectors are signed too, but do not look it.
-z3::expr signed_greater(const z3::expr& a, const z3::expr& b) {
-  return z3::sgt(a, b);
-}
-z3::expr signed_less(const z3::expr& a, const z3::expr& b) {
-  return z3::slt(a, b);
-}
-
-/// A register after some additions.
-struct Register {
-  z3::expr content;     ///< W bits
-  z3::expr overflowed;  ///< some step left the limits
-};
-
-/// The bit-vector meaning of registers of one stage, in W-bit arithmetic that never overflows itself.
-class BitStage {
- public:
-  BitStage(Solver& solver, const Stage& stage, unsigned working_bits)
-      : stage_(stage),
-        bits_(working_bits),
-        limits_(register_limits(stage)),
-        lower_(solver.bits(limits_.lower, bits_)),
-        upper_(solver.bits(limits_.upper, bits_)) {
-    if (static_cast<unsigned>(stage.width) >= working_bits) {
-      throw std::logic_error("bit vectors too narrow for the stage");
-    }
-  }
-
-  Register start(const z3::expr& initial) const { return settle(initial, initial.ctx().bool_val(false)); }
-  Register step(const Register& before, const z3::expr& value) const {
-    return settle(before.content + value, before.overflowed);
-  }
-  z3::expr outside(const z3::expr& exact) const { return signed_greater(exact, upper_) || signed_less(exact, lower_); }
-  const z3::expr& lower() const { return lower_; }
-  const z3::expr& upper() const { return upper_; }
-
- private:
-  Register settle(const z3::expr& exact, const z3::expr& overflowed) const {
-    const z3::expr out = outside(exact);
-    if (stage_.overflow == Overflow::saturate) {
-      return {z3::ite(signed_greater(exact, upper_), upper_, z3::ite(signed_less(exact, lower_), lower_, exact)),
-              overflowed || out};
-    }
-    const auto width = static_cast<unsigned>(stage_.width);
-    const z3::expr wrapped = z3::sext(exact.extract(width - 1, 0), bits_ - width);
-    // Inside (symmetric or full) limits, wrapping changes nothing.
-    return {wrapped, overflowed || out};
-  }
-
-  Stage stage_;
-  unsigned bits_;
-  IntegerRange limits_;
-  z3::expr lower_;
-  z3::expr upper_;
-};
-
 enum class Answer { unknown, proved, refuted };
+
+/// An answer kept, and whether the second solver gave it too.
+struct Known {
+  Answer answer = Answer::unknown;
+  bool seconded = false;
+};
 
 class BitPrecise {
  public:
   BitPrecise(const Nodes& nodes, const SmtOptions& options)
-      : nodes_(nodes), options_(options), solver_(options.rlimit, Solver::Theory::bit_vectors) {}
+      : nodes_(nodes),
+        options_(options),
+        solver_(options.rlimit, Solver::Theory::bit_vectors),
+        second_(second_opinion(options)) {
+    solver_.put_also_to(second_.get(), "QF_BV");
+  }
 
   void work(Slice slice, Reporter& reporter) {
-    std::int64_t checked = 0;
+    Checked checked;
+    if (second_) {
+      second_->after_each([&reporter] { reporter.alive(); });
+    }
+    const std::int64_t waited = second_ ? second_->nanoseconds() : 0;
     if (solver_.nodes() >= options_.nodes_per_context) {
       solver_.renew();
     }
@@ -99,10 +47,13 @@ class BitPrecise {
       const LayerNodes& of = nodes_.layer(nodes_.layer_of(job));
       const NodeId id = nodes_.place(job);
       if (static_cast<std::int64_t>(of.products(id.stage, id.node).size()) <= options_.bit_products) {
-        checked += check(job, reporter) ? 1 : 0;
+        const auto [first, second] = check(job, reporter);
+        checked.first += first ? 1 : 0;
+        checked.second += first && second ? 1 : 0;
         reporter.alive();
       }
     }
+    checked.second_ns = second_ ? second_->nanoseconds() - waited : 0;
     reporter.done(slice, checked);
   }
 
@@ -113,12 +64,6 @@ class BitPrecise {
     z3::expr exact;
     z3::expr went_wrong;  ///< machine ≠ exact may hold only if this does
   };
-
-  bool fits(const LayerNodes& of, NodeId id) const {
-    const IntegerRange claimed = of.claimed(id);
-    const IntegerRange limits = of.limits(id.stage);
-    return limits.lower <= claimed.lower && claimed.upper <= limits.upper;
-  }
 
   /// Enough bits for every sum of absolute values, every limit and one more addition.
   unsigned working_bits(const LayerNodes& of, NodeId id) const {
@@ -171,7 +116,7 @@ class BitPrecise {
         wrong = wrong || part.went_wrong;
       }
       // Below a register that does not fit, the claim speaks of exact integers.
-      if (fits(of, below)) {
+      if (of.fits(below)) {
         const bool partial = of.claim(below.stage) == Claim::every_partial_sum;
         value.machine = content.content;
         value.went_wrong = wrong || value.machine != value.exact || (partial ? content.overflowed : never);
@@ -187,11 +132,11 @@ class BitPrecise {
   /// Two queries. (1) Some inputs in the box make the machine, in its own order, leave the limits or end on another value than
   /// the integer sum, or take the exact sum of some subset (for the final value: of all) outside the claimed range: unsat. If the
   /// claim exceeds the limits: only the latter. (2) Each claimed end is reached by some subset: sat.
-  bool check(std::int64_t job, Reporter& reporter) {
+  ByWhom check(std::int64_t job, Reporter& reporter) {
     const LayerNodes& of = nodes_.layer(nodes_.layer_of(job));
     const NodeId id = nodes_.place(job);
     const IntegerRange claimed = of.claimed(id);
-    const bool safe = fits(of, id);
+    const bool safe = of.fits(id);
     const bool partial = of.claim(id.stage) == Claim::every_partial_sum;
     z3::context& c = solver_.context();
 
@@ -204,16 +149,21 @@ class BitPrecise {
         key += ";" + std::to_string(of.layer().row(id.row)[k]) + "," + std::to_string(of.layer().lower(k)) + "," +
                std::to_string(of.layer().upper(k));
       }
-      if (const auto found = answers_.find(key); found != answers_.end() && safe && found->second == Answer::proved) {
-        return true;
+      if (const auto found = answers_.find(key); found != answers_.end() && safe &&
+                                                 found->second.answer == Answer::proved &&
+                                                 (!second_ || found->second.seconded)) {
+        return {true, found->second.seconded};
       }
+    }
+    if (second_) {
+      second_->turn_to(words_of(of, id), file_stem(of, id));
     }
 
     const IntegerRange limits = of.limits(id.stage);
     const unsigned bits =
         std::max(working_bits(of, id), bits_for(std::max<int128>(claimed.upper, -int128{claimed.lower})) + 2);
     if (bits > 120) {
-      return false;
+      return {};
     }
     solver_.solver().push();
     std::unordered_map<std::int64_t, z3::expr> x;
@@ -275,8 +225,12 @@ class BitPrecise {
       expect(stage.outside(some_sum), z3::sat, "no inputs leave the register's limits");
     }
     solver_.solver().pop();
+    const bool seconded = tell_second(second_.get(), job, reporter);
+    if (second_ && second_->state() == SecondOpinion::State::disagreed) {
+      return {};
+    }
     if (id.stage == 0) {
-      answers_[key] = answer;
+      answers_[key] = {answer, seconded};
     }
     if (answer == Answer::refuted) {
       reporter.finding(job, FindingKind::false_claim,
@@ -286,13 +240,14 @@ class BitPrecise {
                        "range " + to_text({claimed.lower, claimed.upper}) + " exceeds the register's " +
                            to_text({limits.lower, limits.upper}));
     }
-    return answer != Answer::unknown;
+    return {answer != Answer::unknown, seconded};
   }
 
   const Nodes& nodes_;
   const SmtOptions& options_;
   Solver solver_;
-  std::unordered_map<std::string, Answer> answers_;
+  std::unordered_map<std::string, Known> answers_;
+  std::unique_ptr<SecondOpinion> second_;
 };
 
 /// One stage's proofs.
@@ -479,7 +434,7 @@ SliceWork stage_work(const Datapath& datapath, const SmtOptions& options) {
         reporter.finding(i, FindingKind::false_claim, problem.what());
       }
     }
-    reporter.done(slice, slice.end - slice.begin);
+    reporter.done(slice, {.first = slice.end - slice.begin});
   };
 }
 

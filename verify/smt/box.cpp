@@ -54,6 +54,12 @@ struct Model {
 /// One query's answer, kept for equal queries.
 enum class Answer { proved, not_exact, unknown };
 
+/// An answer kept, and whether the second solver gave it too.
+struct Known {
+  Answer answer = Answer::unknown;
+  bool seconded = false;
+};
+
 /// What Z3 said of one node.
 struct Decision {
   Answer answer = Answer::proved;
@@ -64,18 +70,34 @@ struct Decision {
 
 class Box {
  public:
-  Box(const Nodes& nodes, const SmtOptions& options) : nodes_(nodes), options_(options), solver_(options.rlimit) {
+  Box(const Nodes& nodes, const SmtOptions& options)
+      : nodes_(nodes), options_(options), solver_(options.rlimit), second_(second_opinion(options)) {
+    if (second_) {
+      second_->turn_to("A lemma of verify/smt/lemmas.cpp", "lemma");
+      solver_.put_also_to(second_.get(), "QF_NIA");
+    }
     prove_range_lemma(solver_, nodes);
     prove_grouping_lemma(solver_);
+    if (second_ && second_->state() != SecondOpinion::State::agreed) {
+      throw std::runtime_error("a lemma was not proved by both solvers: " + second_->message());
+    }
+    solver_.put_also_to(second_.get(), "QF_LIA");
   }
 
   void work(Slice slice, Reporter& reporter) {
-    std::int64_t checked = 0;
+    Checked checked;
+    if (second_) {
+      second_->after_each([&reporter] { reporter.alive(); });
+    }
+    const std::int64_t waited = second_ ? second_->nanoseconds() : 0;
     for (std::int64_t job = slice.begin; job < slice.end; ++job) {
       obey_test_hooks(options_, job);
-      checked += check(job, reporter) ? 1 : 0;
+      const auto [first, second] = check(job, reporter);
+      checked.first += first ? 1 : 0;
+      checked.second += first && second ? 1 : 0;
       reporter.alive();
     }
+    checked.second_ns = second_ ? second_->nanoseconds() - waited : 0;
     reporter.done(slice, checked);
   }
 
@@ -247,21 +269,23 @@ class Box {
     return total;
   }
 
-  /// Whether the node's claim was decided.
-  bool check(std::int64_t job, Reporter& reporter) {
+  /// Who decided the node's claim.
+  ByWhom check(std::int64_t job, Reporter& reporter) {
     const LayerNodes& of = nodes_.layer(nodes_.layer_of(job));
     const NodeId id = nodes_.place(job);
     const IntegerRange claimed = of.claimed(id);
-    const IntegerRange limits = of.limits(id.stage);
     const Model node = model(of, id);
-    const bool fits = limits.lower <= claimed.lower && claimed.upper <= limits.upper;
+    const bool fits = of.fits(id);
 
     if (answers_.size() > 100'000) {
       answers_.clear();  // bounds the worker's memory
     }
-    const auto [found, fresh] = answers_.try_emplace(text_key(node, claimed), Answer::unknown);
-    if (!fresh && fits && found->second == Answer::proved) {
-      return true;
+    const auto [found, fresh] = answers_.try_emplace(text_key(node, claimed), Known{});
+    if (!fresh && fits && found->second.answer == Answer::proved && (!second_ || found->second.seconded)) {
+      return {true, found->second.seconded};
+    }
+    if (second_) {
+      second_->turn_to(words_of(of, id), file_stem(of, id));
     }
     if (solver_.nodes() >= options_.nodes_per_context) {
       renew();
@@ -277,12 +301,17 @@ class Box {
         answers_.clear();
         reporter.finding(job, FindingKind::note,
                          "Z3 contradicts itself: a context in use refused the claimed range, a new one did not");
-        return false;
+        return {};
       }
     }
-    found->second = decision.answer;
+    const bool seconded = tell_second(second_.get(), job, reporter);
+    if (second_ && second_->state() == SecondOpinion::State::disagreed) {
+      found->second = {};
+      return {};
+    }
+    found->second = {decision.answer, seconded};
     if (decision.answer == Answer::unknown) {
-      return false;
+      return {};
     }
     if (decision.answer == Answer::not_exact) {
       reporter.finding(
@@ -291,18 +320,18 @@ class Box {
     } else if (!fits) {
       if (!decision.replayed) {
         reporter.finding(job, FindingKind::note, decision.overflow);
-        return false;  // Z3 and the machine disagree: this voter cannot decide
+        return {};  // Z3 and the machine disagree: this voter cannot decide
       }
       reporter.finding(job, FindingKind::overflow, decision.overflow);
     }
-    return true;
+    return {true, seconded};
   }
 
   /// Asks the current context about one node.
   Decision decide(const LayerNodes& of, NodeId id, const Model& node) {
     const IntegerRange claimed = of.claimed(id);
     const IntegerRange limits = of.limits(id.stage);
-    const bool fits = limits.lower <= claimed.lower && claimed.upper <= limits.upper;
+    const bool fits = of.fits(id);
     Decision decision;
     solver_.count_nodes(1);
     solver_.solver().push();
@@ -428,7 +457,8 @@ class Box {
   const SmtOptions& options_;
   Solver solver_;
   std::vector<z3::expr> y_, m_, in_, a_;
-  std::unordered_map<std::string, Answer> answers_;
+  std::unordered_map<std::string, Known> answers_;
+  std::unique_ptr<SecondOpinion> second_;
 };
 
 }  // namespace

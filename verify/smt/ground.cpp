@@ -68,7 +68,7 @@ class Ground {
       checked += *node.answer == Answer::proved || *node.answer == Answer::refuted ? 1 : 0;
       tell(node.job, *node.answer, reporter);
     }
-    reporter.done(slice, checked);
+    reporter.done(slice, {.first = checked});
   }
 
  private:
@@ -204,11 +204,7 @@ class Ground {
   }
 
   bool fits(std::int64_t job) const {
-    const LayerNodes& of = layer(job);
-    const NodeId id = nodes_.place(job);
-    const IntegerRange claimed = of.claimed(id);
-    const IntegerRange limits = of.limits(id.stage);
-    return limits.lower <= claimed.lower && claimed.upper <= limits.upper;
+    return layer(job).fits(nodes_.place(job));
   }
 
   /// All facts at once; if that is not proved, one by one.

@@ -46,7 +46,8 @@ void merge(std::vector<NodeSpan>& spans, NodeSpan span) {
   spans.insert(spans.erase(first, last), span);
 }
 
-SmtJournal::SmtJournal(const std::filesystem::path& path, const std::string& certificate_digest, std::uint64_t rlimit)
+SmtJournal::SmtJournal(const std::filesystem::path& path, const std::string& certificate_digest, std::uint64_t rlimit,
+                       const std::string& second)
     : path_(path) {
   file_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (file_ < 0) {
@@ -60,7 +61,7 @@ SmtJournal::SmtJournal(const std::filesystem::path& path, const std::string& cer
       throw InputError(path.string(), "is in use by another run", "wait for it, or use another journal");
     }
     read("axecert z3 journal 1 certificate " + certificate_digest + " z3 " + smt_version() + " rlimit " +
-         std::to_string(rlimit));
+         std::to_string(rlimit) + (second.empty() ? "" : " cvc5 " + second));
   } catch (...) {
     close(file_);
     throw;
@@ -174,7 +175,7 @@ const std::vector<NodeSpan>& SmtJournal::proved(SmtDepth depth, const std::strin
 void SmtJournal::add(SmtDepth depth, const std::string& layer, NodeSpan span) {
   merge(pending_[{depth, layer}], span);
   merge(proved_[{depth, layer}], span);
-  if (std::chrono::steady_clock::now() - written_ > std::chrono::seconds(1)) {
+  if (std::chrono::steady_clock::now() - written_ > std::chrono::milliseconds(250)) {
     flush();
   }
 }

@@ -29,15 +29,16 @@ struct NodeSpan {
 class SmtJournal {
  public:
   /// Opens a journal, or begins one. Throws InputError when the file cannot be opened, is in use, was changed, or belongs to another
-  /// certificate, Z3 or rlimit. A last line without its end, which an interruption leaves, is dropped.
-  SmtJournal(const std::filesystem::path& path, const std::string& certificate_digest, std::uint64_t rlimit);
+  /// certificate, Z3, rlimit or second solver (its version; empty: none). A last line without its end, which an interruption leaves, is dropped.
+  SmtJournal(const std::filesystem::path& path, const std::string& certificate_digest, std::uint64_t rlimit,
+             const std::string& second = "");
   SmtJournal(const SmtJournal&) = delete;
   SmtJournal& operator=(const SmtJournal&) = delete;
   ~SmtJournal();
 
   /// What is proved of `layer` at this depth: sorted, neither touching nor overlapping.
   const std::vector<NodeSpan>& proved(SmtDepth depth, const std::string& layer) const;
-  /// Notes that every node of the span was proved exact and inside its register. Written within a second, and by `flush`.
+  /// Notes that every node of the span was proved exact and inside its register. Written when the last was a quarter of a second ago, and by `flush`.
   void add(SmtDepth depth, const std::string& layer, NodeSpan span);
   void flush();
   /// Removes the file: the run it belongs to is complete.

@@ -145,6 +145,17 @@ NodeId Nodes::place(std::int64_t job) const {
   return layers_[layer].place(job - first_[layer]);
 }
 
+std::string file_stem(const std::string& layer) {
+  std::string stem = layer;
+  std::replace(stem.begin(), stem.end(), '/', '+');  // which no name has
+  return stem;
+}
+
+std::string file_stem(const LayerNodes& of, NodeId id) {
+  return file_stem(of.layer().name) + ".r" + std::to_string(id.row) + ".s" + std::to_string(id.stage) + ".n" +
+         std::to_string(id.node);
+}
+
 std::string to_text(WideRange range) {
   return "[" + to_string(range.lower) + ", " + to_string(range.upper) + "]";
 }

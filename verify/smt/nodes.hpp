@@ -45,6 +45,11 @@ class LayerNodes {
 
   IntegerRange claimed(NodeId id) const;
   IntegerRange limits(std::size_t stage) const { return register_limits(topology_.stage(stage)); }
+  /// The claimed range lies within the register's limits.
+  bool fits(NodeId id) const {
+    const IntegerRange range = claimed(id), most = limits(id.stage);
+    return most.lower <= range.lower && range.upper <= most.upper;
+  }
   Claim claim(std::size_t stage) const { return topology_.stage(stage).claim; }
 
   /// Products below a register, and the values that it adds (products for stage 0, else registers of stage − 1).
@@ -120,5 +125,9 @@ class Nodes {
 };
 
 std::string to_text(WideRange range);  // "[-3, 4]"
+
+/// What a file about a layer, or about one of its registers, is called before the first word of its own.
+std::string file_stem(const std::string& layer);
+std::string file_stem(const LayerNodes& of, NodeId id);
 
 }  // namespace axe::smt

@@ -27,6 +27,9 @@ void validate(const SmtOptions& options) {
   if (options.nodes_per_context < 1) {
     throw InputError("smt options", "nodes_per_context = " + std::to_string(options.nodes_per_context), "1 or more");
   }
+  if (options.cvc5_rlimit < 1) {
+    throw InputError("smt options", "cvc5_rlimit = 0", "1 or more");
+  }
   if (!(options.stall_seconds > 0)) {
     throw InputError("smt options", "stall_seconds = " + std::to_string(options.stall_seconds), "more than 0");
   }
@@ -120,6 +123,21 @@ void obey_test_hooks(const SmtOptions& options, std::int64_t job) {
   }
 }
 
+std::unique_ptr<SecondOpinion> second_opinion(const SmtOptions& options) {
+  return options.cvc5.empty() ? nullptr
+                              : std::make_unique<SecondOpinion>(options.cvc5, options.cvc5_rlimit, options.bug_reports);
+}
+
+bool tell_second(const SecondOpinion* second, std::int64_t job, Reporter& reporter) {
+  if (second == nullptr || second->state() == SecondOpinion::State::agreed) {
+    return second != nullptr;
+  }
+  reporter.finding(
+      job, second->state() == SecondOpinion::State::disagreed ? FindingKind::disagreement : FindingKind::undecided,
+      second->message());
+  return false;
+}
+
 }  // namespace smt
 
 std::string smt_version() {
@@ -144,26 +162,41 @@ std::string to_text(SmtDepth depth) {
 }
 
 Vote smt_vote(const Certificate& certificate, const SmtOptions& options) {
+  if (!options.cvc5.empty()) {
+    throw InputError("smt options", "cvc5 has a vote of its own", "call smt_votes");
+  }
+  return smt_votes(certificate, options)[0];
+}
+
+std::vector<Vote> smt_votes(const Certificate& certificate, const SmtOptions& options) {
   validate(options);
   const auto start = std::chrono::steady_clock::now();
-  Vote vote;
-  vote.voter = "z3 " + to_text(options.depth);
-  vote.version = smt_version();
-  vote.detail = what_is_done(options) + ", rlimit " + std::to_string(options.rlimit);
-  const auto finish = [&] {
-    vote.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    return vote;
-  };
-  if (refuse_by_shape(certificate, vote)) {
-    return finish();
+  const bool second = !options.cvc5.empty() && options.depth != SmtDepth::ground;
+  std::vector<Vote> votes(second ? 2 : 1);
+  votes[0].voter = "z3 " + to_text(options.depth);
+  votes[0].version = smt_version();
+  votes[0].detail = what_is_done(options) + ", rlimit " + std::to_string(options.rlimit);
+  if (second) {
+    votes[1].voter = "cvc5 " + to_text(options.depth);
+    votes[1].version = cvc5_version(options.cvc5);
+    votes[1].detail = "Z3's queries as text, rlimit-per " + std::to_string(options.cvc5_rlimit);
+  }
+  bool shaped = true;
+  for (Vote& vote : votes) {
+    shaped = !refuse_by_shape(certificate, vote) && shaped;
+  }
+  if (!shaped) {
+    return votes;
   }
   if (certificate.layers.empty()) {
-    vote.detail += "; the certificate has no layer";
-    return finish();
+    for (Vote& vote : votes) {
+      vote.detail += "; the certificate has no layer";
+    }
+    return votes;
   }
   const smt::Nodes nodes(certificate);
-  vote.nodes_total = nodes.count();
   smt::Pool pool = pool_of(left_to_do(nodes, options), options);
+  pool.second = second;
   std::int64_t known = nodes.count();  // from the journal
   for (const smt::Slice& slice : pool.slices) {
     known -= slice.end - slice.begin;
@@ -175,40 +208,57 @@ Vote smt_vote(const Certificate& certificate, const SmtOptions& options) {
     }
   }
   const smt::Outcome outcome = smt::run_workers(pool, [&] { return work_of(nodes, options); });
-  vote.nodes_checked = known + outcome.checked;
   if (options.journal != nullptr) {
     options.journal->flush();
-  }
-  if (known > 0) {
-    vote.detail += "; " + std::to_string(known) + " nodes proved by an earlier run, from the journal";
   }
 
   bool false_claim = false;
   bool overflow = false;
-  for (const smt::JobFinding& found : outcome.findings) {
-    false_claim = false_claim || found.kind == smt::FindingKind::false_claim;
-    overflow = overflow || found.kind == smt::FindingKind::overflow;
+  const auto keep = [&](Vote& vote, const smt::JobFinding& found) {
     ++vote.findings_total;
     if (vote.findings.size() < findings_kept) {
       vote.findings.push_back({.layer = nodes.layer(nodes.layer_of(found.job)).layer().name,
                                .node = nodes.place(found.job),
                                .message = found.message});
     }
+  };
+  for (const smt::JobFinding& found : outcome.findings) {
+    false_claim = false_claim || found.kind == smt::FindingKind::false_claim;
+    overflow = overflow || found.kind == smt::FindingKind::overflow;
+    if (found.kind != smt::FindingKind::undecided) {
+      keep(votes[0], found);
+    }
+    if (second && (found.kind == smt::FindingKind::undecided || found.kind == smt::FindingKind::disagreement)) {
+      keep(votes[1], found);
+    }
   }
-  if (outcome.died > 0) {
-    vote.detail += "; " + std::to_string(outcome.died) + " workers died";
+  for (Vote& vote : votes) {
+    vote.nodes_total = nodes.count();
+    vote.nodes_checked = known + (&vote == &votes[0] ? outcome.checked : outcome.seconded);
+    if (known > 0) {
+      vote.detail += "; " + std::to_string(known) + " nodes proved by an earlier run, from the journal";
+    }
+    if (outcome.died > 0) {
+      vote.detail += "; " + std::to_string(outcome.died) + " workers died";
+    }
+    if (outcome.stalled > 0) {
+      vote.detail += "; " + std::to_string(outcome.stalled) + " workers stalled and were killed";
+    }
+    if (!outcome.error.empty()) {
+      vote.detail += "; " + outcome.error;
+    }
+    vote.verdict = false_claim && &vote == &votes[0]        ? Verdict::refused
+                   : vote.nodes_checked != vote.nodes_total ? Verdict::incomplete
+                   : false_claim                            ? Verdict::refused
+                   : overflow                               ? Verdict::unsafe
+                                                            : Verdict::safe;
   }
-  if (outcome.stalled > 0) {
-    vote.detail += "; " + std::to_string(outcome.stalled) + " workers stalled and were killed";
+  votes[0].seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (second) {  // of the same time, a worker's share
+    votes[1].seconds = outcome.second_seconds / options.workers;
+    votes[0].seconds -= std::min(votes[0].seconds, votes[1].seconds);
   }
-  if (!outcome.error.empty()) {
-    vote.detail += "; " + outcome.error;
-  }
-  vote.verdict = false_claim                              ? Verdict::refused
-                 : vote.nodes_checked != vote.nodes_total ? Verdict::incomplete
-                 : overflow                               ? Verdict::unsafe
-                                                          : Verdict::safe;
-  return finish();
+  return votes;
 }
 
 std::vector<StageProof> prove_datapath(const Datapath& datapath, const SmtOptions& options) {

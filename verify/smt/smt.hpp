@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -37,15 +38,30 @@ struct SmtOptions {
   SmtJournal* journal =
       nullptr;  ///< nodes in it are not asked again, and what is proved is added (journal.hpp); null: none
 
+  /// A second solver: this program (cvc5, found on the PATH) is asked every query of the depths box and bit_precise too, and votes for
+  /// itself (smt_votes). Empty: none.
+  std::string cvc5;
+  std::uint64_t cvc5_rlimit = 100'000;  ///< cvc5's resource units per query (--rlimit-per), ≥ 1
+  std::filesystem::path bug_reports =
+      ".";  ///< folder for queries that the two answer differently, or that cvc5 does not decide
+
   /// For tests: the worker that reaches this node (counted by layer, row, stage, node) hangs or kills itself.
   std::int64_t hang_at = -1;
   std::int64_t die_at = -1;
 };
 
+/// cvc5's version, "1.0.3". Throws InputError when `program` cannot be run or is something else.
+std::string cvc5_version(const std::string& program);
+
 /// Checks every node of `certificate`, whose weights and biases are attached. `safe` or `unsafe`: every claimed range was
 /// proved exact, and every node inside (some outside, each with inputs that were replayed) its register. `refused`: a claim is
 /// false. `incomplete`: an answer `unknown`, a worker that died or stalled, a node left out.
 Vote smt_vote(const Certificate& certificate, const SmtOptions& options);
+
+/// Z3's vote and, where `options` name cvc5 and the depth is not ground, cvc5's: a node counts as checked by cvc5 when it gave Z3's
+/// answer to every query about it. Where the two contradict each other, neither has checked the node: both votes are incomplete, and
+/// so is what they combine to.
+std::vector<Vote> smt_votes(const Certificate& certificate, const SmtOptions& options);
 
 /// One stage of a datapath, as bit vectors, against what is proved of it.
 struct StageProof {

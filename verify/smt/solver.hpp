@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "axecert/numeric/wide.hpp"
+#include "axecert/smt/second_solver.hpp"
 
 namespace axe::smt {
 
@@ -31,6 +32,12 @@ class Solver {
   void renew();
   void count_nodes(std::int64_t nodes) { state_->nodes += nodes; }
   std::int64_t nodes() const { return state_->nodes; }
+
+  /// Every query that Z3 decides from now on is put to `second` too, which outlives this; null: none. `logic`: SMT-LIB's name.
+  void put_also_to(SecondOpinion* second, const char* logic) {
+    second_ = second;
+    logic_ = logic;
+  }
 
   /// The integer numeral `value`: decimal text, parsed by Z3, read back and compared. Throws std::logic_error if they differ.
   z3::expr number(int128 value);
@@ -56,6 +63,9 @@ class Solver {
       use(solver().get_model());
     }
     solver().pop();
+    if (second_ != nullptr && answer != z3::unknown) {
+      second_->hear(solver(), query, answer, logic_);
+    }
     return answer;
   }
 
@@ -71,6 +81,8 @@ class Solver {
   std::uint64_t rlimit_;
   Theory theory_;
   std::unique_ptr<State> state_;
+  SecondOpinion* second_ = nullptr;
+  const char* logic_ = "ALL";
 };
 
 }  // namespace axe::smt

@@ -133,9 +133,12 @@ void digest(Worker& worker, Outcome& outcome, const Pool& pool) {
     at += header_bytes + size;
     if (type == 'D') {
       const Slice slice = take<Slice>(payload, 0);
-      const auto checked = take<std::int64_t>(payload, sizeof slice);
-      outcome.checked += checked;
-      if (pool.done && !worker.found && checked == slice.end - slice.begin) {
+      const auto checked = take<Checked>(payload, sizeof slice);
+      outcome.checked += checked.first;
+      outcome.seconded += checked.second;
+      outcome.second_seconds += static_cast<double>(checked.second_ns) * 1e-9;
+      const std::int64_t least = pool.second ? std::min(checked.first, checked.second) : checked.first;
+      if (pool.done && !worker.found && least == slice.end - slice.begin) {
         pool.done(slice);
       }
       worker.found = false;
@@ -203,10 +206,12 @@ void Reporter::finding(std::int64_t job, FindingKind kind, const std::string& me
   send('F', payload + message);
 }
 
-void Reporter::done(Slice slice, std::int64_t checked) {
+void Reporter::done(Slice slice, Checked checked) {
   std::string payload;
   put(payload, slice);
-  put(payload, std::min(checked, slice.end - slice.begin));
+  checked.first = std::min(checked.first, slice.end - slice.begin);
+  checked.second = std::min(checked.second, checked.first);
+  put(payload, checked);
   send('D', payload);
 }
 

@@ -18,9 +18,18 @@ struct Slice {
 };
 
 enum class FindingKind : std::uint8_t {
-  false_claim,  ///< the certificate says something that is not so
-  overflow,     ///< a register overflows, as the certificate says
-  note,         ///< text for the caller
+  false_claim,   ///< the certificate says something that is not so
+  overflow,      ///< a register overflows, as the certificate says
+  note,          ///< text for the caller
+  undecided,     ///< the second solver did not decide a query
+  disagreement,  ///< the second solver's answer is another than Z3's
+};
+
+/// How many of a slice's jobs have an answer.
+struct Checked {
+  std::int64_t first = 0;      ///< Z3's
+  std::int64_t second = 0;     ///< and the second solver's, to every query
+  std::int64_t second_ns = 0;  ///< spent waiting for it
 };
 
 struct JobFinding {
@@ -35,7 +44,7 @@ class Reporter {
   explicit Reporter(int pipe) : pipe_(pipe) {}
   void finding(std::int64_t job, FindingKind kind, const std::string& message);
   /// `checked` of the slice's jobs have an answer; the others do not.
-  void done(Slice slice, std::int64_t checked);
+  void done(Slice slice, Checked checked);
   /// Says "still here" when the last word was more than 50 ms ago; call it between queries.
   void alive();
   void error(const std::string& message);
@@ -55,10 +64,13 @@ struct Pool {
   double stall_seconds = 30;
   Progress progress;                ///< (jobs with an answer, jobs)
   std::function<void(Slice)> done;  ///< called with a slice when all of its jobs have an answer and none a finding
+  bool second = false;              ///< `done` waits for the second solver's answers too
 };
 
 struct Outcome {
   std::int64_t checked = 0;
+  std::int64_t seconded = 0;
+  double second_seconds = 0;         ///< of all workers together
   std::vector<JobFinding> findings;  ///< sorted by job
   int died = 0;
   int stalled = 0;

@@ -126,7 +126,7 @@ class _Session:
     def _quantize(self, model: Any, tokenizer: Any) -> None:
         assert self.job.recipe is not None and self.job.calibration is not None
         calibration = Calibration(*self.job.calibration)
-        start = time.monotonic()
+        start, cpu = time.monotonic(), time.process_time()
         tokens = axecert.transformers.calibration_tokens(
             self.texts()[0],
             tokenizer,
@@ -137,9 +137,10 @@ class _Session:
         report = axecert.transformers.quantize(
             model, tokens, Recipe.from_dict(self.job.recipe), folder=self.folder / BLOCKS, progress=self.lines.quantize
         )
-        seconds, peak = time.monotonic() - start, peak_memory()
+        spent = {"seconds": time.monotonic() - start, "cpu_seconds": time.process_time() - cpu}
+        peak = peak_memory()
         axecert.torch.save(model, self.folder / MODEL, overwrite=True)
-        facts = {"seconds": seconds, "peak_memory": peak, "resumed": self.lines.resumed, "report": report.to_dict()}
+        facts = {**spent, "peak_memory": peak, "resumed": self.lines.resumed, "report": report.to_dict()}
         write_json(self.folder / QUANTIZED, {"key": self.job.key, **facts})
 
 

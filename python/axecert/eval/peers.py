@@ -42,6 +42,8 @@ def read(path: Path, texts: dict[str, Any]) -> dict[str, Any]:
             "perplexity": found["perplexity"],
             "seconds": found["seconds"],
             "quantizing_seconds": found["quantizing seconds"] if quantized else None,
+            "cpu_seconds": found.get("cpu seconds"),
+            "quantizing_cpu_seconds": found.get("quantizing cpu seconds"),
             "quantizing_peak_memory_bytes": round(found["peak GiB after quantizing"] * 2**30) if quantized else None,
             "threads": found["threads"],
             "versions": found["versions"],

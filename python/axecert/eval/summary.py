@@ -203,12 +203,20 @@ def _row(study: Study, outcomes: Outcomes, outcome: Outcome) -> dict[str, Any]:
             "relative_error_by_layer": {layer["name"]: layer["relative_error"] for layer in report["layers"]},
             "warnings": [f"{layer['name']}: {warning}" for layer in report["layers"] for warning in layer["warnings"]],
             "quantizing_seconds": {"whole": quantized["seconds"], **report["seconds"]},
+            "quantizing_cpu_seconds": _cpu_seconds(quantized),
             "quantizing_resumed": quantized["resumed"],
             "quantizing_peak_memory_bytes": quantized["peak_memory"],
             "overflows_seen": result["overflows_seen"],
             "certificate": certificate(outcome),
         }
     return row
+
+
+def _cpu_seconds(quantized: dict[str, Any]) -> dict[str, float] | None:
+    """CPU seconds by phase and of the whole; None for a run from before they were counted."""
+    if "cpu_seconds" not in quantized:
+        return None
+    return {"whole": quantized["cpu_seconds"], **quantized["report"]["cpu_seconds"]}
 
 
 def smallest_widths(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -61,8 +61,8 @@ def verdict(row: dict[str, Any]) -> str:
 
 
 def seconds(row: dict[str, Any]) -> str:
-    """Seconds of the whole quantization, forward passes included; "≥" when it was interrupted and continued."""
-    found = row.get("quantizing_seconds")
+    """CPU seconds of the whole quantization, forward passes included; "≥" when it was interrupted and continued."""
+    found = row.get("quantizing_cpu_seconds")
     return "" if found is None else ("≥ " if row["quantizing_resumed"] else "") + f"{found['whole']:,.0f}"
 
 
@@ -74,7 +74,7 @@ def megabytes(value: int | None) -> str:
 def _main_table(rows: list[dict[str, Any]], lengths: list[str]) -> list[str]:
     perplexities = [f"perplexity, {length}" for length in lengths]
     header = ["recipe", "P, T", "operands", *perplexities, "to float", "to unconstrained"]
-    header += ["layer error, median", "certificate", "quantizing, s", "peak, MiB"]
+    header += ["layer error, median", "certificate", "quantizing, CPU s", "peak, MiB"]
     lines: list[str] = []
     for group in dict.fromkeys(row["group"] for row in rows):
         chosen = [row for row in rows if row["group"] == group]
@@ -112,14 +112,14 @@ def _peers(document: dict[str, Any], lengths: list[str]) -> list[str]:
         return []
     versions = sorted({f"Brevitas {row['versions']['brevitas']}, torch {row['versions']['torch']}" for row in found})
     header = ["method", "P, T", "operands", *(f"perplexity, {length}" for length in lengths), "calibration"]
-    header += ["quantizing, s", "peak, MiB"]
+    header += ["quantizing, CPU s", "peak, MiB"]
     body = []
     for row in found:
         measured = [row["perplexity"].get(length) for length in lengths]
         blocks = "" if row["blocks"] is None else f", first {row['blocks']} blocks"
         windows = [number(one["perplexity"]) + f" ({one['windows']} windows)" if one else "" for one in measured]
         drawn = row["calibration"]
-        spent = row["quantizing_seconds"]
+        spent = row["quantizing_cpu_seconds"]
         body.append(
             [
                 f"{row['method']}, {row['weight_scales']} scales{blocks}",

@@ -61,6 +61,7 @@ class Report:
     unsupported: list[str] = field(default_factory=list)  # "path: reason", modules with weights that stayed float
     calibration: str = ""  # SHA-256 of the calibration data, when they are token ids
     seconds: dict[str, float] = field(default_factory=dict)  # by phase
+    cpu_seconds: dict[str, float] = field(default_factory=dict)  # by phase, of all threads of the process together
 
     @property
     def verdict(self) -> str:
@@ -89,6 +90,7 @@ class Report:
         }
         if times:
             content["seconds"] = dict(self.seconds)
+            content["cpu_seconds"] = dict(self.cpu_seconds)
         else:
             for layer in content["layers"]:
                 del layer["seconds"]
@@ -109,6 +111,7 @@ class Report:
                 unsupported=[str(line) for line in content["unsupported"]],
                 calibration=str(content["calibration"]),
                 seconds={str(k): float(v) for k, v in content.get("seconds", {}).items()},
+                cpu_seconds={str(k): float(v) for k, v in content.get("cpu_seconds", {}).items()},
             )
         except (KeyError, TypeError) as error:
             raise InputError("report", f"is not what Report.to_json writes: {error}", "use the file as written") from error
@@ -146,16 +149,18 @@ class Progress:
 
 
 class Stopwatch:
-    """Adds up the seconds of named phases; phases do not nest."""
+    """Adds up the seconds of named phases, of the clock and of the process's CPU time; phases do not nest."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
+        self.cpu_seconds: dict[str, float] = {}
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Counts the body's wall time under `name`."""
-        start = time.perf_counter()
+        """Counts the body's wall time and CPU time under `name`."""
+        start, cpu = time.perf_counter(), time.process_time()
         try:
             yield
         finally:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+            self.cpu_seconds[name] = self.cpu_seconds.get(name, 0.0) + time.process_time() - cpu

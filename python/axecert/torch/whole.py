@@ -160,6 +160,7 @@ def quantize(
         not_certified=around_the_integers(recipe) + outside_of_layers(module),
         unsupported=unsupported,
         seconds=watch.seconds,
+        cpu_seconds=watch.cpu_seconds,
     )
     attach_report(module, report)
     return report
