@@ -1,33 +1,38 @@
 #!/bin/sh
-# Proves the ACSL contracts of the functions named below with Frama-C/WP: what they return, absence of run-time errors and overflow,
-# termination. A goal is proved when Qed, Z3 or CVC4 proves it. Prints the goal count. Fails when a goal is unproved, when a function
-# named has none, or when there are none. Usage: prove_contracts.sh [range.c [functions]]
+# Proves the ACSL contracts of the checker's core by Frama-C/WP: what each function returns, absence of run-time errors and overflow,
+# termination. A goal is proved when Qed, Z3 or CVC4 proves it. Every function that range.c defines is proved, with the lemmas of meaning.h
+# and the loads of core.h, except those named in `open`, which are printed. Prints the goal count. Fails when a goal is unproved, when a
+# function has none, or when there are none. Usage: prove_contracts.sh [range.c [functions [seconds per goal]]]
 # Side effect: a temporary folder, removed at the end, that holds the provers' configuration.
 # Requirements: TOR-101, TOR-108.
 set -eu
 checker=$(cd "$(dirname "$0")/../../verify/checker" && pwd)
 file=${1:-$checker/range.c}
-lemmas=part_above,part_below,ends_of_product,distribute,one_box,product_bounded,magnitude_positive,registers_counted,find_first,find_limit
-core=axc_load32,axc_entry32,smaller,larger,block_of,above_zero,add_few,add_adjacent,reach_of_sums,scale,times,range_of_product
-core=$core,reach_of_products,reach_of_values,weights_within,margin_of,hull
-functions=${2:-$lemmas,$core}
+open="compare_stage prove_row end_on_witness judge_witness axc_prove_layer"
+# The functions defined in FILE, their definitions beginning with PATTERN.
+defined() {
+  awk -v pattern="$2" '$0 ~ pattern { sub(/\(.*/, ""); sub(/.*[ *]/, ""); print }' "$1"
+}
+core=$(defined "$file" '^(static|AXC_INLINE|int64_t|void)[^=;]*[(]')
+proved=
+left=0
+all=0
+for name in $core; do
+  all=$((all + 1))
+  case " $open " in
+    *" $name "*) left=$((left + 1)) ;;
+    *) proved="$proved $name" ;;
+  esac
+done
+proved="axc_load32 axc_load64 axc_entry32 axc_entry64 $(defined "$checker/meaning.h" '^  (void|int64_t) [a-z_0-9]+[(]') $proved"
+functions=${2:-$(echo $proved | tr ' ' ',')}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 export HOME="$folder" WHY3CONFIG="$folder/why3.conf"
 why3 config detect >"$folder/why3.log" 2>&1 || true
-frama-c -cpp-extra-args="-I$checker" -wp -wp-rte -wp-cache none -wp-prover z3,cvc4 -wp-timeout 120 -wp-par 2 \
+frama-c -cpp-extra-args="-I$checker" -wp -wp-rte -wp-cache none -wp-prover z3,cvc4 -wp-timeout "${3:-120}" -wp-par 2 \
   -wp-fct "$functions" "$file" >"$folder/log" 2>&1 || { cat "$folder/log"; exit 1; }
-# Every function that range.c defines is proved or listed as not proved.
-awk -v functions="$functions" '
-  BEGIN { count = split(functions, list, ","); for (i = 1; i <= count; ++i) named[list[i]] = 1 }
-  /^(static|AXC_INLINE|int64_t|void)[^=;]*\(/ {
-    name = $0
-    sub(/\(.*/, "", name)
-    sub(/.*[ *]/, "", name)
-    ++all
-    if (!(name in named)) { ++left; open = open " " name }
-  }
-  END { print all - left " of " all " functions of range.c under contract" (left ? "; not proved:" open : "") }' "$file"
+echo "$((all - left)) of $all functions of range.c are under contract${open:+; not proved: $open}"
 # The summary of Frama-C 25 miscounts goals that its second prover proves, so the goals are counted here, one by one.
 awk -v functions="$functions" '
   / goals? scheduled/ { scheduled = $2 }

@@ -97,8 +97,12 @@ static inline int64_t axc_load32(const unsigned char* b) {
   const int64_t highest = b[3] < 128 ? b[3] : b[3] - 256;
   return b[0] + b[1] * INT64_C(0x100) + b[2] * INT64_C(0x10000) + highest * INT64_C(0x1000000);
 }
+/*@ requires \valid_read(b + (0 .. 7));
+    assigns \nothing;
+    ensures \result == entry64(b, 0); */
 static inline int64_t axc_load64(const unsigned char* b) {
-  return axc_load32(b + 4) * ((int64_t)1 << 32) + (axc_load32(b) & INT64_C(0xffffffff));
+  const int64_t low = axc_load32(b);
+  return axc_load32(b + 4) * INT64_C(0x100000000) + (low < 0 ? low + INT64_C(0x100000000) : low);
 }
 #endif
 
@@ -108,6 +112,14 @@ static inline int64_t axc_load64(const unsigned char* b) {
     ensures \result == entry32(b, k) && -2147483648 <= \result <= 2147483647; */
 static inline int64_t axc_entry32(const unsigned char* b, int64_t k) {
   return axc_load32(b + 4 * k);
+}
+
+/* The same of little-endian int64. */
+/*@ requires 0 <= k <= 576460752303423488 && \valid_read(b + (8 * k .. 8 * k + 7));
+    assigns \nothing;
+    ensures \result == entry64(b, k) && -9223372036854775808 <= \result <= 9223372036854775807; */
+static inline int64_t axc_entry64(const unsigned char* b, int64_t k) {
+  return axc_load64(b + 8 * k);
 }
 
 /* Registers that `values` values of the level below meet in. */
