@@ -1,0 +1,41 @@
+#!/bin/sh
+# prove_contracts.sh must not prove what is false: functions with one flaw each, and that the preconditions of the main function contradict
+# one another (then anything would follow from them). Each must end with an unproved goal. No argument. Side effect: a temporary folder.
+# Requirements: TOR-101, TOR-108.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+checker=$(cd "$here/../../verify/checker" && pwd)
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+# must_fail FILE FUNCTION
+must_fail() {
+  if "$here/prove_contracts.sh" "$1" "$2" 3 >"$folder/out" 2>&1; then
+    echo "$2 was proved though it is wrong"
+    exit 1
+  fi
+  grep -q "^unproved: typed_$2" "$folder/out" || { cat "$folder/out"; exit 1; }
+  echo "$2: refused, $(grep -c '^unproved' "$folder/out") goals unproved"
+}
+# flaw FUNCTION FROM TO
+flaw() {
+  python3 - "$checker/range.c" "$folder/range.c" "$2" "$3" <<'PYTHON'
+import sys
+text = open(sys.argv[1]).read()
+assert text.count(sys.argv[3]) == 1, sys.argv[3]
+open(sys.argv[2], "w").write(text.replace(sys.argv[3], sys.argv[4]))
+PYTHON
+  must_fail "$folder/range.c" "$1"
+}
+flaw margin_of '*upper = above <= below;' '*upper = above < below;'
+flaw limits_of 'stage->full ? -limits.upper - 1' 'stage->full ? -limits.upper'
+flaw spend 'magnitude > 0; --magnitude' 'magnitude > 1; --magnitude'
+flaw block_of 'block > values ? values' 'block > values + 1 ? values'
+cat "$checker/range.c" - >"$folder/range.c" <<'ACSL'
+/*@ requires is_described(layer) && within(0, 0) && layer->limit > 0 && layer->stages == 2;
+    assigns \nothing;
+    ensures \false; */
+void contradiction(const axc_layer* layer) {
+  (void)layer;
+}
+ACSL
+must_fail "$folder/range.c" contradiction
