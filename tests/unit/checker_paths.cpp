@@ -136,11 +136,11 @@ TEST_CASE("tiles just shorter and longer than those that have a loop of their ow
   struct Shape {
     std::int64_t group, stride, cols;
   };
-  const Shape shapes[] = {{63, 1, 130}, {65, 1, 135}, {127, 1, 257}, {129, 1, 259}, {31, 1, 64},
-                          {33, 1, 70},  {1, 1, 5},    {3, 1, 7},     {255, 1, 511}, {257, 1, 515},
-                          {7, 1, 16},   {9, 1, 20},   {24, 1, 49},   {32, 2, 130},  {64, 2, 260},
-                          {16, 2, 70},  {1, 2, 9},    {4, 2, 17},    {128, 2, 513}, {1, 128, 200},
-                          {1, 64, 150}, {1, 32, 70},  {2, 1, 8},     {8, 1, 8},     {8, 1, 1100}};
+  const Shape shapes[] = {{63, 1, 130},  {65, 1, 135},  {127, 1, 257}, {129, 1, 259}, {31, 1, 64}, {33, 1, 70},
+                          {1, 1, 5},     {3, 1, 7},     {255, 1, 511}, {257, 1, 515}, {7, 1, 16},  {9, 1, 20},
+                          {24, 1, 49},   {32, 2, 130},  {64, 2, 260},  {16, 2, 70},   {1, 2, 9},   {4, 2, 17},
+                          {128, 2, 513}, {1, 128, 200}, {1, 64, 150},  {1, 32, 70},   {2, 1, 8},   {8, 1, 8},
+                          {8, 1, 1100},  {15, 1, 34},   {17, 1, 38}};
   for (const Shape& shape : shapes) {
     CAPTURE(shape.group);
     CAPTURE(shape.stride);
@@ -465,7 +465,9 @@ TEST_CASE("a weight beyond its range, at any place behind weights that lie on it
       IntegerLayer layer = tiny::small_layer();
       layer.weights = {2, -1, 2, -1, 2, 2, -1, 2, -1, 2};
       layer.weights[at] = above ? 3 : -2;
-      const tiny::Pair pair = tiny::with_claims(layer, tiny::two_stages(), [](LayerClaims& c) { c.weight_range = {-1, 2}; });
+      const tiny::Pair pair = tiny::with_claims(layer, tiny::two_stages(), [](LayerClaims& c) {
+        c.weight_range = {-1, 2};
+      });
       const axc_report report = check(pair);
       CHECK(report.reason == AXC_WEIGHT);
       CHECK(report.row == static_cast<std::int64_t>(at / 5));

@@ -832,7 +832,10 @@ TEST_CASE("the byte of an array's entry that is not allowed, and of an array tha
         if (end >= INT32_MIN && end <= INT32_MAX) {
           CHECK(refused_at(report, AXC_WIDER_THAN_NEEDED, 0, behind(narrow, "[8,12]}")));
         } else {
+          const std::string wrong = report.reason == AXC_UPPER ? "0.stage.0.upper" : "0.stage.0.lower";
           CHECK((report.reason == AXC_UPPER || report.reason == AXC_LOWER));
+          CHECK(report.position ==
+                tiny::extent_of(narrow, wrong).begin + 8 * static_cast<std::size_t>(2 * report.row + report.node));
         }
       }
     }

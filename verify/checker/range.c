@@ -12,7 +12,7 @@
 #endif
 
 /* What the clones call must become part of them. */
-#if defined(__GNUC__)
+#if defined(__GNUC__) && !defined(AXC_ONE_TARGET)
 #define AXC_INLINE static inline __attribute__((always_inline))
 #else
 #define AXC_INLINE static inline
