@@ -158,7 +158,7 @@ class Laboratory:
 
     def linked(self, objects, folder, flags):
         target = folder / "linked"
-        if flags == PLAIN and not self.is_program:
+        if flags == PLAIN and self.suffix == ".c" and not self.is_program:  # C++ needs what its compiler links beside, __dso_handle for one
             command = ["ld", "-shared"]
         else:
             command = [*self.link, *([] if self.is_program else ["-shared"]), *[f for f in flags if f.startswith("-fsanitize=")]]
@@ -212,7 +212,10 @@ class Laboratory:
             if (killer, sanitizer) not in self.costs:
                 folder = self.folder / f"measure-{killer}-{int(sanitizer)}"
                 folder.mkdir()
-                seconds = self.processor_time(killer, self.linked(objects, folder, flags), sanitizer, 300)
+                library = self.linked(objects, folder, flags)
+                if library is None:
+                    raise SystemExit(f"the original does not link with {' '.join(flags)}")
+                seconds = self.processor_time(killer, library, sanitizer, 300)
                 if seconds is None:
                     raise SystemExit(f"{killer} fails on the original")
                 self.costs[killer, sanitizer] = seconds
@@ -322,6 +325,10 @@ def main():
         laboratory.only_quick, laboratory.sampling, laboratory.reasons = a.quick, a.sample is not None, reasons
         if laboratory.is_program:
             program.judge(laboratory.linked(laboratory.originals(PLAIN), pathlib.Path(name), PLAIN), root / "tests/golden")
+
+        if not laboratory.is_program:
+            for killer in laboratory.quick:
+                laboratory.cost(killer, sanitizer=False)  # the original compiles, links and satisfies them: then it is the mutant that does not
 
         def judge(mutant):
             in_time = a.minutes is None or time.monotonic() - start < 60 * a.minutes
