@@ -120,7 +120,15 @@ std::vector<StageRanges> layer_ranges(const IntegerLayer& layer, const Topology&
   return result;
 }
 
-AXECERT_CLONES IntegerRange hull(const std::int64_t* lower, const std::int64_t* upper, std::int64_t count) {
+AXECERT_CLONES std::int64_t margin(IntegerRange range, IntegerRange limits) {
+  const int128 above = static_cast<int128>(limits.upper) - range.upper;
+  const int128 below = static_cast<int128>(range.lower) - limits.lower;
+  const int128 least = above < below ? above : below;
+  constexpr int128 cap = INT64_MAX;
+  return static_cast<std::int64_t>(least > cap ? cap : least < -cap ? -cap : least);
+}
+
+IntegerRange hull(const std::int64_t* lower, const std::int64_t* upper, std::int64_t count) {
   std::int64_t least = lower[0], most = upper[0];
   for (std::int64_t i = 0; i < count; ++i) {
     least = lower[i] < least ? lower[i] : least;

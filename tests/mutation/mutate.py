@@ -41,6 +41,7 @@ SUBJECTS = {
         "link": ["cc"], "quick": ["killer_golden", "killer_checker", "killer_checker_report", "killer_checker_paths", "killer_brute_force"],
         "slow": ["killer_property_checker", "killer_tamper"],
     },
+    # A changed header of lib/bound is seen by its sources alone, not by what else includes it: a body that none of them uses belongs in a source.
     "bound": {
         "folder": "lib/bound", "exclude": set(), "sources": ".cpp", "compile": ["c++", "-std=c++20"], "link": ["c++"],
         "quick": ["killer_bound_paths", "killer_bound"], "slow": ["killer_brute_force_bound", "killer_property_bound"],

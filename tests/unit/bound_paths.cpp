@@ -248,6 +248,8 @@ TEST_CASE("what a layer may be, at each limit and one beyond") {
       {"box [1, 4] of channel 1 excludes 0", limited(7, 1, 4)},
       {"box [-4, -1] of channel 1 excludes 0", limited(1, -4, -1)},
       {nullptr, limited(0, 1, 4)},
+      {"box [1, 4] of channel 0 excludes 0",
+       [](IntegerLayer& l) { l.input_limit = 7, l.box_lower = {1}, l.box_upper = {4}; }},
       {nullptr, spread(0)},
       {nullptr, spread(most)},
       {"spread of zero points of -1", spread(-1)},
@@ -291,6 +293,7 @@ TEST_CASE("what a layer may be, at each limit and one beyond") {
     } else {
       CAPTURE(c.message);
       CHECK(contains(message, c.message));
+      CHECK(refusal([&] { (void)row_constant_ranges(layer); }) == message);
     }
   }
   // The operands of the datapath.
@@ -301,6 +304,9 @@ TEST_CASE("what a layer may be, at each limit and one beyond") {
   layer.box_lower = {-5};
   layer.weights = {-3, 4, 0, 0, 4, -3};
   CHECK(refusal([&] { validate(layer, datapath); }).empty());
+  datapath.stages[0].width = 65;
+  CHECK(contains(refusal([&] { validate(layer, datapath); }), "65"));
+  datapath.stages[0].width = 64;
   for (const std::size_t at : {std::size_t{0}, std::size_t{2}, std::size_t{5}}) {
     for (const int w : {-4, 5}) {
       IntegerLayer other = layer;
