@@ -22,6 +22,7 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import axecert  # noqa: E402
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
+import axecert.torch  # noqa: E402
 from axecert._core import IntegerLinear  # noqa: E402
 
 ROWS, COLS, DATAPATH = 1536, 576, "axe:P=16,T=64,act=s8"
@@ -40,6 +41,7 @@ def contenders(generator):
     assert np.array_equal(exact.forward(probe), licensed.forward(probe))
     tensor = torch.from_numpy(weight)
     found = {f"axecert, {one.kernel}": (lambda x, one=one: one.forward(x.numpy())) for one in (exact, licensed)}
+    found["axecert.torch, which chooses"] = axecert.torch.IntegerLinear(layer, datapath)
     found["torch, float32"] = lambda x: torch.nn.functional.linear(x, tensor)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
