@@ -114,6 +114,7 @@ TEST_CASE("sums of runs, for every instruction set: lengths around 8, 32 and 64,
 // TOR-109
 TEST_CASE("ranges of whole layers are those of each register alone, and witnesses attain them") {
   Random random(2);
+  std::vector<StageRanges> memory;
   for (int trial = 0; trial < 300; ++trial) {
     CAPTURE(trial);
     IntegerLayer layer = layer_of(random.in(1, 3), random.in(1, 24));
@@ -149,6 +150,12 @@ TEST_CASE("ranges of whole layers are those of each register alone, and witnesse
     const Datapath datapath = datapath_of(stages);
     const Topology topology(datapath, layer.cols);
     const std::vector<StageRanges> all = layer_ranges(layer, topology);
+    const std::vector<StageRanges> again =
+        layer_ranges(layer, topology, memory);  // in memory that held another layer's
+    for (std::size_t s = 0; s < all.size(); ++s) {
+      REQUIRE((again[s].nodes == all[s].nodes && again[s].lower == all[s].lower && again[s].upper == all[s].upper));
+    }
+    memory = all;
     const std::vector<IntegerRange> constants = row_constant_ranges(layer);
     REQUIRE(all.size() == topology.stages());
     for (std::int64_t r = 0; r < layer.rows; ++r) {
@@ -380,6 +387,8 @@ TEST_CASE("the first register that overflows: by stage, then by row and node") {
   CHECK(first_overflow(ranges, topology) == NodeId{1, 0, 1});
   ranges[0].upper[2] = 8;
   CHECK(first_overflow(ranges, topology) == NodeId{0, 0, 2});
+  ranges[0].lower[0] = -8;
+  CHECK(first_overflow(ranges, topology) == NodeId{0, 0, 0});
 }
 
 TEST_CASE("widths that data types ask for, at the ends of what is allowed") {
