@@ -24,7 +24,7 @@ import torch
 from torch import nn
 
 from . import __version__
-from ._core import Datapath, InputError, page_out
+from ._core import Datapath, InputError, page_out, release_freed_memory
 from .recipe import Recipe
 from .torch.capture import InputGroup, Product, input_groups
 from .torch.engine import Setting, first_tensor, place_layers, quantize_block
@@ -390,6 +390,7 @@ def quantize(
         if current + 1 < blocks or head:
             with watch.phase("quantized forward"):
                 block.advance_quantized()
+            release_freed_memory()  # what the passes freed lies between what the layers hold, and would add up
         note("done", "", current + 1, blocks, -1.0)
     if head:
         report.layers += _quantize_head(chain, setting, floats, quantized)
