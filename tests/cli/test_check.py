@@ -4,7 +4,7 @@
 
 WITH_ONNX is 1 or 0: whether axecert reads ONNX models. Only the Python standard library.
 
-Requirements: TOR-106, TOR-211, TOR-306, TOR-601.
+Requirements: TOR-106, TOR-211, TOR-306, TOR-601, TOR-606.
 """
 
 import json

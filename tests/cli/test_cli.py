@@ -318,7 +318,7 @@ class Verbs(Case):
             self.assertEqual(document["layers"][0]["input_range"], [0, 64])
         self.run_axecert("certify", "m.npz", "-d", "axe:P=32", "--input-range", "-1,0", code=DATA)  # outside the datapath's operands
 
-    # TOR-109
+    # TOR-601, TOR-607
     def test_requantization_is_judged_beside_the_registers(self):
         # Inputs in [0, 255]: sums in [-1,785, 2,040], and with the bias up to 2^24 + 2,040.
         weights = {"fc.weight": ("|i1", (2, 2), [8, -7, 1, 0])}

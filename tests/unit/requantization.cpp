@@ -1,6 +1,6 @@
 // Requantization: the conditions of every requantizer, one step inside and one beyond, against the runtimes' arithmetic executed in 128 bits; the fixed
 // point of a real multiplier; a row's sum against every input of a small box.
-// Requirements: TOR-109, TOR-405.
+// Requirements: TOR-607.
 #include "axecert/bound/requantization.hpp"
 
 #include <doctest/doctest.h>
