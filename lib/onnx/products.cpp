@@ -78,6 +78,16 @@ std::string plural(std::int64_t n, const std::string& word) {
   return std::to_string(n) + " " + word + (n == 1 ? "" : "s");
 }
 
+/// An error about a tensor, with the node that reads it: "FILE: tensor 'w'" becomes "FILE: node 'product' (MatMulInteger): tensor 'w'".
+InputError with_node(const InputError& error, const Scope& scope, const onnx::NodeProto& node) {
+  const std::string start = scope.file().path() + ": tensor '";
+  if (error.place().compare(0, start.size(), start) != 0) {
+    return error;
+  }
+  return InputError(scope.place(node) + error.place().substr(scope.file().path().size()), error.problem(),
+                    error.remedy());
+}
+
 void Finder::walk(const onnx::GraphProto& graph, const Scope* parent, const std::string& prefix, int depth) {
   if (depth > 64) {
     throw InputError(file_.path(), "has graphs within graphs more than 64 deep", "flatten it");
@@ -86,7 +96,11 @@ void Finder::walk(const onnx::GraphProto& graph, const Scope* parent, const std:
   const Scope& scope = *scopes_.back();
   for (const auto& node : graph.node()) {
     ++import_.nodes;
-    visit(scope, node);
+    try {
+      visit(scope, node);
+    } catch (const InputError& error) {
+      throw with_node(error, scope, node);
+    }
     for (const auto& a : node.attribute()) {
       const std::string inner = scope.name_of(node) + "/" + a.name() + "/";
       if (a.has_g()) {
