@@ -2,6 +2,7 @@
 #include <exception>
 #include <span>
 
+#include "axecert/bound/worst_case.hpp"
 #include "axecert/certificate/certificate_file.hpp"
 #include "axecert/certificate/sha256.hpp"
 #include "axecert/model/layers.hpp"
@@ -89,13 +90,20 @@ struct Account {
             describe(claims.datapath) + "\n  " + upper_case(to_text(claims.verdict)) + ": " +
             in_words(claims.layer.rows - summary.unsafe_rows) + " of " + in_words(claims.layer.rows) +
             " rows are safe; inputs in " + in_words(summary.box) + ", " + source_in_words(claims) + "\n";
-    for (const StageSummary& stage : summary.stages) {
+    const std::vector<StageWorstCase> worst = worst_case(claims.datapath);
+    for (std::size_t s = 0; s < summary.stages.size(); ++s) {
+      const StageSummary& stage = summary.stages[s];
+      const IntegerRange safe = worst[s].safe_inputs;
       text += "  " + stage.stage.name + ": " + std::to_string(stage.stage.width) + " bits, " +
               std::to_string(stage.smallest_safe_width) + " suffice for these weights, " +
               std::to_string(stage.data_type.exact) + " for any of their type; " +
               (stage.unsafe_nodes == 0
                    ? "all " + in_words(stage.nodes) + " registers are safe"
                    : in_words(stage.unsafe_nodes) + " of " + in_words(stage.nodes) + " registers can overflow") +
+              (stage.unsafe_nodes > 0 && worst[s].products > 0 && stage.stage.initial == Initial::zero &&
+                       safe.lower <= safe.upper
+                   ? ", none where inputs are in " + in_words(safe) + ", whatever the weights"
+                   : "") +
               "\n";
       nodes += stage.nodes;
       unsafe_nodes += stage.unsafe_nodes;

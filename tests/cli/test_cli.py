@@ -318,6 +318,17 @@ class Verbs(Case):
             self.assertEqual(document["layers"][0]["input_range"], [0, 64])
         self.run_axecert("certify", "m.npz", "-d", "axe:P=32", "--input-range", "-1,0", code=DATA)  # outside the datapath's operands
 
+    # TOR-405
+    def test_a_stage_that_cannot_hold_its_worst_case_says_for_which_inputs_it_would(self):
+        write_safetensors(self.path / "w.safetensors", {"fc.weight": ("|i1", (1, 4096), [2] * 4096)})
+        text = self.run_axecert("certify", "w.safetensors", "-d", "bitnet-i2_s-avx2", code=UNSAFE).stdout
+        self.assertIn("16 of 16 registers can overflow, none where inputs are in [-64, 63], whatever the weights", text)
+        self.assertIn("reaches 65,024, overflows, and the register holds -512", text)
+        text = self.run_axecert("certify", "w.safetensors", "-d", "bitnet-i2_s-avx2", "--input-range=-64,63", code=SAFE).stdout
+        self.assertNotIn("whatever the weights", text)
+        self.run_axecert("certify", "w.safetensors", "-d", "bitnet-i2_s-avx2", "--input-range=-65,63", code=UNSAFE)
+        self.run_axecert("certify", "w.safetensors", "-d", "bitnet-i2_s-avx2", "--input-range=-64,64", code=UNSAFE)
+
     # TOR-601, TOR-607
     def test_requantization_is_judged_beside_the_registers(self):
         # Inputs in [0, 255]: sums in [-1,785, 2,040], and with the bias up to 2^24 + 2,040.
