@@ -1,8 +1,8 @@
 // Overflows that people reported, as far as their reports give the arithmetic: the certificate refuses the case, the machine shows
 // the wrong integer that was seen, and the form in which it was fixed is accepted. And what a datapath promises whatever the
 // weights: the longest safe row and the safe inputs, each attained and each refused one step beyond.
-// Reports without numbers are listed with the presets (`bugs`); ruy 373 (the product of two zero points and the depth) concerns a
-// constant that kernels compute before the dot product, which no stage sees.
+// Reports without numbers are listed with the presets (`bugs`). ruy 373, the product of two zero points and the depth, concerns a constant that
+// no stage sees: tests/onnx/test_onnxruntime.py has it.
 // Requirements: TOR-405.
 #include <doctest/doctest.h>
 
