@@ -2,6 +2,7 @@
 #include <exception>
 #include <span>
 
+#include "axecert/bound/kernel_order.hpp"
 #include "axecert/bound/worst_case.hpp"
 #include "axecert/certificate/certificate_file.hpp"
 #include "axecert/certificate/sha256.hpp"
@@ -60,6 +61,23 @@ int without_layers(const Arguments& a, const OnnxInput& onnx) {
   return exit_incomplete;
 }
 
+/// How many registers of an unsafe layer overflow even when each adds its values in the datapath's own order, where that is another question than the
+/// certificate's.
+std::optional<std::int64_t> overflowing_in_kernel_order(const LayerClaims& claims) {
+  if (claims.verdict != Verdict::unsafe || claims.layer.input_limit != 0 || !excludes_zero(claims.layer)) {
+    return std::nullopt;
+  }
+  std::int64_t overflowing = 0;
+  const std::vector<StageRanges> ranges =
+      kernel_order_ranges(claims.layer, Topology(claims.datapath, claims.layer.cols));
+  for (std::size_t s = 0; s < ranges.size(); ++s) {
+    const Stage& stage = claims.datapath.stages[s];
+    const bool final = stage.claim == Claim::final_value;  // then prefixes do not count
+    overflowing += overflowing_registers(final ? claims.ranges[s] : ranges[s], register_limits(stage));
+  }
+  return overflowing;
+}
+
 // What is said of the layers, collected one by one.
 struct Account {
   std::string text;
@@ -77,9 +95,11 @@ struct Account {
 
   void add(const LayerClaims& claims, bool as_json) {
     const std::vector<std::string> story = in_words(explain(claims, claims.worst));
+    const std::optional<std::int64_t> in_kernel_order = overflowing_in_kernel_order(claims);
     if (as_json) {
       Json layer = parsed(layer_json(claims));
       layer["explanation"] = story;
+      layer["unsafe_in_kernel_order"] = in_kernel_order ? Json(*in_kernel_order) : Json(nullptr);
       layers.push_back(std::move(layer));
       return;
     }
@@ -110,6 +130,12 @@ struct Account {
     }
     if (sums.lower < -float_exact || sums.upper > float_exact) {
       text += "  sums reach " + in_words(sums) + ", beyond 2^24: a conversion to float32 may round them\n";
+    }
+    if (in_kernel_order) {
+      text += "  some inputs are never 0, so the order of additions counts: in the datapath's own order, " +
+              (*in_kernel_order == 0 ? "every prefix fits, and only a kernel that adds otherwise overflows"
+                                     : in_words(*in_kernel_order) + " registers can overflow") +
+              "\n";
     }
     text += "  worst: ";
     for (const std::string& line : story) {

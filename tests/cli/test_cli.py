@@ -329,6 +329,17 @@ class Verbs(Case):
         self.run_axecert("certify", "w.safetensors", "-d", "bitnet-i2_s-avx2", "--input-range=-65,63", code=UNSAFE)
         self.run_axecert("certify", "w.safetensors", "-d", "bitnet-i2_s-avx2", "--input-range=-64,64", code=UNSAFE)
 
+    # TOR-102
+    def test_boxes_without_0_are_judged_in_every_order_and_told_in_the_datapaths_own(self):
+        write_safetensors(self.path / "w.safetensors", {"a.weight": ("|i1", (1, 4), [100, -100, 100, -100]), "b.weight": ("|i1", (1, 4), [100, 100, -100, -100])})
+        (self.path / "d.toml").write_text(json.loads(self.run_axecert("datapaths", "hls4ml-16-sat", "--json").stdout)["toml"].replace("-128, 127]\nform", "0, 300]\nform"))
+        document = self.json_of("certify", "w.safetensors", "-d", "d.toml", "--input-range", "300,300", code=UNSAFE)
+        self.assertEqual([layer["unsafe_in_kernel_order"] for layer in document["layers"]], [0, 1])
+        text = self.run_axecert("certify", "w.safetensors", "-d", "d.toml", "--input-range", "300,300", code=UNSAFE).stdout
+        self.assertIn("every prefix fits, and only a kernel that adds otherwise overflows", text)
+        document = self.json_of("certify", "w.safetensors", "-d", "d.toml", "--input-range", "0,300", code=UNSAFE)
+        self.assertEqual([layer["unsafe_in_kernel_order"] for layer in document["layers"]], [None, None])
+
     # TOR-601, TOR-607
     def test_requantization_is_judged_beside_the_registers(self):
         # Inputs in [0, 255]: sums in [-1,785, 2,040], and with the bias up to 2^24 + 2,040.
