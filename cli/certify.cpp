@@ -2,6 +2,8 @@
 #include <exception>
 #include <span>
 
+#include "axecert/bound/kernel_order.hpp"
+#include "axecert/bound/worst_case.hpp"
 #include "axecert/certificate/certificate_file.hpp"
 #include "axecert/certificate/sha256.hpp"
 #include "axecert/model/layers.hpp"
@@ -12,9 +14,11 @@
 #include "axecert/report/summary.hpp"
 #include "axecert/report/votes.hpp"
 #include "axecert/report/words.hpp"
+#include "claims_of.hpp"
 #include "datapath_argument.hpp"
 #include "onnx_input.hpp"
 #include "report_files.hpp"
+#include "requantization.hpp"
 #include "verb.hpp"
 
 #ifdef __GLIBC__
@@ -28,6 +32,7 @@ struct Arguments {
   std::string model, datapath, output, weights_output, layer, convolution_order = "kernel";
   std::vector<std::int64_t> input_range;
   ReportFiles files;
+  RequantizationArguments requantization;
   std::shared_ptr<Common> common = std::make_shared<Common>();
 };
 
@@ -56,6 +61,23 @@ int without_layers(const Arguments& a, const OnnxInput& onnx) {
   return exit_incomplete;
 }
 
+/// How many registers of an unsafe layer overflow even when each adds its values in the datapath's own order, where that is another question than the
+/// certificate's.
+std::optional<std::int64_t> overflowing_in_kernel_order(const LayerClaims& claims) {
+  if (claims.verdict != Verdict::unsafe || claims.layer.input_limit != 0 || !excludes_zero(claims.layer)) {
+    return std::nullopt;
+  }
+  std::int64_t overflowing = 0;
+  const std::vector<StageRanges> ranges =
+      kernel_order_ranges(claims.layer, Topology(claims.datapath, claims.layer.cols));
+  for (std::size_t s = 0; s < ranges.size(); ++s) {
+    const Stage& stage = claims.datapath.stages[s];
+    const bool final = stage.claim == Claim::final_value;  // then prefixes do not count
+    overflowing += overflowing_registers(final ? claims.ranges[s] : ranges[s], register_limits(stage));
+  }
+  return overflowing;
+}
+
 // What is said of the layers, collected one by one.
 struct Account {
   std::string text;
@@ -73,27 +95,47 @@ struct Account {
 
   void add(const LayerClaims& claims, bool as_json) {
     const std::vector<std::string> story = in_words(explain(claims, claims.worst));
+    const std::optional<std::int64_t> in_kernel_order = overflowing_in_kernel_order(claims);
     if (as_json) {
       Json layer = parsed(layer_json(claims));
       layer["explanation"] = story;
+      layer["unsafe_in_kernel_order"] = in_kernel_order ? Json(*in_kernel_order) : Json(nullptr);
       layers.push_back(std::move(layer));
       return;
     }
     const LayerSummary summary = summarize(claims, Median::left_out);
+    const StageRanges& last = claims.ranges.back();
+    const IntegerRange sums = hull(last.lower.data(), last.upper.data(), static_cast<std::int64_t>(last.lower.size()));
     text += claims.layer.name + "  " + in_words(claims.layer.rows) + " × " + in_words(claims.layer.cols) + "  " +
             describe(claims.datapath) + "\n  " + upper_case(to_text(claims.verdict)) + ": " +
             in_words(claims.layer.rows - summary.unsafe_rows) + " of " + in_words(claims.layer.rows) +
             " rows are safe; inputs in " + in_words(summary.box) + ", " + source_in_words(claims) + "\n";
-    for (const StageSummary& stage : summary.stages) {
+    const std::vector<StageWorstCase> worst = worst_case(claims.datapath);
+    for (std::size_t s = 0; s < summary.stages.size(); ++s) {
+      const StageSummary& stage = summary.stages[s];
+      const IntegerRange safe = worst[s].safe_inputs;
       text += "  " + stage.stage.name + ": " + std::to_string(stage.stage.width) + " bits, " +
               std::to_string(stage.smallest_safe_width) + " suffice for these weights, " +
               std::to_string(stage.data_type.exact) + " for any of their type; " +
               (stage.unsafe_nodes == 0
                    ? "all " + in_words(stage.nodes) + " registers are safe"
                    : in_words(stage.unsafe_nodes) + " of " + in_words(stage.nodes) + " registers can overflow") +
+              (stage.unsafe_nodes > 0 && worst[s].products > 0 && stage.stage.initial == Initial::zero &&
+                       safe.lower <= safe.upper
+                   ? ", none where inputs are in " + in_words(safe) + ", whatever the weights"
+                   : "") +
               "\n";
       nodes += stage.nodes;
       unsafe_nodes += stage.unsafe_nodes;
+    }
+    if (sums.lower < -float_exact || sums.upper > float_exact) {
+      text += "  sums reach " + in_words(sums) + ", beyond 2^24: a conversion to float32 may round them\n";
+    }
+    if (in_kernel_order) {
+      text += "  some inputs are never 0, so the order of additions counts: in the datapath's own order, " +
+              (*in_kernel_order == 0 ? "every prefix fits, and only a kernel that adds otherwise overflows"
+                                     : in_words(*in_kernel_order) + " registers can overflow") +
+              "\n";
     }
     text += "  worst: ";
     for (const std::string& line : story) {
@@ -128,15 +170,9 @@ int tell(const Arguments& a, Account account, const Certificate& certificate, co
   return exit_code(verdict);
 }
 
-LayerClaims claims_of(StoredLayer stored, const Datapath& datapath, const Arguments& a,
-                      const std::optional<Sha256>& weight_hash = std::nullopt, std::vector<StageRanges> memory = {}) {
-  if (!a.input_range.empty()) {
-    stored.layer.box_lower = {static_cast<std::int32_t>(a.input_range[0])};
-    stored.layer.box_upper = {static_cast<std::int32_t>(a.input_range[1])};
-    stored.layer.input_limit = 0;  // the file's quantizer keeps it, and this range is not its
-    stored.source = InputSource::given;
-  }
-  return make_claims(std::move(stored.layer), datapath, stored.source, weight_hash, std::move(memory));
+/// --input-range, checked by `run`.
+std::optional<IntegerRange> input_range(const Arguments& a) {
+  return a.input_range.empty() ? std::nullopt : std::optional(IntegerRange{a.input_range[0], a.input_range[1]});
 }
 
 // The hashes of the weights of layers[0], layers[1], …: as many layers as come to `most_ahead` bytes, and two at least, because two
@@ -170,7 +206,8 @@ void keep_freed_memory() {
 constexpr const char* what_the_checker_did = "every range computed again from the weights";
 
 // A layer at a time, so that memory does not grow with the model: the certificate goes to disk as it grows, and the checker maps it.
-int run_by_layers(const Arguments& a, const WeightFiles& files, const Datapath& datapath) {
+int run_by_layers(const Arguments& a, const WeightFiles& files, const Datapath& datapath,
+                  const RequantizationJudge& requantization) {
   demand_weight_keys(files.outline());
   keep_freed_memory();
   const std::filesystem::path target = a.output.empty()
@@ -187,21 +224,30 @@ int run_by_layers(const Arguments& a, const WeightFiles& files, const Datapath& 
     throw cannot_create(error);
   }
   const std::vector<std::string> names = files.layers();
+  requantization.demand_layers(names);
+  std::vector<Vote> requantized;
   std::vector<Sha256> hashes;  // of the layers from `first` on
   for (std::size_t i = 0, first = 0; i < names.size(); ++i) {
     if (i == first + hashes.size()) {
       first = i;
       hashes = hashes_ahead(files, std::span(names).subspan(i));
     }
-    const LayerClaims claims = claims_of(read_integer_layer(files, names[i], datapath), datapath, a, hashes[i - first]);
+    const LayerClaims claims =
+        claims_of(read_integer_layer(files, names[i], datapath), datapath, input_range(a), hashes[i - first]);
     account.add(claims, a.common->json);
+    if (requantization.asked()) {
+      requantized.push_back(requantization.vote(claims));
+    }
     writer->add(claims);
   }
   PendingFile& pending = writer->finish();
   const std::size_t shards = files.shards().size();
-  const std::vector<Vote> votes{checker_vote(
+  std::vector<Vote> votes{checker_vote(
       MappedFile(pending.place()), files.shards(),
       what_the_checker_did + (shards > 1 ? "; " + std::to_string(shards) + " weights files" : std::string()))};
+  if (requantization.asked()) {
+    votes.push_back(joined_requantization(std::move(requantized)));
+  }
   std::string written_files;
   if (!a.output.empty()) {
     written_files = "wrote " + a.output + " (" + size_in_words(std::filesystem::file_size(pending.place())) + ")\n";
@@ -220,11 +266,18 @@ int run(const Arguments& a) {
                                  a.input_range[1] > largest_operand)) {
     throw Failure(exit_usage, "--input-range", "not a range of integers within ±2^24", "LO,HI with LO ≤ HI");
   }
+  RequantizationJudge requantization(a.requantization);
   std::optional<OnnxInput> onnx;
   TensorFile file;
   if (is_onnx(a.model)) {
     onnx = read_onnx_input(a.model, datapath, a.convolution_order);
     file = std::move(onnx->layers);
+    for (const std::string& layer : onnx->partial_sums) {
+      requantization.state_partial(layer);
+    }
+    for (auto& [layer, multipliers] : onnx->multipliers) {
+      requantization.state(layer, std::move(multipliers));
+    }
     if (!a.layer.empty()) {
       onnx->missing.reset();  // the verdict is about this layer alone
     }
@@ -233,7 +286,7 @@ int run(const Arguments& a) {
     if (a.layer.empty() && a.weights_output.empty() && !a.files.any() && is_safetensors(a.model)) {
       const WeightFiles files(a.model);
       if (files.as_the_checker_reads()) {
-        return run_by_layers(a, files, datapath);
+        return run_by_layers(a, files, datapath, requantization);
       }
     }
     file = read_input(a.model);
@@ -253,6 +306,8 @@ int run(const Arguments& a) {
   Account account;
   demand_weight_keys(file);
   const std::vector<std::string> names = layer_names(file);
+  requantization.demand_layers(names);
+  std::vector<Vote> requantized(requantization.asked() ? names.size() : 0);
   std::vector<CertificateImage::LayerSize> sizes;
   for (const std::string& name : names) {
     const std::vector<std::int64_t>& shape = file.at(name + ".weight").shape;
@@ -269,9 +324,12 @@ int run(const Arguments& a) {
     std::vector<StageRanges> memory;  // of the layer before
     for (std::size_t i = 0; take(i);) {
       try {
-        LayerClaims claims =
-            claims_of(read_integer_layer(file, names[i], datapath), datapath, a, std::nullopt, std::move(memory));
+        LayerClaims claims = claims_of(read_integer_layer(file, names[i], datapath), datapath, input_range(a),
+                                       std::nullopt, std::move(memory));
         accounts[i].add(claims, a.common->json);
+        if (requantization.asked()) {
+          requantized[i] = requantization.vote(claims);
+        }
         image.add(i, claims);
         if (kept.empty()) {
           memory = std::move(claims.ranges);
@@ -305,6 +363,9 @@ int run(const Arguments& a) {
   std::vector<Vote> votes{checker_vote(bytes, weights, what_the_checker_did)};
   if (onnx && onnx->missing) {
     votes.push_back(*onnx->missing);
+  }
+  if (requantization.asked()) {
+    votes.push_back(joined_requantization(std::move(requantized)));
   }
   std::vector<Output> outputs;
   if (!a.output.empty()) {
@@ -345,6 +406,7 @@ Verb certify_verb(CLI::App& app) {
       ->expected(2)
       ->delimiter(',');
   command->add_option("--layer", a->layer, "this layer only");
+  add_requantization(command, a->requantization);
   add_report_files(command, a->files);
   add_convolution_order(command, a->convolution_order);
   add_common(command, a->common, false);

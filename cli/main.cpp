@@ -26,9 +26,9 @@ int run(CLI::App& app, int argc, char** argv) {
   app.footer(
       "Exit codes: 0 safe, 1 unsafe, 2 incomplete, 3 refused, 64 usage, 65 bad data, 66 no input, 73 cannot create, 74 "
       "I/O.");
-  const Verb verbs[] = {quantize_verb(app), certify_verb(app),  repair_verb(app), verify_verb(app),
-                        explain_verb(app),  report_verb(app),   export_verb(app), datapaths_verb(app),
-                        probe_verb(app),    selftest_verb(app), sbom_verb(app)};
+  const Verb verbs[] = {quantize_verb(app), certify_verb(app), repair_verb(app),   verify_verb(app),
+                        explain_verb(app),  report_verb(app),  export_verb(app),   datapaths_verb(app),
+                        probe_verb(app),    check_verb(app),   selftest_verb(app), sbom_verb(app)};
   bool json = false;
   for (int i = 1; i < argc; ++i) {
     json = json || std::string(argv[i]) == "--json";

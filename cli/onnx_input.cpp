@@ -1,6 +1,8 @@
 // Asks lib/onnx and puts what it says into words; see onnx_input.hpp.
 #include "onnx_input.hpp"
 
+#include <algorithm>
+
 #include "axecert/report/words.hpp"
 
 namespace axe::cli {
@@ -28,6 +30,16 @@ OnnxOptions onnx_options(const std::string& order) {
   return options;
 }
 
+namespace {
+
+/// The least and the greatest.
+Json multiplier_range(const std::vector<double>& multipliers) {
+  const auto ends = std::minmax_element(multipliers.begin(), multipliers.end());
+  return multipliers.empty() ? Json(nullptr) : Json::array({*ends.first, *ends.second});
+}
+
+}  // namespace
+
 OnnxInput read_onnx_input(const std::filesystem::path& path, const Datapath& datapath, const std::string& order) {
   require_input(path);
   OnnxImport model = import_onnx(path, datapath, onnx_options(order));
@@ -54,7 +66,14 @@ OnnxInput read_onnx_input(const std::filesystem::path& path, const Datapath& dat
                             {"node", product.node},
                             {"operator", product.op},
                             {"initializer", product.initializer},
-                            {"outside", product.note}});
+                            {"outside", product.note},
+                            {"multipliers", multiplier_range(product.multipliers)}});
+    if (!product.whole_sum) {
+      input.partial_sums.push_back(product.layer);
+    }
+    if (!product.multipliers.empty()) {
+      input.multipliers[product.layer] = product.multipliers;
+    }
     if (!product.note.empty()) {
       input.text += "  outside  " + product.layer + ": " + product.note + "\n";
     }

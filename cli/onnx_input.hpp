@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -22,6 +23,9 @@ struct OnnxInput {
   std::optional<Vote> missing;  ///< `incomplete`, when something in the graph has no layer
   std::string text;             ///< what was found, several lines
   Json json;
+  std::vector<std::string> partial_sums;  ///< layers to whose sums something is added outside (OnnxProduct::whole_sum)
+  std::map<std::string, std::vector<double>>
+      multipliers;  ///< of a layer's sums, where the model's operator has them, [rows]
 };
 
 /// `order`: kernel, channels-first or positions-first. Failure 66 when it cannot be opened, InputError when it is wrong.

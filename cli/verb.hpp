@@ -64,6 +64,7 @@ Verb report_verb(CLI::App& app);
 Verb export_verb(CLI::App& app);
 Verb datapaths_verb(CLI::App& app);
 Verb probe_verb(CLI::App& app);
+Verb check_verb(CLI::App& app);
 Verb selftest_verb(CLI::App& app);
 Verb sbom_verb(CLI::App& app);
 

@@ -54,7 +54,11 @@ Verdict combine(const std::vector<Vote>& votes) {
   if (says(Verdict::refused)) {
     return Verdict::refused;
   }
-  const bool disagree = says(Verdict::safe) && says(Verdict::unsafe);
+  const auto says_of_registers = [&](Verdict verdict) {
+    return std::any_of(votes.begin(), votes.end(),
+                       [&](const Vote& vote) { return vote.of_registers && worth(vote) == verdict; });
+  };
+  const bool disagree = says_of_registers(Verdict::safe) && says_of_registers(Verdict::unsafe);
   if (votes.empty() || disagree) {
     return Verdict::incomplete;
   }

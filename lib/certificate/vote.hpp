@@ -27,10 +27,12 @@ struct Vote {
   std::string detail;             ///< one line: what was done ("box queries, both sides, rlimit 1000000")
   std::vector<Finding> findings;  ///< at most 100, the first in layer, row, stage, node order; empty when safe
   std::int64_t findings_total = 0;
+  bool of_registers =
+      true;  ///< false: of something behind the registers, so that another verdict than theirs contradicts nobody
 };
 
 /// A vote that says safe without having checked every node counts as incomplete. Then: refused if any vote is; incomplete if
-/// there is no vote, or voters disagree (one says safe, another unsafe); unsafe if any says so, because one overflow that was
+/// there is no vote, or voters disagree about registers (one says safe, another unsafe); unsafe if any says so, because one overflow that was
 /// replayed stands whatever else is missing; incomplete if any vote is; else safe.
 Verdict combine(const std::vector<Vote>& votes);
 

@@ -30,6 +30,10 @@ struct OnnxProduct {
   std::string initializer;  ///< where its weights lie
   std::int64_t rows = 0, cols = 0;
   std::string note;  ///< what the certificate leaves outside; may be empty
+  /// What a sum is multiplied by to become a code of the output: input scale · weight scale / output scale, [rows]; empty where the operator gives no
+  /// codes, or a scale is no constant.
+  std::vector<double> multipliers;
+  bool whole_sum = true;  ///< false: a correction for weights' zero points, or an integer bias of run time, is added to the row's sum outside
 };
 
 /// Something that no layer speaks for.

@@ -37,7 +37,8 @@ class Finder {
     std::vector<std::int64_t> bias;  // per row of an unblocked arrangement, or empty
     bool integer_bias = false;       // there is one, also when it is computed at run time and `bias` is empty
     std::string note;
-    bool padded = false;  // the kernel also reads zero points
+    bool padded = false;              // the kernel also reads zero points
+    std::vector<double> multipliers;  // of a sum, per row or one for all; empty when not known
   };
 
   void visit(const Scope& scope, const onnx::NodeProto& node);
@@ -53,6 +54,7 @@ class Finder {
   Arrangement matrix(const Scope& scope, const onnx::NodeProto& node, const CodedWeights& w, bool transposed) const;
   Arrangement convolution(const Scope& scope, const onnx::NodeProto& node, const CodedWeights& w,
                           bool channels_first) const;
+  static std::vector<double> multipliers(const Scope& scope, const onnx::NodeProto& node);
   static bool has_padding(const onnx::NodeProto& node);
   void take_bias(const Scope& scope, const std::string& name, Parts& parts);
   void take_scaled_bias(const Scope& scope, const std::string& name, Parts& parts);
@@ -76,6 +78,16 @@ std::string plural(std::int64_t n, const std::string& word) {
   return std::to_string(n) + " " + word + (n == 1 ? "" : "s");
 }
 
+/// An error about a tensor, with the node that reads it: "FILE: tensor 'w'" becomes "FILE: node 'product' (MatMulInteger): tensor 'w'".
+InputError with_node(const InputError& error, const Scope& scope, const onnx::NodeProto& node) {
+  const std::string start = scope.file().path() + ": tensor '";
+  if (error.place().compare(0, start.size(), start) != 0) {
+    return error;
+  }
+  return InputError(scope.place(node) + error.place().substr(scope.file().path().size()), error.problem(),
+                    error.remedy());
+}
+
 void Finder::walk(const onnx::GraphProto& graph, const Scope* parent, const std::string& prefix, int depth) {
   if (depth > 64) {
     throw InputError(file_.path(), "has graphs within graphs more than 64 deep", "flatten it");
@@ -84,7 +96,11 @@ void Finder::walk(const onnx::GraphProto& graph, const Scope* parent, const std:
   const Scope& scope = *scopes_.back();
   for (const auto& node : graph.node()) {
     ++import_.nodes;
-    visit(scope, node);
+    try {
+      visit(scope, node);
+    } catch (const InputError& error) {
+      throw with_node(error, scope, node);
+    }
     for (const auto& a : node.attribute()) {
       const std::string inner = scope.name_of(node) + "/" + a.name() + "/";
       if (a.has_g()) {
@@ -307,12 +323,28 @@ void Finder::integer_node(const Scope& scope, const onnx::NodeProto& node) {
                 "and on this datapath the activations are");
     return;
   }
+  if (op == "QLinearMatMul" || op == "QLinearConv" || op == "QGemm") {
+    parts.multipliers = multipliers(scope, node);
+  }
   if (in.bias >= 0) {
     take_bias(scope, input(node, in.bias), parts);
   } else if (op == "QAttention") {
     parts.note = "the products of queries, keys and values are sums of floats; its projection is what is certified";
   }
   add(scope, node, std::move(parts));
+}
+
+// Of an operator with the scales of its input, weights and output as inputs; empty unless all are positive constants.
+std::vector<double> Finder::multipliers(const Scope& scope, const onnx::NodeProto& node) {
+  const bool gemm = node.op_type() == "QGemm";
+  const std::optional<double> in = one_real(scope, input(node, 1)), out = one_real(scope, input(node, gemm ? 7 : 6));
+  const std::optional<Constant> weights = constant(scope, input(node, 4));
+  std::vector<double> result;
+  for (std::int64_t i = 0; in && out && weights && i < weights->elements(); ++i) {
+    result.push_back(*in * weights->real(i) / *out * (gemm ? real_attribute(node, "alpha", 1) : 1));
+  }
+  const bool positive = std::all_of(result.begin(), result.end(), [](double m) { return m > 0 && std::isfinite(m); });
+  return positive ? result : std::vector<double>{};
 }
 
 // com.microsoft.MatMulNBits: blocks of `block_size` weights with a scale each. With accuracy_level 4 the activations of a block are
@@ -583,7 +615,15 @@ void Finder::add(const Scope& scope, const onnx::NodeProto& node, Parts parts) {
   result.product.rows = weights->rows;
   result.product.cols = weights->cols;
   result.product.note = parts.note;
+  if (parts.multipliers.size() == 1) {
+    parts.multipliers.resize(static_cast<std::size_t>(weights->rows), parts.multipliers[0]);
+  }
+  if (static_cast<std::int64_t>(parts.multipliers.size()) ==
+      weights->rows) {  // else a stack of matrices with scales of their own
+    result.product.multipliers = std::move(parts.multipliers);
+  }
   result.integer_bias = parts.integer_bias || !parts.bias.empty();
+  result.product.whole_sum = !corrected && (parts.bias.empty() ? !parts.integer_bias : true);
   result.bias = std::move(parts.bias);
   result.weights = std::move(*weights);
   found_(std::move(result));

@@ -318,6 +318,68 @@ class Verbs(Case):
             self.assertEqual(document["layers"][0]["input_range"], [0, 64])
         self.run_axecert("certify", "m.npz", "-d", "axe:P=32", "--input-range", "-1,0", code=DATA)  # outside the datapath's operands
 
+    # TOR-405
+    def test_a_stage_that_cannot_hold_its_worst_case_says_for_which_inputs_it_would(self):
+        write_safetensors(self.path / "w.safetensors", {"fc.weight": ("|i1", (1, 4096), [2] * 4096)})
+        text = self.run_axecert("certify", "w.safetensors", "-d", "bitnet-i2_s-avx2", code=UNSAFE).stdout
+        self.assertIn("16 of 16 registers can overflow, none where inputs are in [-64, 63], whatever the weights", text)
+        self.assertIn("reaches 65,024, overflows, and the register holds -512", text)
+        text = self.run_axecert("certify", "w.safetensors", "-d", "bitnet-i2_s-avx2", "--input-range=-64,63", code=SAFE).stdout
+        self.assertNotIn("whatever the weights", text)
+        self.run_axecert("certify", "w.safetensors", "-d", "bitnet-i2_s-avx2", "--input-range=-65,63", code=UNSAFE)
+        self.run_axecert("certify", "w.safetensors", "-d", "bitnet-i2_s-avx2", "--input-range=-64,64", code=UNSAFE)
+
+    # TOR-102
+    def test_boxes_without_0_are_judged_in_every_order_and_told_in_the_datapaths_own(self):
+        write_safetensors(self.path / "w.safetensors", {"a.weight": ("|i1", (1, 4), [100, -100, 100, -100]), "b.weight": ("|i1", (1, 4), [100, 100, -100, -100])})
+        (self.path / "d.toml").write_text(json.loads(self.run_axecert("datapaths", "hls4ml-16-sat", "--json").stdout)["toml"].replace("-128, 127]\nform", "0, 300]\nform"))
+        document = self.json_of("certify", "w.safetensors", "-d", "d.toml", "--input-range", "300,300", code=UNSAFE)
+        self.assertEqual([layer["unsafe_in_kernel_order"] for layer in document["layers"]], [0, 1])
+        text = self.run_axecert("certify", "w.safetensors", "-d", "d.toml", "--input-range", "300,300", code=UNSAFE).stdout
+        self.assertIn("every prefix fits, and only a kernel that adds otherwise overflows", text)
+        document = self.json_of("certify", "w.safetensors", "-d", "d.toml", "--input-range", "0,300", code=UNSAFE)
+        self.assertEqual([layer["unsafe_in_kernel_order"] for layer in document["layers"]], [None, None])
+
+    # TOR-601, TOR-607
+    def test_requantization_is_judged_beside_the_registers(self):
+        # Inputs in [0, 255]: sums in [-1,785, 2,040], and with the bias up to 2^24 + 2,040.
+        weights = {"fc.weight": ("|i1", (2, 2), [8, -7, 1, 0])}
+        write_safetensors(self.path / "w.safetensors", weights)
+        certify = ("certify", "w.safetensors", "-d", "axe:P=12")
+        write_npz(self.path / "m.npz", {"fc": ("<f8", (2,), [0.001, 2.0**20])})  # 2^20 is 2^30 · 2^(21 − 31): 2,040 · 2^21 > 2^31
+        self.assertIn("every sum, shifted to the left", self.run_axecert(*certify, "--requantize", "tflite", "--multipliers", "m.npz", code=SAFE).stdout)
+        write_npz(self.path / "m.npz", {"fc": ("<f8", (1,), [2.0**20])})
+        text = self.run_axecert(*certify, "--requantize", "tflite", "--multipliers", "m.npz", code=UNSAFE).stdout
+        self.assertIn("fc, row 0, stage 1, register 0: the sum -1785 shifted to the left by 21 has more than 32 bits, and overflow is undefined", text)
+        self.assertNotIn("row 1, stage", text)
+        document = self.json_of(*certify, "--requantize", "tflite", "--multipliers", "m.npz", code=UNSAFE)
+        self.assertEqual([vote["verdict"] for vote in document["votes"]], ["safe", "unsafe"])
+        self.run_axecert(*certify, "--requantize", "tflite", code=INCOMPLETE)  # no multiplier
+        self.run_axecert(*certify, "--requantize", "float32", code=SAFE)
+        # The two ways of reading weights say the same; reports have the finding, layer and row included.
+        self.run_axecert(*certify, "--requantize", "ruy", "--multipliers", "m.npz", "--sarif", "r.sarif", "--junit", "r.xml", "--html", "r.html", code=UNSAFE)
+        result = json.loads((self.path / "r.sarif").read_text())["runs"][0]["results"]
+        self.assertEqual([r["ruleId"] for r in result], ["AXE006"])
+        self.assertEqual(result[0]["locations"][0]["logicalLocations"][0]["fullyQualifiedName"], "fc/row 0")
+        # An overflow of a register stays what it is, whatever follows.
+        self.run_axecert("certify", "w.safetensors", "-d", "axe:P=11", "--requantize", "float32", code=UNSAFE)
+        write_safetensors(self.path / "b.safetensors", {**weights, "fc.bias": ("<i8", (2,), [0, 2**24])})
+        text = self.run_axecert("certify", "b.safetensors", "-d", "axe:P=12", code=SAFE).stdout
+        self.assertIn("beyond 2^24: a conversion to float32 may round them", text)
+        text = self.run_axecert("certify", "b.safetensors", "-d", "axe:P=12", "--requantize", "float32", code=UNSAFE).stdout
+        self.assertIn("fc, row 1, stage 1, register 0: the sum 16777471 is no float32", text)
+
+        self.refused((*certify, "--multipliers", "m.npz"), USAGE, "--multipliers", "--requantize")
+        self.refused((*certify, "--requantize", "float32", "--multipliers", "m.npz"), USAGE, "float32 takes none")
+        self.refused((*certify, "--requantize", "tflite", "--multipliers", "none.npz"), NO_INPUT, "none.npz")
+        self.refused((*certify, "--requantize", "tflight"), USAGE, "tflight")
+        for array, text in ((("<f8", (3,), [1, 1, 1]), "has 3 multipliers, the layer 2 rows"), (("<f8", (2,), [1, 0]), "no positive number"),
+                            (("<f8", (2,), [1, float("nan")]), "not a number"), (("<f8", (1, 2), [1, 1]), "is no list of multipliers")):
+            write_npz(self.path / "m.npz", {"fc": array})
+            self.refused((*certify, "--requantize", "tflite", "--multipliers", "m.npz"), DATA, text)
+        write_npz(self.path / "m.npz", {"fcc": ("<f8", (1,), [1])})
+        self.refused((*certify, "--requantize", "tflite", "--multipliers", "m.npz"), DATA, "which is no layer")
+
     def test_two_files_and_one_layer(self):
         write_npz(self.path / "second.npz", layer("blocks.1.down", seed=2))
         self.run_axecert("quantize", "layers.npz", "second.npz", "-d", "axe:P=14,T=8", "-o", "both", code=SAFE)

@@ -170,6 +170,34 @@ class Coverage(Case):
         self.assertIn("do not fit the datapath's weight operand", document["onnx"]["not_covered"][0]["reason"])
 
 
+class Requantization(Case):
+    def test_multipliers_are_those_that_onnxruntime_multiplied_by(self):
+        answers = json.loads((FIXTURES / "answers.json").read_text())
+        seen = set()
+        for name, entries in answers.items():
+            products = {p["layer"]: p for p in self.json_of("certify", FIXTURES / f"{name}.onnx", "-d", "raw.toml", code=SAFE)["onnx"]["products"]}
+            for entry in entries:
+                stated = products[entry["layer"]]["multipliers"]
+                if "multiplier" not in entry:  # its output is no code
+                    self.assertIsNone(stated)
+                    continue
+                seen.add(products[entry["layer"]]["operator"])
+                for multiplier in entry["multiplier"]:
+                    self.assertTrue(stated[0] * (1 - 1e-6) <= multiplier <= stated[1] * (1 + 1e-6), (name, stated, multiplier))
+        self.assertEqual(seen, {"QLinearMatMul", "QLinearConv"})
+
+    def test_operators_with_codes_as_output_are_judged_and_others_are_not_known(self):
+        for name in ("qlinear_matmul", "qlinear_conv"):
+            for requantizer in ("tflite", "cmsis", "gemmlowp", "tosa", "xnnpack", "tflite-int64", "float32"):
+                self.run_axecert("certify", FIXTURES / f"{name}.onnx", "-d", "raw.toml", "--requantize", requantizer, code=SAFE)
+        text = self.run_axecert("certify", FIXTURES / "matmul_integer.onnx", "-d", "raw.toml", "--requantize", "tflite", code=INCOMPLETE).stdout
+        self.assertIn("its multiplier is not known", text)
+        # What is added outside the registers is in no row's range, so no sum is known.
+        for name in ("qgemm_bias_at_run_time", "matmul_integer_u8_weights"):
+            text = self.run_axecert("certify", FIXTURES / f"{name}.onnx", "-d", "raw.toml", "--requantize", "float32", code=INCOMPLETE).stdout
+            self.assertIn("something is added to its sum outside its registers", text)
+
+
 class Binding(Case):
     def test_a_certificate_holds_for_its_weights_only(self):
         model = FIXTURES / "matmul_integer.onnx"

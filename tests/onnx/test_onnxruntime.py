@@ -107,6 +107,21 @@ class Judge(OnModels):
                 run = answers.session(model).run
                 self.check(model, lambda codes: run(None, {"x": codes.astype(dtype)})[0], pairs=dtype == numpy.uint8)
 
+    def test_depth_times_zero_points_has_32_bits(self):
+        """ruy 373: K z_a z_w, and every other correction for zero points, is added in 32 bits beside the registers. With weights of code 0, zero points 255 and 7
+        the sums are at most K · 255 · (255 + 7): 32,143 terms fit, one more does not."""
+        for terms, fits in ((32143, True), (32144, False)):
+            with self.subTest(terms=terms):
+                onnx.save(models.matmul_integer(numpy.zeros((terms, 1), numpy.uint8), numpy.uint8(255)), self.path / "deep.onnx")
+                done = subprocess.run([str(AXECERT), "certify", "deep.onnx", "-d", "wide.toml", "--json"], cwd=self.path, capture_output=True, text=True,
+                                      timeout=300, check=False)
+                found = json.loads(done.stdout)["onnx"]
+                self.assertEqual(done.returncode, 0 if fits else 2, done.stdout)
+                if fits:
+                    self.assertIn("at most 2147473830", found["products"][0]["outside"])
+                else:
+                    self.assertIn("can leave 32 bits: up to 2147540640 against 2147483647", found["not_covered"][0]["reason"])
+
     def test_conv_integer(self):
         model = self.free_batch(models.MODELS["conv_integer_one_position"]())
         run = answers.session(model).run

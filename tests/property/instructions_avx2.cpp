@@ -95,9 +95,9 @@ AVX2 Registers acc16(Weights w, Inputs x, std::int32_t constant) {
   for (std::size_t k = 0; k < w.size(); k += 2) {
     const auto xs = bytes<16>(x, k), ws = bytes<16>(w, k);
     const __m128i first = _mm_set_epi32(0, 0, 0, 0xFFFF);  // lane 0 only
-    const __m128i pair = _mm_and_si128(
-        first, _mm_maddubs_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(xs.data())),
-                                 _mm_loadu_si128(reinterpret_cast<const __m128i*>(ws.data()))));
+    const __m128i pair =
+        _mm_and_si128(first, _mm_maddubs_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(xs.data())),
+                                               _mm_loadu_si128(reinterpret_cast<const __m128i*>(ws.data()))));
     r[0].push_back(static_cast<std::int16_t>(_mm_extract_epi16(pair, 0)));
     segment = _mm_adds_epi16(segment, pair);
     if (k % 256 == 254 || k + 2 >= w.size()) {
@@ -192,6 +192,22 @@ AVX2 Registers ggml_codes(Weights w, Inputs x, std::int32_t) {
   return r;
 }
 
+/// ggml's q3_K: the pair of the two low bits less that of 4 where the high bit is clear.
+AVX2 Registers ggml_q3(Weights w, Inputs x, std::int32_t) {
+  std::vector<std::int8_t> low, high;
+  for (const std::int8_t weight : w) {
+    low.push_back(static_cast<std::int8_t>((weight + 4) & 3));
+    high.push_back((weight + 4) >> 2 == 0 ? std::int8_t{4} : std::int8_t{0});
+  }
+  Registers r(1);
+  for (std::size_t k = 0; k < w.size(); k += 32) {
+    const __m256i xs = load(bytes<32>(x, k));
+    append16(r[0], _mm256_sub_epi16(_mm256_maddubs_epi16(load(bytes<32>(Weights(low), k)), xs),
+                                    _mm256_maddubs_epi16(load(bytes<32>(Weights(high), k)), xs)));
+  }
+  return r;
+}
+
 /// vpmaddubsw(codes, activations), then `steps` of them in a wrapping int16 (vpaddw), then int32: ggml's ternary kernel, BitNet.
 AVX2 Registers wrapping_lanes(Weights w, Inputs x, std::int32_t constant, std::size_t steps) {
   Registers r(3);
@@ -249,6 +265,8 @@ const KernelOf kernels[] = {
     {"ggml-q4_0-avx2", ggml_blocks, 2, false},
     {"ggml-q8_0-avx2", ggml_blocks, 2, false},
     {"ggml-q2_K-avx2", ggml_codes, 1, false},
+    {"ggml-iq4_nl-avx2", ggml_blocks, 2, false},
+    {"ggml-q3_K-avx2", ggml_q3, 1, false},
     {"ggml-q4_K-avx2", ggml_codes, 1, false},
     {"ggml-q5_K-avx2", ggml_codes, 1, false},
     {"ggml-q6_K-avx2", ggml_codes, 1, false},
@@ -306,7 +324,8 @@ TEST_CASE("every register of every kernel of SSSE3 and AVX2 holds what the machi
   }
 }
 
-TEST_CASE("every preset of x86 and ggml is held against instructions here, in instructions_avx512.cpp, or says why not") {
+TEST_CASE(
+    "every preset of x86 and ggml is held against instructions here, in instructions_avx512.cpp, or says why not") {
   // Those of VNNI and AVX-512: instructions_avx512.cpp, whose list this one repeats.
   std::set<std::string> held{"x86-vnni",          "fbgemm-acc32-vnni",  "x86-vnni-saturating", "mlas-u8s8-vnni",
                              "mlas-convsym-vnni", "intgemm-shift-vnni", "intgemm-avx512"};
@@ -394,7 +413,7 @@ TEST_CASE("vpaddsw depends on the order, and vpmaddwd has one inexact corner") {
   CHECK(machine(together) == -27233);
   CHECK(added_saturating(in_turn) == 0);
   CHECK(machine(in_turn) == 0);
-  CHECK(maddwd(-32768, -32768, -32768, -32768) == INT32_MIN);  // the sum is 2^31
+  CHECK(maddwd(-32768, -32768, -32768, -32768) == INT32_MIN);                  // the sum is 2^31
   for (const std::int16_t weight : {std::int16_t{-128}, std::int16_t{127}}) {  // no 8-bit weight reaches it
     CHECK(maddwd(-32768, weight, -32768, weight) == -65536 * weight);
   }

@@ -1,8 +1,8 @@
 // Overflows that people reported, as far as their reports give the arithmetic: the certificate refuses the case, the machine shows
 // the wrong integer that was seen, and the form in which it was fixed is accepted. And what a datapath promises whatever the
 // weights: the longest safe row and the safe inputs, each attained and each refused one step beyond.
-// Reports without numbers are listed with the presets (`bugs`); ruy 373 (the product of two zero points and the depth) concerns a
-// constant that kernels compute before the dot product, which no stage sees.
+// Reports without numbers are listed with the presets (`bugs`). ruy 373, the product of two zero points and the depth, concerns a constant that
+// no stage sees: tests/onnx/test_onnxruntime.py has it.
 // Requirements: TOR-405.
 #include <doctest/doctest.h>
 
@@ -172,6 +172,31 @@ TEST_CASE("tflite-micro 3597 and 3598, TensorFlow 53763: 16x8 without bias fell 
     CHECK(machine(name, w, x) == exact(w, x));
     CHECK(verdict(name, w) == Verdict::safe);
   }
+}
+
+TEST_CASE("TensorFlow 33735: a bias of -2,147,483,647 leaves no room for products") {
+  const auto with_bias = [](std::int64_t bias, IntegerRange inputs) {
+    IntegerLayer layer;
+    layer.name = "row";
+    layer.rows = 1;
+    layer.cols = 2;
+    layer.weights = {1, -1};
+    layer.bias = {bias};
+    layer.box_lower = {static_cast<std::int32_t>(inputs.lower)};
+    layer.box_upper = {static_cast<std::int32_t>(inputs.upper)};
+    return make_claims(layer, parse_datapath("tflite-reference-int8"), InputSource::given).verdict;
+  };
+  CHECK(with_bias(-2147483647, {0, 255}) == Verdict::unsafe);
+  CHECK(with_bias(-2147483647, {0, 1}) == Verdict::safe);  // -2^31 itself
+  CHECK(with_bias(-2147483648 + 255, {0, 255}) == Verdict::safe);
+  CHECK(with_bias(-2147483648 + 254, {0, 255}) == Verdict::unsafe);
+}
+
+TEST_CASE("concrete 1303, Concrete ML: integers beyond 16 bits") {
+  CHECK(machine("concrete-ml-16", {127, 127, 127}, {127, 127, 127}) == 3 * 127 * 127 - 65536);
+  CHECK(verdict("concrete-ml-16", {127, 127, 127}) == Verdict::unsafe);
+  CHECK(verdict(parse_datapath("concrete-ml-16"), {127, 127, 127}, {-86, 85}) == Verdict::safe);  // 3·127·86 = 32,766
+  CHECK(verdict(parse_datapath("concrete-ml-16"), {127, 127, 127}, {-87, 85}) == Verdict::unsafe);
 }
 
 TEST_CASE("muriscv-nn 46: KMADA saturates where SMLAD wraps") {

@@ -82,6 +82,9 @@ const Expected catalogue[] = {
     {"ggml-q4_0-avx2", "2:s16 2:w32", s4, plus_minus_127},
     {"ggml-q8_0-avx2", "2:s16 2:w32", s8, plus_minus_127},
     {"ggml-q2_K-avx2", "2:s16", {0, 3}, plus_minus_127},
+    {"ggml-q3_K-avx2", "2:s16", {-4, 3}, plus_minus_127},  // low bits less 4 where the high bit is clear
+    {"ggml-iq4_nl-avx2", "2:s16 2:w32", plus_minus_127, plus_minus_127},
+    {"ggml-amx-vnni", "32:w32", s8, s8},
     {"ggml-q4_K-avx2", "2:s16", {0, 15}, plus_minus_127},
     {"ggml-q5_K-avx2", "2:s16", {0, 31}, plus_minus_127},
     {"ggml-q6_K-avx2", "2:s16", {0, 63}, plus_minus_127},
@@ -97,6 +100,9 @@ const Expected catalogue[] = {
     {"mlas-s8s8-neon", "2/8:w16 *:w32+c", s8, s8},
     {"mnn-arm64", "2/8:w16 *:w32+c", plus_minus_127, s8},
     {"ncnn-im2col", "2:w16 *:w32+c", plus_minus_127, s8},
+    {"gemmlowp-neon-12bit", "16:u17 *:w32+c", {0, 127}, {0, 31}},  // u16 lanes: 65,535 is the upper limit of 17 bits
+    {"xnnpack-neon-dot", "*:w32+c", s8, s8},
+    {"hexagon-vdmpy-sat", "2:w32 *:s32+c", s8, s16},
     {"arm-sdot", "*:w32+c", s8, s8},
     {"arm-smmla", "*:w32+c", s8, s8},
     {"mlas-sdot", "*:w32+c", s8, s8},
@@ -126,6 +132,7 @@ const Expected catalogue[] = {
     {"gemmini-ws", "16:w20 *:w32+c", s8, s8},
     {"gemmini-os", "*:w20+c", s8, s8},
     {"nvdla-int8", "64:w22 *:s34", s8, s8},
+    {"nvdla-int16", "*:s48", s8, s16},
     {"vta", "16:w21 *:w32+c", s8, s8},
     {"aie", "*:u48+c", s8, s8},
     {"aie-ml", "*:u32+c", s8, s8},
@@ -144,6 +151,7 @@ const Expected catalogue[] = {
     {"tosa-i8", "*:u32 *:u32+c", s8, centred},
     {"tosa-i16", "*:u48 *:u48+c", s8, s16},
     {"onnx-matmulinteger", "*:u32", s8, centred},
+    {"concrete-ml-16", "*:u16+c", s8, s8},
     {"tflite-reference-int8", "*:u32 *:u32+c", plus_minus_127, centred},
     {"tflite-int16x8", "*:u64 *:u64+c", plus_minus_127, s16},
     {"tflite-int16x8-int32", "*:u32 *:u32+c", plus_minus_127, s16},
@@ -250,6 +258,8 @@ TEST_CASE("worst-case depths that the sources state or that follow from them") {
       {"esp32s3-qacc", -128, 31},
       {"nvdla-int8", -128, 524287},        // 8,192 stripes of 64
       {"vta", -128, 131071},
+      {"concrete-ml-16", -128, 1},
+      {"hexagon-vdmpy-sat", -128, 511},
       {"fbgemm-acc16", 1, 128},
       {"fbgemm-acc16", -1, 128},
       {"intgemm-avx2", -127, 32},          // one pair in each of 16 lanes is 32,512
@@ -273,6 +283,8 @@ TEST_CASE("presets that no model can overflow, at the length their sources use")
   for (const Always& row : {Always{"ggml-q4_0-avx2", 4096}, {"ggml-q8_0-avx2", 4096}, {"ggml-q2_K-avx2", 4096},
                             {"ggml-q4_K-avx2", 4096}, {"ggml-q5_K-avx2", 4096}, {"ggml-q6_K-avx2", 4096},
                             {"ggml-tq2_0-avx2", 4096}, {"ggml-cuda", 4096}, {"gemmlowp-neon-int8", 4096},
+                            {"ggml-q3_K-avx2", 4096}, {"ggml-iq4_nl-avx2", 4096}, {"ggml-amx-vnni", 4096},
+                            {"gemmlowp-neon-12bit", 4096}, {"nvdla-int16", 4096},
                             {"mnn-arm64", 4096}, {"ncnn-im2col", 4096}, {"onednn-lstm", 4096},
                             {"onednn-s8s8-conv", 4096}, {"xnnpack-qd8-qc4w-madd", 4096}, {"wasm-relaxed-dot-i7", 4096},
                             {"gemmini-ws", 4096}, {"dsp48e2-int8x2", 4096}, {"dsp48e2-int8x2-chain8", 4096},

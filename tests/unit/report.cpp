@@ -380,6 +380,33 @@ TEST_CASE("SARIF of a safe model: a pass per layer and nothing else; of the same
   }
 }
 
+TEST_CASE(
+    "SARIF of registers with less room than a policy demands: a rule of its own, layer and row, and the files were "
+    "judged") {
+  using Json = nlohmann::json;
+  Certificate certificate;
+  certificate.layers.push_back(claims_of("axe:P=7,T=2", {3, 3, -1, 0, 1, 0, 0, 0}, 2, 0, 5));
+  Vote policy = vote(Verdict::refused, 6);
+  policy.voter = policy_voter;
+  policy.findings = {{"fc.1", {1, 0, 0}, "too little"}};
+  policy.findings_total = 1;
+  std::vector<Vote> votes{vote(Verdict::safe, 6), policy};
+  const ReportContents contents = report_contents({certificate, votes, "c.axec", "w.npz"});
+  CHECK(contents.verdict == Verdict::refused);
+  CHECK(contents.sentence == "Some register has less room than the policy demands.");
+  const Json run = Json::parse(sarif_report(contents))["runs"][0];
+  CHECK(run["invocations"][0]["executionSuccessful"] == true);
+  CHECK(run["automationDetails"]["id"] == "axecert/w.npz/axe:P=7,T=2/");
+  REQUIRE(run["results"].size() == 1);
+  CHECK(run["results"][0]["ruleId"] == "AXE005");
+  CHECK(run["tool"]["driver"]["rules"][run["results"][0]["ruleIndex"].get<std::size_t>()]["id"] == "AXE005");
+  CHECK(run["results"][0]["locations"][0]["logicalLocations"][0]["fullyQualifiedName"] == "fc.1/row 1");
+  votes[0].verdict = Verdict::refused;
+  const ReportContents refused = report_contents({certificate, votes, "c.axec", "w.npz"});
+  CHECK(Json::parse(sarif_report(refused))["runs"][0]["invocations"][0]["executionSuccessful"] == false);
+  CHECK(refused.sentence.find("does not hold") != std::string::npos);
+}
+
 TEST_CASE("JUnit counts its cases; what was not checked is an error, never skipped") {
   Certificate certificate;
   certificate.layers.push_back(claims_of("axe:P=6,T=2", {4, 3, 0, 0}, 1, 0, 5));

@@ -54,6 +54,20 @@ TEST_CASE("three votes: one dissent is enough") {
   CHECK(combine({vote(safe), vote(unsafe), vote(incomplete)}) == incomplete);
 }
 
+TEST_CASE("a vote on what lies behind the registers contradicts none of theirs") {
+  const auto behind = [](Verdict verdict, std::int64_t checked = 5) {
+    Vote result = vote(verdict, checked);
+    result.of_registers = false;
+    return result;
+  };
+  CHECK(combine({vote(safe), behind(safe)}) == safe);
+  CHECK(combine({vote(safe), behind(unsafe)}) == unsafe);
+  CHECK(combine({vote(unsafe), behind(safe)}) == unsafe);
+  CHECK(combine({vote(safe), behind(incomplete)}) == incomplete);
+  CHECK(combine({vote(safe), behind(safe, 4)}) == incomplete);
+  CHECK(combine({vote(safe), vote(unsafe), behind(unsafe)}) == incomplete);  // the voters on registers still disagree
+}
+
 // TOR-106
 TEST_CASE("safe without every node is not safe") {
   CHECK(combine({vote(safe, 4, 5)}) == incomplete);

@@ -78,7 +78,7 @@ ReportedLayer reported(const LayerClaims& claims) {
   return layer;
 }
 
-const char* sentence_for(Verdict verdict) {
+const char* sentence_for(Verdict verdict, bool judged) {
   switch (verdict) {
     case Verdict::safe:
       return "No register of these dot products can overflow, under the assumptions listed.";
@@ -87,7 +87,8 @@ const char* sentence_for(Verdict verdict) {
     case Verdict::incomplete:
       return "Something was not checked, or the voters disagree: no verdict on the model.";
     case Verdict::refused:
-      return "The certificate does not hold for these files: no verdict on the model.";
+      return judged ? "Some register has less room than the policy demands."
+                    : "The certificate does not hold for these files: no verdict on the model.";
   }
   return "";
 }
@@ -96,7 +97,7 @@ void add_problems(ReportContents& contents) {
   for (std::size_t i = 0; i < contents.layers.size(); ++i) {
     const ReportedLayer& layer = contents.layers[i];
     for (const ReportedNode& node : layer.unsafe) {
-      contents.problems.push_back({Problem::Kind::overflow, static_cast<std::int64_t>(i), &node,
+      contents.problems.push_back({Problem::Kind::overflow, static_cast<std::int64_t>(i), &node, node.node.row,
                                    layer.claims.layer.name + ", " + place_of(node) + ": " + in_words(node)});
     }
   }
@@ -106,24 +107,30 @@ void add_problems(ReportContents& contents) {
     if (vote.verdict == Verdict::safe && !partial) {
       continue;
     }
-    if (vote.verdict == Verdict::unsafe && overflows_listed) {
+    if (vote.verdict == Verdict::unsafe && overflows_listed && vote.of_registers) {
       continue;  // its overflows are the layers'
     }
-    const Problem::Kind kind = vote.verdict == Verdict::refused  ? Problem::Kind::refused
-                               : vote.verdict == Verdict::unsafe ? Problem::Kind::overflow
-                                                                 : Problem::Kind::not_checked;
+    const Problem::Kind kind = vote.voter == policy_voter         ? Problem::Kind::margin
+                               : vote.verdict == Verdict::refused ? Problem::Kind::refused
+                               : vote.verdict != Verdict::unsafe  ? Problem::Kind::not_checked
+                               : vote.of_registers                ? Problem::Kind::overflow
+                                                                  : Problem::Kind::requantization;
     const std::string voter = name_of(vote) + ": " + to_text(vote.verdict);
     for (const Finding& finding : vote.findings) {
-      contents.problems.push_back({kind, -1, nullptr, voter + "; " + in_words(finding)});
+      const auto layer = std::find_if(contents.layers.begin(), contents.layers.end(),
+                                      [&](const ReportedLayer& one) { return one.claims.layer.name == finding.layer; });
+      const bool known = layer != contents.layers.end();
+      contents.problems.push_back({kind, known ? layer - contents.layers.begin() : -1, nullptr,
+                                   known ? finding.node.row : -1, voter + "; " + in_words(finding)});
     }
     if (vote.findings.empty()) {
-      contents.problems.push_back({kind, -1, nullptr,
+      contents.problems.push_back({kind, -1, nullptr, -1,
                                    voter + "; " + in_words(vote.nodes_checked) + " of " + in_words(vote.nodes_total) +
                                        " registers were checked" + (vote.detail.empty() ? "" : "; " + vote.detail)});
     }
   }
   if (contents.verdict != Verdict::safe && contents.problems.empty()) {
-    contents.problems.push_back({Problem::Kind::not_checked, -1, nullptr, contents.sentence});
+    contents.problems.push_back({Problem::Kind::not_checked, -1, nullptr, -1, contents.sentence});
   }
 }
 
@@ -131,7 +138,7 @@ void add_problems(ReportContents& contents) {
 
 ReportContents report_contents(const ReportSubject& subject) {
   ReportContents contents{subject, combine(subject.votes), "", assumptions(subject.certificate), 0, {}, {}};
-  contents.sentence = sentence_for(contents.verdict);
+  contents.sentence = sentence_for(contents.verdict, contents.judged());
   contents.layers.reserve(subject.certificate.layers.size());
   for (const LayerClaims& claims : subject.certificate.layers) {
     contents.layers.push_back(reported(claims));
@@ -139,6 +146,11 @@ ReportContents report_contents(const ReportSubject& subject) {
   }
   add_problems(contents);
   return contents;
+}
+
+bool ReportContents::judged() const {
+  return std::none_of(subject.votes.begin(), subject.votes.end(),
+                      [](const Vote& vote) { return vote.verdict == Verdict::refused && vote.voter != policy_voter; });
 }
 
 std::string place_of(const ReportedNode& node) {

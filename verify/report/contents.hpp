@@ -40,11 +40,15 @@ struct ReportedLayer {
   std::vector<ReportedNode> unsafe;  ///< the tightest register of each row that can overflow, in row order, at most 100
 };
 
+/// The voter that refuses registers with less room than a policy demands (`axecert check`), though they do not overflow.
+constexpr const char* policy_voter = "policy";
+
 /// Why the verdict is not safe.
 struct Problem {
-  enum class Kind { overflow, not_checked, refused } kind;
+  enum class Kind { overflow, not_checked, refused, margin, requantization } kind;
   std::int64_t layer = -1;             ///< index in `layers`, or −1
   const ReportedNode* node = nullptr;  ///< in that layer; null when it is not one register's
+  std::int64_t row = -1;               ///< in that layer, or −1; where there is a node, its row
   std::string message;
 };
 
@@ -56,6 +60,8 @@ struct ReportContents {
   std::int64_t nodes = 0;
   std::vector<ReportedLayer> layers;
   std::vector<Problem> problems;  ///< none iff the verdict is safe
+  /// Nobody refuses the files themselves: they could be judged.
+  bool judged() const;
 };
 
 /// `subject` outlives the result, which is not copied: problems point into it.

@@ -24,9 +24,11 @@ constexpr Rule rules[] = {
     {"AXE002", "NotChecked", "A voter did not check everything, or the voters disagree: there is no verdict.",
      "warning"},
     {"AXE003", "CertificateRefused", "The certificate does not hold for these files.", "error"},
+    {"AXE005", "MarginTooSmall", "A register does not overflow, but has less room than the policy demands.", "error"},
+    {"AXE006", "RequantizationOverflow", "A row's sum leaves what its requantization can take.", "error"},
     {"AXE004", "LayerSafe", "No register of the layer overflows, under the assumptions of the run.", "none"},
 };
-constexpr std::size_t safe_rule = 3;
+constexpr std::size_t safe_rule = 5;
 
 /// A path as a relative or absolute URI reference (RFC 3986, 3.3): everything but unreserved characters and / is percent-encoded,
 /// so that a colon in a file's name is not taken for a scheme.
@@ -47,15 +49,15 @@ Json range_json(IntegerRange range) {
 }
 
 /// 3.28, 3.29, 3.33: the file, and the layer and row within it.
-Json location(const ReportContents& contents, const LayerClaims* claims, const ReportedNode* node) {
+Json location(const ReportContents& contents, const LayerClaims* claims, std::int64_t row_number) {
   Json result{{"physicalLocation", {{"artifactLocation", {{"uri", uri_of(contents.subject.weights_path)}}}}}};
   if (claims == nullptr) {
     return result;
   }
   const std::string& layer = claims->layer.name;
   Json logical = Json::array({{{"name", layer}, {"fullyQualifiedName", layer}, {"kind", "module"}}});
-  if (node != nullptr) {
-    const std::string row = "row " + std::to_string(node->node.row);
+  if (row_number >= 0) {
+    const std::string row = "row " + std::to_string(row_number);
     logical.insert(logical.begin(), Json{{"name", row}, {"fullyQualifiedName", layer + "/" + row}, {"kind", "member"}});
   }
   result["logicalLocations"] = logical;
@@ -105,7 +107,7 @@ std::string sarif_report(const ReportContents& contents) {
     const LayerClaims* claims =
         problem.layer < 0 ? nullptr : &contents.layers[static_cast<std::size_t>(problem.layer)].claims;
     Json result = result_json(static_cast<std::size_t>(problem.kind), problem.message);
-    result["locations"] = Json::array({location(contents, claims, problem.node)});
+    result["locations"] = Json::array({location(contents, claims, problem.row)});
     if (claims != nullptr && problem.node != nullptr) {
       const ReportedNode& node = *problem.node;
       result["partialFingerprints"] = {
@@ -123,7 +125,7 @@ std::string sarif_report(const ReportContents& contents) {
       const ReportedNode& node = layer.tightest.front();
       Json result = result_json(safe_rule, claims.layer.name + ": every register is safe; the tightest is " +
                                                place_of(node) + ", " + in_words(node));
-      result["locations"] = Json::array({location(contents, &claims, nullptr)});
+      result["locations"] = Json::array({location(contents, &claims, -1)});
       result["properties"] = node_properties(claims, node);
       results.push_back(result);
     }
@@ -145,14 +147,18 @@ std::string sarif_report(const ReportContents& contents) {
   for (const Assumption assumption : contents.assumptions) {
     trusted.push_back(sentence_of(assumption));
   }
-  const Json run{
-      {"tool", {{"driver", {{"name", "axecert"}, {"rules", rule_list}}}}},
-      // 3.20.14: the run, not the model: it succeeded unless the files could not be judged.
-      {"invocations", Json::array({{{"executionSuccessful", contents.verdict != Verdict::refused}}})},
-      {"artifacts", Json::array({{{"location", {{"uri", uri_of(contents.subject.weights_path)}}}}})},
-      {"results", results},
-      {"properties",
-       {{"verdict", to_text(contents.verdict)}, {"layers", layers}, {"votes", votes}, {"assumptions", trusted}}}};
+  Json run{{"tool", {{"driver", {{"name", "axecert"}, {"rules", rule_list}}}}},
+           // 3.20.14: the run, not the model: it succeeded unless the files could not be judged.
+           {"invocations", Json::array({{{"executionSuccessful", contents.judged()}}})},
+           {"artifacts", Json::array({{{"location", {{"uri", uri_of(contents.subject.weights_path)}}}}})},
+           {"results", results},
+           {"properties",
+            {{"verdict", to_text(contents.verdict)}, {"layers", layers}, {"votes", votes}, {"assumptions", trusted}}}};
+  if (!contents.layers.empty()) {
+    // 3.17.3: the category under which a code scanning service keeps this run apart from those of other models and datapaths.
+    run["automationDetails"] = {{"id", "axecert/" + uri_of(contents.subject.weights_path) + "/" +
+                                           contents.layers.front().claims.datapath.name + "/"}};
+  }
   const Json document{
       {"$schema", "https://json.schemastore.org/sarif-2.1.0.json"}, {"version", "2.1.0"}, {"runs", Json::array({run})}};
   // On one line: with line breaks inside the runs the file is several times as large.

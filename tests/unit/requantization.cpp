@@ -1,0 +1,199 @@
+// Requantization: the conditions of every requantizer, one step inside and one beyond, against the runtimes' arithmetic executed in 128 bits; the fixed
+// point of a real multiplier; a row's sum against every input of a small box.
+// Requirements: TOR-607.
+#include "axecert/bound/requantization.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <limits>
+#include <random>
+
+#include "axecert/datapath/machine.hpp"
+#include "axecert/numeric/error.hpp"
+
+using namespace axe;
+
+namespace {
+
+using Outcome = RequantizationCheck::Outcome;
+
+Outcome outcome(Requantizer requantizer, std::int64_t sum, double multiplier) {
+  return check_requantization(requantizer, {sum, sum}, multiplier).outcome;
+}
+
+/// Fits at `inside`, fails at `beyond`, and says why; so does any range that holds it.
+void edge(Requantizer requantizer, double multiplier, std::int64_t inside, std::int64_t beyond) {
+  CAPTURE(to_text(requantizer));
+  CAPTURE(multiplier);
+  CAPTURE(inside);
+  CHECK(outcome(requantizer, inside, multiplier) == Outcome::fits);
+  const RequantizationCheck wrong = check_requantization(
+      requantizer, {std::min<std::int64_t>(0, beyond), std::max<std::int64_t>(0, beyond)}, multiplier);
+  CHECK(wrong.outcome == Outcome::fails);
+  CHECK(wrong.reason.find(std::to_string(beyond)) != std::string::npos);
+  CHECK(outcome(requantizer, beyond, multiplier) == Outcome::fails);
+}
+
+// MultiplyByQuantizedMultiplier as its reference writes it, every step in 128 bits: whether one leaves int32.
+bool reference_overflows(std::int64_t x, FixedPoint by) {
+  const int left = std::max(by.exponent, 0);
+  const int128 shifted = static_cast<int128>(x) << left;
+  return shifted < INT32_MIN || shifted > INT32_MAX;
+}
+
+}  // namespace
+
+TEST_CASE("a real multiplier as TFLite's QuantizeMultiplier writes it") {
+  const auto check = [](double real, std::int64_t multiplier, int exponent) {
+    CAPTURE(real);
+    const FixedPoint by = fixed_point(real);
+    CHECK(by.multiplier == multiplier);
+    CHECK(by.exponent == exponent);
+  };
+  check(1, 1 << 30, 1);
+  check(0.5, 1 << 30, 0);
+  check(0.25, 1 << 30, -1);
+  check(0.75, 3 << 29, 0);
+  check(3, 3 << 29, 2);
+  check(std::nextafter(1.0, 0.0), 1 << 30, 1);  // rounds up to 2^31, which is written as 2^30 and one more
+  check(std::ldexp(1, -32), 1 << 30, -31);
+  check(std::ldexp(1, -33), 0, 0);
+  for (const double wrong : {0.0, -1.0, std::numeric_limits<double>::infinity(), std::nan("")}) {
+    CHECK_THROWS_AS(fixed_point(wrong), InputError);
+  }
+  std::mt19937_64 random(5);
+  for (int i = 0; i < 10'000; ++i) {  // within half a unit of the last place
+    const double real = std::ldexp(std::uniform_real_distribution<double>(0.5, 1)(random),
+                                   std::uniform_int_distribution<int>(-30, 20)(random));
+    const FixedPoint by = fixed_point(real);
+    CHECK(by.multiplier >= std::int64_t{1} << 30);
+    CHECK(by.multiplier < std::int64_t{1} << 31);
+    CHECK(std::fabs(std::ldexp(static_cast<double>(by.multiplier), by.exponent - 31) - real) <= std::ldexp(real, -31));
+  }
+}
+
+TEST_CASE("a shift to the left before the multiplication: TFLite, CMSIS-NN, ruy, XNNPACK") {
+  for (const Requantizer requantizer :
+       {Requantizer::tflite, Requantizer::cmsis, Requantizer::ruy, Requantizer::xnnpack}) {
+    edge(requantizer, 0.001, INT32_MAX, std::int64_t{INT32_MAX} + 1);  // no shift: 32 bits are all
+    edge(requantizer, 0.001, INT32_MIN, std::int64_t{INT32_MIN} - 1);
+    edge(requantizer, 0.75, INT32_MAX, std::int64_t{INT32_MAX} + 1);
+    edge(requantizer, 1, (1 << 30) - 1, 1 << 30);  // 1 is 2^30 · 2^(1 − 31): shifted by one
+    edge(requantizer, 1, -(1 << 30), -(1 << 30) - 1);
+    edge(requantizer, 5, (1 << 28) - 1, 1 << 28);  // by three
+    edge(requantizer, 5, -(1 << 28), -(1 << 28) - 1);
+    CHECK(outcome(requantizer, 0, 5e9) == Outcome::fails);  // by 33
+    CHECK(check_requantization(requantizer, {0, 1}, std::nullopt).outcome == Outcome::undecided);
+  }
+  CHECK(check_requantization(Requantizer::ruy, {0, 1 << 30}, 1).reason.find("wraps") != std::string::npos);
+  CHECK(check_requantization(Requantizer::xnnpack, {0, 1 << 30}, 1).reason.find("saturates") != std::string::npos);
+  std::mt19937_64 random(6);
+  int overflowing = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    const std::int64_t sum = std::uniform_int_distribution<std::int64_t>(INT32_MIN, INT32_MAX)(random);
+    const double multiplier = std::ldexp(std::uniform_real_distribution<double>(0.5, 1)(random),
+                                         std::uniform_int_distribution<int>(-9, 9)(random));
+    const bool overflows = reference_overflows(sum, fixed_point(multiplier));
+    overflowing += overflows ? 1 : 0;
+    CHECK((outcome(Requantizer::tflite, sum, multiplier) == Outcome::fails) == overflows);
+  }
+  CHECK(overflowing > 1000);
+  CHECK(overflowing < 19'000);
+}
+
+TEST_CASE("gemmlowp has no shift to the left") {
+  edge(Requantizer::gemmlowp, 0.75, INT32_MAX, std::int64_t{INT32_MAX} + 1);
+  edge(Requantizer::gemmlowp, 0.75, INT32_MIN, std::int64_t{INT32_MIN} - 1);
+  CHECK(outcome(Requantizer::gemmlowp, 0, 1) == Outcome::fails);
+}
+
+TEST_CASE("TOSA RESCALE: the shift's range, the value within [-2^(shift-1), 2^(shift-1)), the result in 32 bits") {
+  edge(Requantizer::tosa, 0.001, INT32_MAX, std::int64_t{INT32_MAX} + 1);
+  edge(Requantizer::tosa, 2, (1 << 28) - 1, 1 << 28);  // 2 is 2^30 · 2^-29
+  edge(Requantizer::tosa, 2, -(1 << 28), -(1 << 28) - 1);
+  edge(Requantizer::tosa, std::ldexp(1, 28), 1, 2);  // shift 2: [-2, 2)
+  edge(Requantizer::tosa, std::ldexp(1, 28), -2, -3);
+  CHECK(outcome(Requantizer::tosa, 0, std::ldexp(1, 29)) == Outcome::fails);   // shift 1
+  CHECK(outcome(Requantizer::tosa, 0, std::ldexp(1, -32)) == Outcome::fits);   // shift 62
+  CHECK(outcome(Requantizer::tosa, 0, std::ldexp(1, -33)) == Outcome::fails);  // no multiplier left
+  // 16 bits: 1 is 2^14 · 2^-14; the result must have 32 bits, and rounds to the nearest.
+  edge(Requantizer::tosa16, 1, INT32_MAX, std::int64_t{INT32_MAX} + 1);
+  edge(Requantizer::tosa16, 1, INT32_MIN, std::int64_t{INT32_MIN} - 1);
+  edge(Requantizer::tosa16, 0.25, (std::int64_t{1} << 33) - 3,
+       (std::int64_t{1} << 33) - 2);  // (2^33 − 2) / 4 rounds to 2^31
+}
+
+TEST_CASE("a multiplier that rounds up out of its 15 bits is written with another shift") {
+  CHECK(outcome(Requantizer::tosa16, INT32_MAX, 1 - 1e-9) == Outcome::fits);  // 2^14 · 2^-14
+  CHECK(outcome(Requantizer::tosa16, 0, std::ldexp(1 - 1e-9, 13)) ==
+        Outcome::fails);  // shift 2 with 2^15, 1 as it is written
+  CHECK(outcome(Requantizer::tosa16, 0, std::ldexp(0.75, 13)) == Outcome::fits);  // shift 2
+}
+
+TEST_CASE("16 × 8 with 64 bits: the sum within 2^47, the shift from -31 to 7, the result cut to 32 bits") {
+  const std::int64_t most = std::int64_t{1} << 47;
+  edge(Requantizer::tflite_int64, 1e-6, most - 1, most);
+  edge(Requantizer::tflite_int64, 1e-6, -most, -most - 1);
+  edge(Requantizer::tflite_int64, 1, INT32_MAX, std::int64_t{INT32_MAX} + 1);
+  CHECK(outcome(Requantizer::tflite_int64, 0, 127) == Outcome::fits);   // exponent 7
+  CHECK(outcome(Requantizer::tflite_int64, 0, 129) == Outcome::fails);  // 8
+  // CMSIS-NN and TFLite round a multiplier of 0x7FFF0000 and more down to 0x7FFF, not up to 2^15.
+  CHECK(outcome(Requantizer::tflite_int64, std::int64_t{1} << 31, 1 - 1e-9) == Outcome::fits);
+}
+
+TEST_CASE("conversion to float32: exact up to 2^24, one beyond rounds, and what is beyond but even is not decided") {
+  edge(Requantizer::float32, 1, 1 << 24, (1 << 24) + 1);
+  edge(Requantizer::float32, 1, -(1 << 24), -(1 << 24) - 1);
+  CHECK(check_requantization(Requantizer::float32, {0, 1 << 25}, std::nullopt).outcome == Outcome::undecided);
+  CHECK(check_requantization(Requantizer::float32, {-5, 1 << 24}, std::nullopt).outcome == Outcome::fits);
+  CHECK(check_requantization(Requantizer::float32, {INT64_MAX, INT64_MAX}, std::nullopt).outcome == Outcome::fails);
+}
+
+TEST_CASE(
+    "a row's sum: what every input of the box gives, whatever registers lie below, boxes without 0 and constants "
+    "included") {
+  IntegerLayer layer;
+  layer.name = "row";
+  layer.rows = 2;
+  layer.cols = 4;
+  layer.weights = {3, -2, 1, 5, -1, -1, -4, 2};
+  layer.bias = {100, -7};
+  for (const auto& [low, high] : {std::pair{0, 3}, {2, 3}, {-3, -1}, {-1, 1}}) {
+    layer.box_lower = {low};
+    layer.box_upper = {high};
+    for (const char* name : {"axe:P=16,T=2", "axe:P=16,T=2,outer=float", "x86-avx2-maddubs"}) {
+      CAPTURE(name);
+      CAPTURE(low);
+      Datapath datapath = parse_datapath(name);
+      datapath.activations = {-128, 127};
+      const std::vector<IntegerRange> sums = row_sums(layer, datapath);
+      const bool floats = std::string(name).find("float") != std::string::npos;
+      for (std::size_t r = 0; r < 2; ++r) {
+        IntegerRange wanted{INT64_MAX, INT64_MIN};
+        for (int i = 0; i < 256; ++i) {
+          std::int64_t sum[2] = {0, 0};
+          bool inside = true;
+          for (int k = 0; k < 4; ++k) {
+            const int x = low + (i >> (2 * k) & 3);
+            inside = inside && x <= high;
+            sum[floats ? k / 2 : 0] += layer.weights[4 * r + static_cast<std::size_t>(k)] * x;
+          }
+          for (const std::int64_t one : {sum[0], floats ? sum[1] : sum[0]}) {
+            const std::int64_t value = one + (floats ? 0 : layer.bias[r]);
+            wanted = inside ? IntegerRange{std::min(wanted.lower, value), std::max(wanted.upper, value)} : wanted;
+          }
+        }
+        CHECK(sums[r] == wanted);
+      }
+    }
+  }
+}
+
+TEST_CASE("requantizers have names and say what they demand") {
+  CHECK(requantizers().size() == 9);
+  for (const Requantizer requantizer : requantizers()) {
+    CHECK_FALSE(to_text(requantizer).empty());
+    CHECK_FALSE(describe(requantizer).empty());
+  }
+}
