@@ -192,6 +192,20 @@ TEST_CASE("ranges of whole layers are those of each register alone, and witnesse
   }
 }
 
+TEST_CASE("boxes per channel at the ends of 16 bits, and one beyond in every channel") {
+  IntegerLayer layer = layer_of(1, 2);
+  layer.weights = {127, -128};
+  const Topology topology(datapath_of({stage_of(0, 1)}), 2);
+  for (const auto& [low, high] : {std::pair{-32768, 32767}, std::pair{-32769, 5}, std::pair{-5, 32768},
+                                  std::pair{-40000, 5}, std::pair{-5, 40000}, std::pair{-32769, 32768}}) {
+    layer.box_lower = {low, low};
+    layer.box_upper = {high, high};
+    const std::vector<StageRanges> found = layer_ranges(layer, topology);
+    CHECK(found[0].lower[0] == 127 * std::int64_t{low} - 128 * std::int64_t{high});
+    CHECK(found[0].upper[0] == 127 * std::int64_t{high} - 128 * std::int64_t{low});
+  }
+}
+
 TEST_CASE("the constants of rows: bias, offsets, and zero points that vary") {
   IntegerLayer layer = layer_of(2, 3);
   layer.weights = {1, -2, 3, -4, -5, 6};
@@ -356,6 +370,17 @@ TEST_CASE("registers that do not exist, and topologies of another length") {
   CHECK(contains(refusal([&] { (void)layer_ranges(layer, other); }), "of 5 terms, the layer has 6"));
 }
 
+TEST_CASE("a witness spends the limit on the largest weights, and on the first of equals") {
+  IntegerLayer layer = layer_of(1, 5);
+  layer.weights = {0, 3, -3, -4, 3};
+  layer.box_lower = {-4};
+  layer.box_upper = {4};
+  layer.input_limit = 10;
+  const Topology topology(datapath_of({stage_of(0, 1)}), 5);
+  CHECK(witness(layer, topology, {0, 0, 0}, Side::upper) == std::vector<std::int32_t>{0, 4, -2, -4, 0});
+  CHECK(witness(layer, topology, {0, 0, 0}, Side::lower) == std::vector<std::int32_t>{0, -4, 2, 4, 0});
+}
+
 // TOR-109
 TEST_CASE("the first input beyond the limit: each register its own, in the order of its products") {
   IntegerLayer layer = layer_of(1, 7);
@@ -371,6 +396,9 @@ TEST_CASE("the first input beyond the limit: each register its own, in the order
   CHECK(first({0, 0, 0, 0, 5, 11, 6}) == 6);
   layer.input_limit = 0;
   CHECK(first({99, 99, 99, 99, 99, 99, 99}) == -1);
+  const Topology other(datapath_of({stage_of(2, 2), stage_of(0, 1)}), 8);
+  CHECK(contains(refusal([&] { (void)first_beyond_limit(layer, other, std::vector<std::int32_t>(8)); }),
+                 "of 8 terms, the layer has 7"));
 }
 
 TEST_CASE("the first register that overflows: by stage, then by row and node") {
