@@ -116,8 +116,9 @@ typedef void (*axc_between)(void* context, size_t read);
 axc_verdict axc_check_files(const unsigned char* certificate, size_t certificate_size, const axc_file* weights,
                             size_t files, axc_between between, void* context, axc_report* report);
 
-/* axc_check with the caller's scratch memory, aligned for int64_t; no allocation anywhere. Needed: 32 bytes for each register of
- * the lowest stage of one dot product, for the layer that has most; this is never more than 4 · certificate_size. */
+/* axc_check with the caller's scratch memory, aligned for int64_t and apart from both files; no allocation anywhere. Needed: 32
+ * bytes for each register of the lowest stage of one dot product, for the layer that has most; this is never more than
+ * 4 · certificate_size. */
 axc_verdict axc_check_with(const unsigned char* certificate, size_t certificate_size, const unsigned char* weights,
                            size_t weights_size, void* scratch, size_t scratch_size, axc_report* report);
 size_t axc_scratch_size(const unsigned char* certificate,

@@ -157,7 +157,7 @@ typedef struct {
   size_t data_at;
   int64_t next; /* number of the next layer */
   int64_t layers;
-  int64_t nodes_total; /* of all dot products, saturated */
+  int64_t nodes_total; /* of all dot products; each takes bytes of the file */
   int64_t most_nodes;  /* of one dot product in a lowest stage */
 } axc_certificate;
 

@@ -781,6 +781,7 @@
      requires constant_enters(s) ==> registers(s, 0) == 1 && extra(s) == 0;
      terminates \true;
      assigns \nothing;
+     ensures registers(s, 0) <= values(s);
      ensures \forall integer n; 0 <= n < registers(s, 0) ==> reach_within(r, s, n);
      ensures geometry(s + 1) && (extra(s + 1) != 0 ==> !constant_enters(s + 1)) ==> within(r, s + 1); @/
   void stage_within(int64_t r, int64_t s, int64_t values, int64_t block, int64_t step) {
@@ -792,6 +793,16 @@
     /@ assert geometry(s + 1) && (extra(s + 1) != 0 ==> !constant_enters(s + 1)) ==> one_constant(s + 1); @/
     /@ assert values_within(r, s + 1); @/
   }
+*/
+
+// When every input is the witness's, which lies in the box, a row keeps its bounds.
+/*@ ghost
+  /@ requires r >= 0 && inputs_within(r);
+     requires \forall integer k; 0 <= k < values(0) ==> least_input(r, k) <= witness(k) <= greatest_input(r, k);
+     terminates \true;
+     assigns \nothing;
+     ensures inputs_within(-1 - r); @/
+  void pinned_within(int64_t r) {}
 */
 
 // The products of a row have 2^31 each.

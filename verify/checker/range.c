@@ -39,9 +39,9 @@ static int64_t larger(int64_t a, int64_t b) {
 
 /* ---- which values meet in which register ---- */
 
-/*@ predicate is_stage_of(axc_stage* t, integer s) = \valid_read(t) && 0 <= t->group <= 2147483647 &&
-      1 <= t->stride <= 2147483647 && t->stride == stride(s) &&
-      block(s) == (t->group == 0 || t->group * t->stride > values(s) ? values(s) : t->group * t->stride); */
+/*@ predicate deals(integer group, integer stride, integer s) = 0 <= group <= 2147483647 && 1 <= stride <= 2147483647 &&
+      stride == stride(s) && block(s) == (group == 0 || group * stride > values(s) ? values(s) : group * stride);
+    predicate is_stage_of(axc_stage* t, integer s) = \valid_read(t) && deals(t->group, t->stride, s); */
 
 /* Values per block: group · stride, or all of them when that is fewer. */
 /*@ requires is_stage_of(stage, s) && values == values(s) && 1 <= values <= 16777216;
@@ -684,14 +684,21 @@ static void each_register(int s, int64_t values, int64_t block, int64_t stride, 
         (constant_enters(s) ==> registers(s, 0) == 1 && extra(s) == 0);
     predicate apart(axc_layer* t, ranges out, integer n) =
       \separated(t, out.final_lower + (0 .. n - 1)) && \separated(t, out.final_upper + (0 .. n - 1)) &&
-      \separated(t, out.partial_lower + (0 .. n - 1)) && \separated(t, out.partial_upper + (0 .. n - 1)); */
+      \separated(t, out.partial_lower + (0 .. n - 1)) && \separated(t, out.partial_upper + (0 .. n - 1));
+    // What of a layer could be taken for an entry of `out`, one by one: nobody writes to it.
+    predicate outside(int64_t* p, ranges out, integer n) =
+      \separated(p, out.final_lower + (0 .. n - 1)) && \separated(p, out.final_upper + (0 .. n - 1)) &&
+      \separated(p, out.partial_lower + (0 .. n - 1)) && \separated(p, out.partial_upper + (0 .. n - 1)); */
 
 /*@ requires is_layer(layer) && 0 <= s < layer->stages && within(r, s) && is_row(w, r) && is_inputs(in, r);
     requires constant.lower == least_constant(r) && constant.upper == greatest_constant(r);
-    requires memory_for(out, nodes) && registers(s, 0) <= nodes && (s > 0 ==> values(s) <= nodes) && apart(layer, out, nodes);
+    requires memory_for(out, nodes) && nodes == registers(0, 0) && (s > 0 ==> values(s) <= nodes);
+    requires apart(layer, out, nodes);
     requires s > 0 ==> is_below(out.final_lower, out.final_upper, r, s, 0);
     assigns out.final_lower[0 .. nodes - 1], out.final_upper[0 .. nodes - 1], out.partial_lower[0 .. nodes - 1],
       out.partial_upper[0 .. nodes - 1];
+    ensures registers(s, 0) <= nodes && values(s + 1) == registers(s, 0);
+    ensures is_layer(layer);
     ensures holds(out, r, s, registers(s, 0));
     ensures \forall integer n; 0 <= n < registers(s, 0) ==> reach_within(r, s, n);
     ensures s + 1 < layer->stages ==> within(r, s + 1); */
@@ -699,6 +706,10 @@ static void compute_stage(const axc_layer* layer, int s, const signed char* w, i
                           axc_range constant, ranges out)
 /*@ ghost (int64_t r, int64_t nodes) */
 {
+  //@ assert outside(&layer->cols, out, nodes);
+  //@ assert \forall integer i; 0 <= i < layer->stages ==> outside(&layer->stage[i].group, out, nodes);
+  //@ assert \forall integer i; 0 <= i < layer->stages ==> outside(&layer->stage[i].stride, out, nodes);
+  //@ assert \forall integer i; 0 <= i < layer->stages ==> outside(&layer->stage[i].nodes, out, nodes);
   const axc_stage* stage = &layer->stage[s];
   const axc_range nothing = {0, 0};
   const axc_range initial = stage->from_constant ? constant : nothing;
@@ -711,8 +722,18 @@ static void compute_stage(const axc_layer* layer, int s, const signed char* w, i
     sum_weights(w, values, ahead, block, stage->stride, out.final_lower, out.final_upper) /*@ ghost (r) */;
     scale_all(out.final_lower, out.final_upper, out.partial_lower, out.partial_upper, registers, in, initial)
         /*@ ghost (r, w, values, block, stage->stride) */;
+    //@ assert layer->cols == \at(layer->cols, Pre);
+    //@ assert \forall integer i; 0 <= i < layer->stages ==> layer->stage[i].group == \at(layer->stage[i].group, Pre);
+    //@ assert \forall integer i; 0 <= i < layer->stages ==> layer->stage[i].stride == \at(layer->stage[i].stride, Pre);
+    //@ assert \forall integer i; 0 <= i < layer->stages ==> layer->stage[i].nodes == \at(layer->stage[i].nodes, Pre);
+    //@ assert \forall integer i; 0 <= i < layer->stages ==> is_stage_of(&layer->stage[i], i);
   } else {
     each_register(s, values, block, stage->stride, w, in, initial, out) /*@ ghost (r, nodes) */;
+    //@ assert layer->cols == \at(layer->cols, Pre);
+    //@ assert \forall integer i; 0 <= i < layer->stages ==> layer->stage[i].group == \at(layer->stage[i].group, Pre);
+    //@ assert \forall integer i; 0 <= i < layer->stages ==> layer->stage[i].stride == \at(layer->stage[i].stride, Pre);
+    //@ assert \forall integer i; 0 <= i < layer->stages ==> layer->stage[i].nodes == \at(layer->stage[i].nodes, Pre);
+    //@ assert \forall integer i; 0 <= i < layer->stages ==> is_stage_of(&layer->stage[i], i);
   }
 }
 
@@ -1242,37 +1263,65 @@ static int64_t first_input_beyond_limit(const unsigned char* witness, int64_t li
     predicate witness_in_limit(integer row) = input_limit(row) > 0 ==>
       \forall integer n; 0 <= n < registers(0, 0) ==> magnitudes(stride(0), first(0, n), end(0, n)) <= input_limit(row); */
 
+/* The end of a register that is claimed: of its complete sum, or of all its partial sums. */
+/*@ requires memory_for(memory, nodes) && 0 <= node < registers(s, 0) <= nodes && holds(memory, r, s, registers(s, 0));
+    requires whole == final_value(s) && (upper == 0 || upper == 1);
+    assigns \nothing;
+    ensures \result == range_end(upper, r, s, node); */
+static int64_t end_held(ranges memory, int whole, int upper, int64_t node)
+/*@ ghost (int64_t r, int64_t s, int64_t nodes) */
+{
+  const int64_t* final = upper ? memory.final_upper : memory.final_lower;
+  const int64_t* partial = upper ? memory.partial_upper : memory.partial_lower;
+  //@ assert final[node] == reached(upper, r, s, node);
+  //@ assert upper == 0 ==> partial[node] == reached(2, r, s, node);
+  //@ assert upper == 1 ==> partial[node] == reached(3, r, s, node);
+  //@ assert whole != 0 ==> final[node] == range_end(upper, r, s, node);
+  //@ assert whole == 0 && upper == 0 ==> partial[node] == range_end(0, r, s, node);
+  //@ assert whole == 0 && upper == 1 ==> partial[node] == range_end(1, r, s, node);
+  return (whole ? final : partial)[node];
+}
+
 /* The worst register's end when every input's box is the witness alone: what these inputs really reach, with the zero point
  * (0 or spread above the least) that is worse for that end. */
 /*@ requires is_described(layer) && witness_in_box(layer->worst_row);
     requires memory_for(memory, registers(0, 0)) && apart(layer, memory, registers(0, 0));
     assigns memory.final_lower[0 .. registers(0, 0) - 1], memory.final_upper[0 .. registers(0, 0) - 1],
       memory.partial_lower[0 .. registers(0, 0) - 1], memory.partial_upper[0 .. registers(0, 0) - 1];
-    ensures \result == range_end(layer->worst_upper, -1 - layer->worst_row, layer->worst_stage, layer->worst_node); */
+    ensures \result == \old(range_end(layer->worst_upper, -1 - layer->worst_row, layer->worst_stage, layer->worst_node)); */
 static int64_t end_on_witness(const axc_layer* layer, ranges memory) {
-  const int64_t row = layer->worst_row;
+  const int64_t row = layer->worst_row, node = layer->worst_node;
   /*@ ghost product_bounded(layer->cols, row);
             row_start_is(row, layer->cols); */
   const signed char* w = layer->weights + row * layer->cols;
+  //@ assert 0 <= node < registers(layer->worst_stage, 0) && (layer->worst_upper == 0 || layer->worst_upper == 1);
+  //@ assert layer->stage[layer->worst_stage].final_value == final_value(layer->worst_stage);
   //@ assert is_row(w, row) && is_row(w, -1 - row);
+  //@ assert has_constants(layer, row, -1 - row);
   const axc_range constant = constant_of(layer, w, row) /*@ ghost (-1 - row) */;
   const inputs pinned = {layer->witness, layer->witness, layer->cols, 0};
-  //@ assert inputs_within(-1 - row) && is_inputs(pinned, -1 - row);
+  //@ ghost pinned_within(row);
+  //@ assert is_inputs(pinned, -1 - row);
   /*@ ghost products_within(-1 - row);
             sizes_of_products(0, layer->cols); */
-  /*@ loop invariant 0 <= s <= layer->worst_stage + 1;
-      loop invariant s <= layer->worst_stage ==> within(-1 - row, s) && registers(s, 0) <= registers(0, 0);
-      loop invariant s > 0 ==> values(s) <= registers(0, 0) && is_below(memory.final_lower, memory.final_upper, -1 - row, s, 0);
+  //@ assert within(-1 - row, 0);
+  //@ ghost int64_t nodes = layer->stage[0].nodes;
+  //@ assert nodes == registers(0, 0);
+  /*@ loop invariant 0 <= s <= layer->worst_stage + 1 && is_layer(layer);
+      loop invariant s <= layer->worst_stage ==> within(-1 - row, s);
+      loop invariant s > 0 ==> registers(s - 1, 0) <= registers(0, 0) && values(s) == registers(s - 1, 0);
+      loop invariant s > 0 ==> is_below(memory.final_lower, memory.final_upper, -1 - row, s, 0);
       loop invariant s > 0 ==> holds(memory, -1 - row, s - 1, registers(s - 1, 0));
       loop assigns s, memory.final_lower[0 .. registers(0, 0) - 1], memory.final_upper[0 .. registers(0, 0) - 1],
         memory.partial_lower[0 .. registers(0, 0) - 1], memory.partial_upper[0 .. registers(0, 0) - 1];
       loop variant layer->worst_stage - s; */
   for (int s = 0; s <= layer->worst_stage; ++s) {
-    compute_stage(layer, s, w, 0, pinned, constant, memory) /*@ ghost (-1 - row, layer->stage[0].nodes) */;
+    compute_stage(layer, s, w, 0, pinned, constant, memory) /*@ ghost (-1 - row, nodes) */;
   }
-  const int64_t* final = layer->worst_upper ? memory.final_upper : memory.final_lower;
-  const int64_t* partial = layer->worst_upper ? memory.partial_upper : memory.partial_lower;
-  return (layer->stage[layer->worst_stage].final_value ? final : partial)[layer->worst_node];
+  //@ assert registers(layer->worst_stage, 0) <= nodes;
+  //@ assert holds(memory, -1 - row, layer->worst_stage, registers(layer->worst_stage, 0));
+  return end_held(memory, layer->stage[layer->worst_stage].final_value, layer->worst_upper, node)
+      /*@ ghost (-1 - row, layer->worst_stage, nodes) */;
 }
 
 /*@ requires is_described(layer) && \valid(finding) && \separated(layer, finding) && finding->reason == AXC_PROVED;
@@ -1281,16 +1330,16 @@ static int64_t end_on_witness(const axc_layer* layer, ranges memory) {
     requires in.lower == layer->box_lower && in.upper == layer->box_upper && in.channels == layer->channels && in.limit == layer->limit;
     assigns *finding, memory.final_lower[0 .. registers(0, 0) - 1], memory.final_upper[0 .. registers(0, 0) - 1],
       memory.partial_lower[0 .. registers(0, 0) - 1], memory.partial_upper[0 .. registers(0, 0) - 1];
-    ensures finding->reason == AXC_WITNESS_BOX ==> !witness_in_box(layer->worst_row) || !witness_in_limit(layer->worst_row);
-    ensures finding->reason != AXC_WITNESS_BOX ==> witness_in_box(layer->worst_row) && witness_in_limit(layer->worst_row);
+    ensures finding->reason == AXC_WITNESS_BOX ==> \old(!witness_in_box(layer->worst_row) || !witness_in_limit(layer->worst_row));
+    ensures finding->reason != AXC_WITNESS_BOX ==> \old(witness_in_box(layer->worst_row) && witness_in_limit(layer->worst_row));
     ensures finding->reason == AXC_WITNESS_VALUE ==>
-      range_end(layer->worst_upper, -1 - layer->worst_row, layer->worst_stage, layer->worst_node) !=
-      claim(layer->worst_upper, layer->worst_row, layer->worst_stage, layer->worst_node);
+      \old(range_end(layer->worst_upper, -1 - layer->worst_row, layer->worst_stage, layer->worst_node) !=
+            claim(layer->worst_upper, layer->worst_row, layer->worst_stage, layer->worst_node));
     ensures finding->reason == AXC_PROVED || finding->reason == AXC_OVERFLOW ==>
-      range_end(layer->worst_upper, -1 - layer->worst_row, layer->worst_stage, layer->worst_node) ==
-      claim(layer->worst_upper, layer->worst_row, layer->worst_stage, layer->worst_node);
-    ensures finding->reason == AXC_PROVED ==> layer->verdict == AXC_SAFE;
-    ensures finding->reason == AXC_OVERFLOW ==> layer->verdict == AXC_UNSAFE;
+      \old(range_end(layer->worst_upper, -1 - layer->worst_row, layer->worst_stage, layer->worst_node) ==
+            claim(layer->worst_upper, layer->worst_row, layer->worst_stage, layer->worst_node));
+    ensures finding->reason == AXC_PROVED ==> \old(layer->verdict) == AXC_SAFE;
+    ensures finding->reason == AXC_OVERFLOW ==> \old(layer->verdict) == AXC_UNSAFE;
     ensures finding->reason == AXC_PROVED || finding->reason == AXC_OVERFLOW || finding->reason == AXC_WITNESS_BOX ||
       finding->reason == AXC_WITNESS_VALUE; */
 static void judge_witness(const axc_layer* layer, inputs in, ranges memory, axc_finding* finding) {
