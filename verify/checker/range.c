@@ -1097,6 +1097,7 @@ static int compare_stage(const axc_stage* stage, int64_t row, int s, const int64
     //@ assert \forall integer r, t, n; seen(r, t, n, row, s + 1, stages) ==> worst->margin <= margin(r, t, n);
     /*@ assert \forall integer r, t, n; seen(r, t, n, row, s + 1, stages) && earlier(r, t, n, worst->row, worst->stage, worst->node) ==>
           worst->margin < margin(r, t, n); */
+    //@ assert is_worst(*worst, row, s + 1, stages);
     return 1;
   }
   //@ assert \forall integer r, t, n; seen(r, t, n, row, s, stages) ==> margin < margin(r, t, n);
@@ -1115,7 +1116,9 @@ static int compare_stage(const axc_stage* stage, int64_t row, int s, const int64
   //@ assert \forall integer r, t, n; seen(r, t, n, row, s + 1, stages) ==> margin <= margin(r, t, n);
   /*@ assert \forall integer r, t, n; seen(r, t, n, row, s + 1, stages) && earlier(r, t, n, row, s, node) ==> margin < margin(r, t, n); */
   const worst_register here = {margin, row, s, node, at_upper};
+  //@ assert is_worst(here, row, s + 1, stages);
   *worst = here;
+  //@ assert is_worst(*worst, row, s + 1, stages);
   return 1;
 }
 
