@@ -19,29 +19,9 @@ class LimitedSum {
     caps_[static_cast<std::size_t>(weight < 0 ? -weight : weight)] += cap;
   }
   /// The largest limit whose maximum is at most `sum` ≥ 0, largest_input_limit when all products together are; keeps them.
-  std::int64_t limit_for(std::int64_t sum) const {
-    std::int64_t limit = 0;
-    for (std::size_t magnitude = caps_.size() - 1; magnitude > 0; --magnitude) {
-      const auto weight = static_cast<std::int64_t>(magnitude);
-      if (caps_[magnitude] > sum / weight) {
-        return limit + sum / weight;
-      }
-      limit += caps_[magnitude];
-      sum -= weight * caps_[magnitude];
-    }
-    return largest_input_limit;
-  }
+  std::int64_t limit_for(std::int64_t sum) const;
   /// The maximum under `limit`; forgets all products.
-  std::int64_t take(std::int64_t limit) {
-    std::int64_t sum = 0;
-    for (std::size_t magnitude = caps_.size() - 1; magnitude > 0; --magnitude) {
-      const std::int64_t taken = caps_[magnitude] < limit ? caps_[magnitude] : limit;
-      sum += static_cast<std::int64_t>(magnitude) * taken;
-      limit -= taken;
-    }
-    caps_.fill(0);
-    return sum;
-  }
+  std::int64_t take(std::int64_t limit);
 
  private:
   std::array<std::int64_t, 129> caps_{};  // by |w|

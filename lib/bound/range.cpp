@@ -57,11 +57,10 @@ void append(std::vector<std::int64_t>& all, const std::vector<std::int64_t>& row
   all.insert(all.end(), row.begin(), row.end());
 }
 
+/// Of a stage that starts from the constant, which has one register (Topology).
 void shift(RegisterRanges& ranges, IntegerRange constant) {
-  for (std::size_t i = 0; i < ranges.lower.size(); ++i) {
-    ranges.lower[i] += constant.lower;
-    ranges.upper[i] += constant.upper;
-  }
+  for (std::int64_t& lower : ranges.lower) lower += constant.lower;
+  for (std::int64_t& upper : ranges.upper) upper += constant.upper;
 }
 
 }  // namespace
@@ -120,7 +119,16 @@ std::vector<StageRanges> layer_ranges(const IntegerLayer& layer, const Topology&
   return result;
 }
 
-AXECERT_CLONES IntegerRange hull(const std::int64_t* lower, const std::int64_t* upper, std::int64_t count) {
+AXECERT_CLONES std::int64_t margin(IntegerRange range, IntegerRange limits) {
+  const int128 above = static_cast<int128>(limits.upper) - range.upper;
+  const int128 below = static_cast<int128>(range.lower) - limits.lower;
+  const int128 least =
+      above < below ? above : below;  // above + below < 2^64, so that the smaller fits at its upper end
+  constexpr int128 most_negative = -INT64_MAX;
+  return static_cast<std::int64_t>(least < most_negative ? most_negative : least);
+}
+
+IntegerRange hull(const std::int64_t* lower, const std::int64_t* upper, std::int64_t count) {
   std::int64_t least = lower[0], most = upper[0];
   for (std::int64_t i = 0; i < count; ++i) {
     least = lower[i] < least ? lower[i] : least;

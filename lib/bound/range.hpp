@@ -54,13 +54,7 @@ std::optional<std::int64_t> first_beyond_limit(const IntegerLayer& layer, const 
                                                std::span<const std::int32_t> inputs);
 
 /// One node's distance to its register's limits: ≥ 0 is safe.
-inline std::int64_t margin(IntegerRange range, IntegerRange limits) {
-  const int128 above = static_cast<int128>(limits.upper) - range.upper;
-  const int128 below = static_cast<int128>(range.lower) - limits.lower;
-  const int128 least = above < below ? above : below;
-  constexpr int128 cap = INT64_MAX;
-  return static_cast<std::int64_t>(least > cap ? cap : least < -cap ? -cap : least);
-}
+std::int64_t margin(IntegerRange range, IntegerRange limits);
 
 /// The smallest range that holds [lower_i, upper_i] of `count` ≥ 1 registers. Its margin is the least of theirs, a margin being the
 /// smaller of two distances.

@@ -12,8 +12,8 @@ import hashlib
 import mmap
 import os
 import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ import torch
 from torch import nn
 
 from . import __version__
-from ._core import Datapath, InputError
+from ._core import Datapath, InputError, page_out, release_freed_memory
 from .recipe import Recipe
 from .torch.capture import InputGroup, Product, input_groups
 from .torch.engine import Setting, first_tensor, place_layers, quantize_block
@@ -192,14 +192,23 @@ class _Model:
             kept = {name: value for name, value in kwargs.items() if name != keyword}
             calls.append(_BlockCall(tuple(args[1:]), kept, keyword))
 
+        outputs: list[object] = []
+
         def returned(_: nn.Module, args: tuple[Any, ...], output: object) -> None:
+            outputs.append(output)
             self._tuples = isinstance(output, tuple)
+
+        def reached(_: nn.Module, args: tuple[Any, ...], output: object) -> None:
             raise _Reached
 
+        # Only the first block computes. The others give back what it did: how a block is called does not depend on the values, and
+        # weights that are mapped from a file are not read before they are needed.
         with ExitStack() as hooks, torch.inference_mode():
+            hooks.callback(self.blocks[0].register_forward_hook(returned).remove)
             for block in self.blocks:
                 hooks.callback(block.register_forward_pre_hook(note, with_kwargs=True).remove)
-            hooks.callback(self.blocks[-1].register_forward_hook(returned).remove)
+            hooks.callback(self.blocks[-1].register_forward_hook(reached).remove)
+            hooks.enter_context(self._replaced(list(self.blocks)[1:], lambda *args, **kwargs: outputs[0]))
             hooks.enter_context(suppress(_Reached))
             self._forward(batch)
         if len(calls) != len(self.blocks):
@@ -214,12 +223,18 @@ class _Model:
         def bypass(*args: Any, **kwargs: Any) -> object:
             return result
 
-        try:
-            for block in self.blocks:
-                block.forward = bypass
+        with self._replaced(list(self.blocks), bypass):
             return self.model(input_ids=self.token_ids[batch], use_cache=False)
+
+    @contextmanager
+    def _replaced(self, blocks: Sequence[nn.Module], forward: Callable[..., object]) -> Iterator[None]:
+        """`forward` in the place of the blocks' own."""
+        try:
+            for block in blocks:
+                block.forward = forward
+            yield
         finally:
-            for block in self.blocks:
+            for block in blocks:
                 del block.forward
 
 
@@ -347,6 +362,7 @@ def quantize(
     finished = journal.finished if journal is not None else 0
     for current in range(blocks):
         block = _DecoderBlock(chain, current, floats, quantized)
+        floating = list(block.quantized.parameters())
         with watch.phase("capture"):
             groups, uncalled = block.groups(layers[current], _prefix(chain, current))
         lines = [f"{_prefix(chain, current)}{path}: was never called through its forward" for path in uncalled]
@@ -369,16 +385,26 @@ def quantize(
         else:
             with watch.phase("float forward"):
                 block.advance_reference()
+        _page_out(floating, block.quantized)
         layers[current] = {}  # the float layers that were replaced can go
         if current + 1 < blocks or head:
             with watch.phase("quantized forward"):
                 block.advance_quantized()
+            release_freed_memory()  # what the passes freed lies between what the layers hold, and would add up
         note("done", "", current + 1, blocks, -1.0)
     if head:
         report.layers += _quantize_head(chain, setting, floats, quantized)
     report.not_certified = _not_certified(model, recipe, chain.length)
     attach_report(model, report)
     return report
+
+
+def _page_out(weights: Sequence[nn.Parameter], still_there: nn.Module) -> None:
+    """Weights that are mapped from a file stay in memory though their layers are gone, since the mapping is the whole model's."""
+    kept = {id(parameter) for parameter in still_there.parameters()}
+    for weight in weights:
+        if id(weight) not in kept and weight.is_contiguous():
+            page_out(weight.detach().view(-1).view(torch.uint8).numpy())
 
 
 def _prefix(chain: _Model, index: int) -> str:

@@ -8,7 +8,9 @@ against their own second moments in double precision; files against the voters.
 from __future__ import annotations
 
 import itertools
+import os
 import pickle
+import subprocess
 import sys
 import threading
 import time
@@ -485,3 +487,28 @@ def test_freed_memory_goes_back_to_the_system() -> None:
     _core.release_freed_memory()
     assert before - resident() > 100
     assert all(array[0] == 1 for array in kept)
+
+
+def test_pages_of_a_mapped_file_are_given_back_and_changes_stay(tmp_path: Path) -> None:
+    def resident() -> int:
+        status = Path("/proc/self/status").read_text()
+        return next(int(line.split()[1]) // 1024 for line in status.splitlines() if line.startswith("RssFile"))
+
+    system = subprocess.run(["stat", "-f", "-c", "%T", str(tmp_path)], capture_output=True, text=True, check=True).stdout.strip()
+    if system == "tmpfs":
+        pytest.skip("files in memory cannot leave it")
+    path = tmp_path / "weights"
+    np.arange(8 << 20, dtype=np.uint32).tofile(path)  # 32 MiB
+    with path.open("rb") as file:
+        os.fsync(file.fileno())  # pages that differ from the disk would stay
+    mapped = np.memmap(path, dtype=np.uint32, mode="c")
+    total = int(mapped.sum(dtype=np.int64))
+    mapped[5] += 7  # on a page of this process's own
+    before = resident()
+    _core.page_out(mapped.view(np.uint8)[3:-3])
+    assert before - resident() > 25
+    assert mapped[5] == 12
+    assert int(mapped.sum(dtype=np.int64)) == total + 7
+    _core.page_out(np.zeros(0, dtype=np.uint8))
+    with pytest.raises(TypeError):
+        _core.page_out(mapped)

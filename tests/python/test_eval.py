@@ -354,9 +354,15 @@ def test_options_in_words() -> None:
     assert plan.parse_windows("512,2048", None) == {512: None, 2048: None}
     assert plan.parse_windows("512,2048", "40") == {512: 40, 2048: 40}
     assert plan.parse_windows("512,2048", "512=40") == {512: 40, 2048: None}
-    assert [str(one) for one in plan.sweep_points("P=12..13,T=32,row")] == ["P=12,T=32", "P=13,T=32", "P=12", "P=13"]
-    several = plan.sweep_points("P=12,13,T=32; P=13..14,T=32; P=16,T=row")
-    assert [str(one) for one in several] == ["P=12,T=32", "P=13,T=32", "P=14,T=32", "P=16"]
+
+    def swept(text: str) -> dict[str, list[str]]:
+        return {name: [str(one) for one in found] for name, found in plan.sweep_points(text, ["a", "b-1"]).items()}
+
+    rows = ["P=12,T=32", "P=13,T=32", "P=12", "P=13"]
+    assert swept("P=12..13,T=32,row") == {"a": rows, "b-1": rows}
+    tiles = ["P=12,T=32", "P=13,T=32", "P=14,T=32", "P=16"]
+    assert swept("P=12,13,T=32; P=13..14,T=32; P=16,T=row") == {"a": tiles, "b-1": tiles}
+    assert swept("b-1:P=9,T=4; P=8,T=4; a:P=7,T=row") == {"a": ["P=8,T=4", "P=7"], "b-1": ["P=9,T=4", "P=8,T=4"]}
     assert [str(one) for one in plan.points("P=16,T=128; P=14,T=32")] == ["P=16,T=128", "P=14,T=32"]
     assert plan.Calibration.parse("16x512", 7) == plan.Calibration(16, 512, 7)
     for wrong in ("", "1,x", "1"):
@@ -365,9 +371,13 @@ def test_options_in_words() -> None:
     for wrong in ("64=3", "512=0", "512=", "-1"):
         with pytest.raises(InputError):
             plan.parse_windows("512", wrong)
-    for wrong in ("P=12", "T=3,P=4", "P=16,T=9.5", "12..16", "P=12,T=32;", "P=12,T=32;T=64"):
-        with pytest.raises(InputError):
-            plan.sweep_points(wrong)
+    for wrong in ("P=12", "T=3,P=4", "P=16,T=9.5", "12..16", "P=12,T=32;", "P=12,T=32;T=64", ":P=12,T=32"):
+        with pytest.raises(InputError, match="is not of the form"):
+            plan.sweep_points(wrong, ["a"])
+    with pytest.raises(InputError, match="'b' is not swept"):
+        plan.sweep_points("a:P=12,T=32;b:P=12,T=32", ["a"])
+    with pytest.raises(InputError, match="has no accumulators for b"):
+        plan.sweep_points("a:P=12,T=32", ["a", "b"])
     for wrong in ("16", "0x4", "4x1", "ax4"):
         with pytest.raises(InputError):
             plan.Calibration.parse(wrong, 0)

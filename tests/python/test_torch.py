@@ -196,6 +196,25 @@ def test_every_part_of_a_recipe_keeps_the_product(changes: dict[str, Any]) -> No
         assert any("outlier" in item.why for item in report.not_certified)
 
 
+def test_few_rows_have_a_kernel_of_their_own_and_the_same_bytes() -> None:
+    """4-bit weights: up to 4 rows go to the licensed kernel, which reads half as much; with datapath arithmetic nothing does."""
+    module = net().eval()
+    axecert.torch.quantize(module, batches(), recipe(weight_bits=4))
+    kernels = set()
+    for layer in axecert.torch.integer_layers(module).values():
+        x = torch.randn(9, layer.in_features, generator=torch.Generator().manual_seed(3))
+        many = layer(x)
+        for few in (1, 2, 4, 5):
+            assert torch.equal(layer(x[:few]), many[:few])
+        assert layer._core_for(4).kernel.startswith("certified") and layer._core_for(4).kernel.endswith("nibbles")
+        assert layer._core_for(5) is layer._core
+        slow = layer.with_arithmetic("datapath")
+        assert slow._core_for(1) is slow._core
+        assert torch.equal(slow(x[:2]), many[:2])
+        kernels |= {layer._core_for(rows).kernel for rows in (1, 5)}
+    print("kernels:", sorted(kernels))
+
+
 def by_hand_tiles(layer: axecert.QuantizedLayer, x: np.ndarray, datapath: axecert.Datapath) -> np.ndarray:
     """Scales per tile, signed codes per token: the sum over tiles in floating point."""
     scale = np.abs(x).max(axis=1) / layer.input.code_upper

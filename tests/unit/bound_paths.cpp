@@ -114,6 +114,7 @@ TEST_CASE("sums of runs, for every instruction set: lengths around 8, 32 and 64,
 // TOR-109
 TEST_CASE("ranges of whole layers are those of each register alone, and witnesses attain them") {
   Random random(2);
+  std::vector<StageRanges> memory;
   for (int trial = 0; trial < 300; ++trial) {
     CAPTURE(trial);
     IntegerLayer layer = layer_of(random.in(1, 3), random.in(1, 24));
@@ -149,6 +150,12 @@ TEST_CASE("ranges of whole layers are those of each register alone, and witnesse
     const Datapath datapath = datapath_of(stages);
     const Topology topology(datapath, layer.cols);
     const std::vector<StageRanges> all = layer_ranges(layer, topology);
+    const std::vector<StageRanges> again =
+        layer_ranges(layer, topology, memory);  // in memory that held another layer's
+    for (std::size_t s = 0; s < all.size(); ++s) {
+      REQUIRE((again[s].nodes == all[s].nodes && again[s].lower == all[s].lower && again[s].upper == all[s].upper));
+    }
+    memory = all;
     const std::vector<IntegerRange> constants = row_constant_ranges(layer);
     REQUIRE(all.size() == topology.stages());
     for (std::int64_t r = 0; r < layer.rows; ++r) {
@@ -248,6 +255,8 @@ TEST_CASE("what a layer may be, at each limit and one beyond") {
       {"box [1, 4] of channel 1 excludes 0", limited(7, 1, 4)},
       {"box [-4, -1] of channel 1 excludes 0", limited(1, -4, -1)},
       {nullptr, limited(0, 1, 4)},
+      {"box [1, 4] of channel 0 excludes 0",
+       [](IntegerLayer& l) { l.input_limit = 7, l.box_lower = {1}, l.box_upper = {4}; }},
       {nullptr, spread(0)},
       {nullptr, spread(most)},
       {"spread of zero points of -1", spread(-1)},
@@ -291,6 +300,7 @@ TEST_CASE("what a layer may be, at each limit and one beyond") {
     } else {
       CAPTURE(c.message);
       CHECK(contains(message, c.message));
+      CHECK(refusal([&] { (void)row_constant_ranges(layer); }) == message);
     }
   }
   // The operands of the datapath.
@@ -301,6 +311,9 @@ TEST_CASE("what a layer may be, at each limit and one beyond") {
   layer.box_lower = {-5};
   layer.weights = {-3, 4, 0, 0, 4, -3};
   CHECK(refusal([&] { validate(layer, datapath); }).empty());
+  datapath.stages[0].width = 65;
+  CHECK(contains(refusal([&] { validate(layer, datapath); }), "65"));
+  datapath.stages[0].width = 64;
   for (const std::size_t at : {std::size_t{0}, std::size_t{2}, std::size_t{5}}) {
     for (const int w : {-4, 5}) {
       IntegerLayer other = layer;
@@ -374,6 +387,8 @@ TEST_CASE("the first register that overflows: by stage, then by row and node") {
   CHECK(first_overflow(ranges, topology) == NodeId{1, 0, 1});
   ranges[0].upper[2] = 8;
   CHECK(first_overflow(ranges, topology) == NodeId{0, 0, 2});
+  ranges[0].lower[0] = -8;
+  CHECK(first_overflow(ranges, topology) == NodeId{0, 0, 0});
 }
 
 TEST_CASE("widths that data types ask for, at the ends of what is allowed") {

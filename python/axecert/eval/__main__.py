@@ -68,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
         default="",
         help="what stands between the lines of the texts beside their line ends (default: nothing)",
     )
-    add("--sweep", help='accumulators of the figure, for example "P=12..16,T=32,64;P=15,T=row"')
+    add("--sweep", help='accumulators of the figure, for example "P=12..16,T=32,64;ours:P=15,T=row"')
     add("--sweep-recipes", help="names; each has {accumulator} in its datapath")
     add("--sweep-windows", default="512", help="window length of the sweep (default: 512)")
     add("--sweep-limit-windows", default="40", help="windows of the sweep (default: 40)")
@@ -150,7 +150,8 @@ def cells(options: argparse.Namespace, file: recipes.RecipeFile) -> tuple[list[p
                 raise InputError(
                     f"recipe {template.name}", "has no {accumulator} to sweep", "name others with --sweep-recipes"
                 )
-        wanted += plan.entries(file.templates, names, plan.sweep_points(options.sweep), calibration, sweep, main=False)
+        for name, points in plan.sweep_points(options.sweep, names).items():
+            wanted += plan.entries(file.templates, [name], points, calibration, sweep, main=False)
     return plan.merge(wanted), sweep
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from axecert import InputError
+from axecert._core import page_out
 
 SMOLLM2 = "smollm2"
 
@@ -39,7 +40,10 @@ def parameters_sha256(model: Any) -> str:
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().data if tensor.numel() else b"")
+        if tensor.numel():
+            values = tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy()
+            digest.update(values.data)
+            page_out(values)  # a mapped model need not be in memory as a whole because it was hashed
     return digest.hexdigest()
 
 

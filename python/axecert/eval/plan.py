@@ -122,19 +122,25 @@ def numbers(text: str, place: str, least: int) -> list[int]:
     return values
 
 
-def sweep_points(text: str) -> list[Accumulator]:
-    """From "P=12..16,T=32,64,128,row": every width with every tile, tile by tile; several of these apart by semicolons, where each
-    tile wants widths of its own.
-    """
-    found: dict[Accumulator, None] = {}
+def sweep_points(text: str, recipes: Iterable[str]) -> dict[str, list[Accumulator]]:
+    """From "P=12..16,T=32,64,128,row", for each recipe: every width with every tile, tile by tile. Several of these stand apart by
+    semicolons, where each tile wants widths of its own; "NAME:" before one makes it that recipe's alone."""
+    found: dict[str, dict[Accumulator, None]] = {recipe: {} for recipe in recipes}
     for part in text.replace(" ", "").split(";"):
-        match = re.fullmatch(r"P=([\d.,]+?),T=([\d,row]+)", part)
+        match = re.fullmatch(r"(?:([^:;=]+):)?P=([\d.,]+?),T=([\d,row]+)", part)
         if match is None:
-            remedy = "widths, then tiles; more of them after a semicolon"
+            remedy = "widths, then tiles; more of them after a semicolon; NAME: before those of one recipe"
             raise InputError(f"sweep {text!r}", f"{part!r} is not of the form P=12..16,T=32,64,row", remedy)
-        for tile in match[2].split(","):
-            found |= {Accumulator.parse(f"P={bits},T={tile}"): None for bits in numbers(match[1], "sweep", 2)}
-    return list(found)
+        if match[1] is not None and match[1] not in found:
+            raise InputError(f"sweep {text!r}", f"{match[1]!r} is not swept", f"one of {', '.join(found)}; --sweep-recipes names them")
+        for tile in match[3].split(","):
+            widths = {Accumulator.parse(f"P={bits},T={tile}"): None for bits in numbers(match[2], "sweep", 2)}
+            for recipe in found if match[1] is None else [match[1]]:
+                found[recipe] |= widths
+    for recipe, accumulators in found.items():
+        if not accumulators:
+            raise InputError(f"sweep {text!r}", f"has no accumulators for {recipe}", "add them, or leave it out of --sweep-recipes")
+    return {recipe: list(accumulators) for recipe, accumulators in found.items()}
 
 
 def points(text: str) -> list[Accumulator]:

@@ -17,6 +17,10 @@ from .. import _core
 from .._core import Datapath, QuantizedLayer
 from .matrices import Patches
 
+# Rows up to which 4-bit weights, two to a byte, multiply faster under a licence than exact ones of a byte each, also with VNNI: reading the weights
+# is most of the work (docs/results/kernels.md).
+_FEW_ROWS = 4
+
 
 class IntegerLinear(nn.Module):
     """y = W x + b through an integer datapath.
@@ -33,6 +37,15 @@ class IntegerLinear(nn.Module):
         self.arithmetic = arithmetic
         self.out_features, self.in_features = (int(n) for n in layer.weights.shape)
         self._core = _core.IntegerLinear(layer, datapath, arithmetic)
+        self._few: _core.IntegerLinear | None = None  # the same for few rows, from the first time on that there are few
+
+    def _core_for(self, rows: int) -> _core.IntegerLinear:
+        if rows > _FEW_ROWS or self.arithmetic != "exact" or self.layer.weight_bits > 4:
+            return self._core
+        if self._few is None:
+            licensed = _core.IntegerLinear(self.layer, self.datapath, self.arithmetic, licensed=True)
+            self._few = licensed if licensed.kernel != self._core.kernel else self._core
+        return self._few
 
     @property
     def overflows(self) -> int:
@@ -42,7 +55,7 @@ class IntegerLinear(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """[..., K] → [..., rows]."""
         rows = x.detach().reshape(-1, self.in_features).to("cpu", torch.float32).contiguous()
-        y = torch.from_numpy(self._core.forward(rows.numpy(), threads=torch.get_num_threads()))
+        y = torch.from_numpy(self._core_for(len(rows)).forward(rows.numpy(), threads=torch.get_num_threads()))
         return y.reshape(*x.shape[:-1], self.out_features).to(x.device, x.dtype)
 
     def with_arithmetic(self, arithmetic: str) -> IntegerLinear:
