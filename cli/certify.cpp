@@ -235,7 +235,7 @@ int run_by_layers(const Arguments& a, const WeightFiles& files, const Datapath& 
     const LayerClaims claims =
         claims_of(read_integer_layer(files, names[i], datapath), datapath, input_range(a), hashes[i - first]);
     account.add(claims, a.common->json);
-    if (requantization.asked()) {
+    if (requantization.judges(names[i])) {
       requantized.push_back(requantization.vote(claims));
     }
     writer->add(claims);
@@ -245,8 +245,8 @@ int run_by_layers(const Arguments& a, const WeightFiles& files, const Datapath& 
   std::vector<Vote> votes{checker_vote(
       MappedFile(pending.place()), files.shards(),
       what_the_checker_did + (shards > 1 ? "; " + std::to_string(shards) + " weights files" : std::string()))};
-  if (requantization.asked()) {
-    votes.push_back(joined_requantization(std::move(requantized)));
+  if (std::optional<Vote> vote = joined_requantization(std::move(requantized))) {
+    votes.push_back(std::move(*vote));
   }
   std::string written_files;
   if (!a.output.empty()) {
@@ -266,18 +266,13 @@ int run(const Arguments& a) {
                                  a.input_range[1] > largest_operand)) {
     throw Failure(exit_usage, "--input-range", "not a range of integers within ±2^24", "LO,HI with LO ≤ HI");
   }
-  RequantizationJudge requantization(a.requantization);
+  RequantizationJudge requantization(a.requantization, datapath);
   std::optional<OnnxInput> onnx;
   TensorFile file;
   if (is_onnx(a.model)) {
     onnx = read_onnx_input(a.model, datapath, a.convolution_order);
     file = std::move(onnx->layers);
-    for (const std::string& layer : onnx->partial_sums) {
-      requantization.state_partial(layer);
-    }
-    for (auto& [layer, multipliers] : onnx->multipliers) {
-      requantization.state(layer, std::move(multipliers));
-    }
+    requantization.hear(*onnx);
     if (!a.layer.empty()) {
       onnx->missing.reset();  // the verdict is about this layer alone
     }
@@ -307,7 +302,7 @@ int run(const Arguments& a) {
   demand_weight_keys(file);
   const std::vector<std::string> names = layer_names(file);
   requantization.demand_layers(names);
-  std::vector<Vote> requantized(requantization.asked() ? names.size() : 0);
+  std::vector<Vote> requantized(names.size());
   std::vector<CertificateImage::LayerSize> sizes;
   for (const std::string& name : names) {
     const std::vector<std::int64_t>& shape = file.at(name + ".weight").shape;
@@ -327,7 +322,7 @@ int run(const Arguments& a) {
         LayerClaims claims = claims_of(read_integer_layer(file, names[i], datapath), datapath, input_range(a),
                                        std::nullopt, std::move(memory));
         accounts[i].add(claims, a.common->json);
-        if (requantization.asked()) {
+        if (requantization.judges(names[i])) {
           requantized[i] = requantization.vote(claims);
         }
         image.add(i, claims);
@@ -364,8 +359,8 @@ int run(const Arguments& a) {
   if (onnx && onnx->missing) {
     votes.push_back(*onnx->missing);
   }
-  if (requantization.asked()) {
-    votes.push_back(joined_requantization(std::move(requantized)));
+  if (std::optional<Vote> vote = joined_requantization(std::move(requantized))) {
+    votes.push_back(std::move(*vote));
   }
   std::vector<Output> outputs;
   if (!a.output.empty()) {

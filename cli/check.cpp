@@ -16,6 +16,7 @@
 #include "onnx_input.hpp"
 #include "policy.hpp"
 #include "report_files.hpp"
+#include "requantization.hpp"
 #include "verb.hpp"
 
 namespace axe::cli {
@@ -209,6 +210,19 @@ class Check {
       const TemporaryFile certificate(bytes);
       election = hold_election(certificate.path(), file, "every range computed again from the weights", options_);
       end_progress();
+      RequantizationJudge requantization({}, datapath);
+      if (onnx) {
+        requantization.hear(*onnx);
+      }
+      std::vector<Vote> requantized;
+      for (const LayerClaims& claims : election.certificate.layers) {
+        if (requantization.judges(claims.layer.name)) {
+          requantized.push_back(requantization.vote(claims));
+        }
+      }
+      if (std::optional<Vote> vote = joined_requantization(std::move(requantized))) {
+        election.votes.push_back(std::move(*vote));
+      }
       const bool fits = election.verdict == Verdict::safe || election.verdict == Verdict::incomplete;
       if (policy_.minimum_margin_percent > 0 && fits) {  // what overflows has been said already
         election.votes.push_back(margin_vote(election.certificate, policy_.minimum_margin_percent));

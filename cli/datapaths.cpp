@@ -89,6 +89,7 @@ Json datapath_json(const Datapath& d) {
           {"pairing", d.pairing},
           {"contracts", d.contracts},
           {"requantization", d.requantization},
+          {"requantizer", d.requantizer.empty() ? Json(nullptr) : Json(d.requantizer)},
           {"bugs", d.bugs},
           {"notes", d.notes}};
 }
@@ -155,7 +156,10 @@ int show(const Arguments& a) {
   }
   text += labelled("worst case", worst_case_in_words(d));
   text += labelled("contracts", d.contracts) + labelled("known bugs", d.bugs) +
-          labelled("requantization", d.requantization) + labelled("notes", d.notes) + labelled("sources", d.sources);
+          labelled("requantization", d.requantization) +
+          labelled("judged as",
+                   d.requantizer.empty() ? std::vector<std::string>{} : std::vector<std::string>{d.requantizer}) +
+          labelled("notes", d.notes) + labelled("sources", d.sources);
   if (preset) {
     text += "\n" + preset_toml(a.name);
   }

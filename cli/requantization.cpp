@@ -13,26 +13,38 @@ void add_requantization(CLI::App* command, RequantizationArguments& arguments) {
   for (const Requantizer requantizer : requantizers()) {
     names.push_back(to_text(requantizer));
   }
-  CLI::Option* requantizer = command
-                                 ->add_option("--requantize", arguments.requantizer,
-                                              "also judge what follows the registers: may every sum be converted to "
-                                              "float32, or multiplied as tflite, … do?")
-                                 ->check(CLI::IsMember(names));
   command
-      ->add_option("--multipliers", arguments.multipliers,
-                   "with --requantize: an .npz or .safetensors of LAYER, the real multipliers of its rows or one for "
-                   "all; an ONNX model's own are known")
-      ->needs(requantizer);
+      ->add_option(
+          "--requantize", arguments.requantizer,
+          "judge what follows the registers: may every sum be converted to float32, or multiplied as tflite, … "
+          "do? Absent: as the datapath says, where multipliers are known")
+      ->check(CLI::IsMember(names));
+  command->add_option("--multipliers", arguments.multipliers,
+                      "an .npz or .safetensors of LAYER, the real multipliers of its rows or one for all; an ONNX "
+                      "model's own are known");
 }
 
-RequantizationJudge::RequantizationJudge(const RequantizationArguments& arguments) : file_(arguments.multipliers) {
+RequantizationJudge::RequantizationJudge(const RequantizationArguments& arguments, const Datapath& datapath)
+    : demanded_(!arguments.requantizer.empty()), file_(arguments.multipliers) {
+  const std::string& name = demanded_ ? arguments.requantizer : datapath.requantizer;
   for (const Requantizer requantizer : requantizers()) {
-    if (to_text(requantizer) == arguments.requantizer) {
+    if (to_text(requantizer) == name) {
       requantizer_ = requantizer;
     }
   }
+  if (!name.empty() && !requantizer_) {
+    std::vector<std::string> names;
+    for (const Requantizer requantizer : requantizers()) {
+      names.push_back(to_text(requantizer));
+    }
+    throw Failure(exit_usage, "datapath " + datapath.name, "has no requantizer '" + name + "'",
+                  suggestion(name, names));
+  }
   if (file_.empty()) {
     return;
+  }
+  if (!requantizer_) {
+    throw Failure(exit_usage, "--multipliers", "nothing takes them", "name what does with --requantize");
   }
   if (requantizer_ == Requantizer::float32) {
     throw Failure(exit_usage, "--multipliers", "float32 takes none", "leave it out");
@@ -54,10 +66,14 @@ RequantizationJudge::RequantizationJudge(const RequantizationArguments& argument
   }
 }
 
-void RequantizationJudge::state(const std::string& layer, std::vector<double> multipliers) {
-  if (!multipliers.empty()) {
-    stated_[layer] = std::move(multipliers);
-  }
+bool RequantizationJudge::judges(const std::string& layer) const {
+  const bool known = (given_.contains(layer) || stated_.contains(layer)) && !partial_.contains(layer);
+  return requantizer_ && (demanded_ || known);
+}
+
+void RequantizationJudge::hear(const OnnxInput& model) {
+  stated_ = model.multipliers;
+  partial_.insert(model.partial_sums.begin(), model.partial_sums.end());
 }
 
 void RequantizationJudge::demand_layers(const std::vector<std::string>& names) const {
@@ -112,7 +128,11 @@ Vote RequantizationJudge::vote(const LayerClaims& claims) const {
   return vote;
 }
 
-Vote joined_requantization(std::vector<Vote> parts) {
+std::optional<Vote> joined_requantization(std::vector<Vote> parts) {
+  std::erase_if(parts, [](const Vote& part) { return part.voter.empty(); });
+  if (parts.empty()) {
+    return std::nullopt;
+  }
   const bool unsafe =
       std::any_of(parts.begin(), parts.end(), [](const Vote& part) { return part.verdict == Verdict::unsafe; });
   Vote whole = join(std::move(parts));

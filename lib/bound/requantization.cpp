@@ -14,9 +14,10 @@ using Outcome = RequantizationCheck::Outcome;
 
 constexpr IntegerRange int32_limits{INT32_MIN, INT32_MAX};
 
-constexpr std::array all_requantizers{Requantizer::float32, Requantizer::tflite,  Requantizer::cmsis,
-                                      Requantizer::ruy,     Requantizer::xnnpack, Requantizer::gemmlowp,
-                                      Requantizer::tosa,    Requantizer::tosa16,  Requantizer::tflite_int64};
+constexpr std::array all_requantizers{Requantizer::float32,    Requantizer::tflite,  Requantizer::cmsis,
+                                      Requantizer::ruy,        Requantizer::xnnpack, Requantizer::gemmlowp,
+                                      Requantizer::tosa,       Requantizer::tosa16,  Requantizer::tflite_int64,
+                                      Requantizer::cmsis_int64};
 
 /// The end of `range` that lies outside `limits`, the lower first.
 std::optional<std::int64_t> outside(IntegerRange range, int128 lower, int128 upper) {
@@ -109,6 +110,11 @@ RequantizationCheck tosa_check(IntegerRange sums, FixedPoint by, int bits) {
   return {Outcome::fits, ""};
 }
 
+/// The multiplier in 16 bits: one of 0x7FFF0000 and more is rounded down, since 2^15 would have 17.
+std::int64_t reduced_multiplier(FixedPoint by) {
+  return by.multiplier < 0x7FFF0000 ? (by.multiplier + (1 << 15)) >> 16 : 0x7FFF;
+}
+
 /// common.cc: reduced = multiplier < 0x7FFF0000 ? (multiplier + 2^15) >> 16 : 0x7FFF; (sum · reduced + 2^(14 − shift)) >> (15 − shift).
 RequantizationCheck reduced_check(IntegerRange sums, FixedPoint by) {
   if (by.exponent < -31 || by.exponent > 7) {
@@ -118,12 +124,31 @@ RequantizationCheck reduced_check(IntegerRange sums, FixedPoint by) {
   if (const auto end = outside(sums, -most, most - 1)) {
     return fails(sum_of(*end) + " is outside [-2^47, 2^47)");
   }
-  const std::int64_t reduced = by.multiplier < 0x7FFF0000 ? (by.multiplier + (1 << 15)) >> 16 : 0x7FFF;
+  const std::int64_t reduced = reduced_multiplier(by);
   for (const std::int64_t end : {sums.lower, sums.upper}) {
     const int128 result =
         (static_cast<int128>(end) * reduced + (static_cast<int128>(1) << (14 - by.exponent))) >> (15 - by.exponent);
     if (result < int32_limits.lower || result > int32_limits.upper) {
       return fails(sum_of(end) + " gives a result of more than 32 bits, which is cut to 32");
+    }
+  }
+  return {Outcome::fits, ""};
+}
+
+/// arm_nn_requantize_s64: (int32)((sum · reduced) >> (14 − shift)), then (· + 1) >> 1.
+RequantizationCheck reduced_s64_check(IntegerRange sums, FixedPoint by) {
+  if (by.exponent < -31 || by.exponent > 14) {
+    return fails("its multiplier needs a shift of " + std::to_string(by.exponent) + ", -31 to 14 are possible");
+  }
+  const std::int64_t reduced = reduced_multiplier(by);
+  for (const std::int64_t end : {sums.lower, sums.upper}) {
+    const int128 product = static_cast<int128>(end) * reduced;
+    if (product < INT64_MIN || product > INT64_MAX) {
+      return fails(sum_of(end) + " times its multiplier has more than 64 bits");
+    }
+    const int128 shifted = product >> (14 - by.exponent);
+    if (shifted < int32_limits.lower || shifted >= int32_limits.upper) {
+      return fails(sum_of(end) + " has more than 32 bits before its last bit is rounded away, and is cut to 32");
     }
   }
   return {Outcome::fits, ""};
@@ -151,6 +176,8 @@ std::string to_text(Requantizer requantizer) {
       return "tosa16";
     case Requantizer::tflite_int64:
       return "tflite-int64";
+    case Requantizer::cmsis_int64:
+      return "cmsis-int64";
   }
   return "";
 }
@@ -176,6 +203,8 @@ std::string describe(Requantizer requantizer) {
       return "apply_scale_16: shift 2 to 62, and every result has 32 bits";
     case Requantizer::tflite_int64:
       return "the reduced multiplier of 16 × 8: every sum within ±2^47, every result in 32 bits";
+    case Requantizer::cmsis_int64:
+      return "the reduced multiplier of 16 × 8: every result and one bit below it in 32 bits";
   }
   return "";
 }
@@ -224,6 +253,8 @@ RequantizationCheck check_requantization(Requantizer requantizer, IntegerRange s
       return tosa_check(sums, by, 15);
     case Requantizer::tflite_int64:
       return reduced_check(sums, by);
+    case Requantizer::cmsis_int64:
+      return reduced_s64_check(sums, by);
   }
   return {};
 }

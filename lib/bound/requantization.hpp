@@ -25,6 +25,7 @@ enum class Requantizer {
   tosa,          ///< RESCALE, apply_scale_32: 2 ≤ shift ≤ 62, −2^(shift−1) ≤ sum < 2^(shift−1)
   tosa16,        ///< RESCALE, apply_scale_16: a multiplier of 15 bits, and the result fits int32
   tflite_int64,  ///< the reduced multiplier of int16 × int8: |sum| ≤ 2^47, shift −31 to 7, and the result fits int32
+  cmsis_int64,  ///< arm_nn_requantize_s64: the same multiplier; what is rounded to the result, one bit more, fits int32
 };
 std::string to_text(Requantizer);  // "float32", …, "tflite-int64"
 /// All of them, in this order.

@@ -79,6 +79,7 @@ struct Datapath {
   std::string pairing;                      ///< which products share a lane, in the kernel's words
   std::vector<std::string> contracts;       ///< what is asked of the operands, and by whom it is kept
   std::vector<std::string> requantization;  ///< what becomes of the last register, beyond what is certified
+  std::string requantizer;  ///< the same as a name of bound/requantization.hpp, whose conditions certify judges; or empty
   std::vector<std::string> bugs;            ///< known ones: where they were reported, and what went wrong
 };
 

@@ -172,8 +172,8 @@ Datapath datapath_from_toml(const std::string& toml, const std::string& where) {
     throw InputError(at(where, error.source().begin), std::string(error.description()), "the file must be valid TOML");
   }
   const Table table(root, where, "the datapath",
-                    {"name", "family", "title", "sources", "pairing", "contracts", "requantization", "bugs", "notes",
-                     "weights", "activations", "form", "stage"});
+                    {"name", "family", "title", "sources", "pairing", "contracts", "requantization", "requantizer",
+                     "bugs", "notes", "weights", "activations", "form", "stage"});
   Datapath datapath;
   datapath.name = table.text(table.required("name"), "name");
   datapath.family = table.text_or_none("family");
@@ -182,6 +182,7 @@ Datapath datapath_from_toml(const std::string& toml, const std::string& where) {
   datapath.pairing = table.text_or_none("pairing");
   datapath.contracts = table.texts("contracts");
   datapath.requantization = table.texts("requantization");
+  datapath.requantizer = table.text_or_none("requantizer");
   datapath.bugs = table.texts("bugs");
   datapath.notes = table.texts("notes");
   datapath.weights = table.range("weights");
@@ -240,7 +241,8 @@ std::string datapath_to_toml(const Datapath& datapath) {
   std::string text = text_line("name", datapath.name) + text_line("family", datapath.family) +
                      text_line("title", datapath.title) + texts_line("sources", datapath.sources) +
                      text_line("pairing", datapath.pairing) + texts_line("contracts", datapath.contracts) +
-                     texts_line("requantization", datapath.requantization) + texts_line("bugs", datapath.bugs) +
+                     texts_line("requantization", datapath.requantization) +
+                     text_line("requantizer", datapath.requantizer) + texts_line("bugs", datapath.bugs) +
                      texts_line("notes", datapath.notes) + range_line("weights", datapath.weights) +
                      range_line("activations", datapath.activations) + text_line("form", to_text(datapath.form));
   for (const Stage& stage : datapath.stages) {

@@ -191,6 +191,14 @@ file = "model.onnx"
         shutil.copy(FIXTURES / "matmul_integer.onnx", self.path / "model.onnx")
         self.refuses(accepting, "is nothing that model.onnx leaves uncovered")
 
+    def test_what_follows_the_registers_is_judged_where_the_model_says_what_it_is(self):
+        shutil.copy(FIXTURES / "qlinear_matmul.onnx", self.path / "model.onnx")
+        toml = json.loads(self.run_axecert("datapaths", "x86-vnni", "--json").stdout)["toml"]
+        (self.path / "own.toml").write_text(toml.replace("form =", 'requantizer = "gemmlowp"\nform ='))
+        text = self.check(self.MODEL.replace("x86-vnni", "own.toml"), SAFE)
+        self.assertIn("requantization gemmlowp", text)
+        self.assertNotIn("requantization", self.check(self.MODEL, SAFE))
+
     def test_a_model_without_any_layer_does_not_pass(self):
         shutil.copy(FIXTURES / "malformed" / "dynamic_weights.onnx", self.path / "model.onnx")
         self.check(self.MODEL, INCOMPLETE, "-o", "out")

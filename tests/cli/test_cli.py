@@ -370,6 +370,19 @@ class Verbs(Case):
         self.assertIn("fc, row 1, stage 1, register 0: the sum 16777471 is no float32", text)
 
         self.refused((*certify, "--multipliers", "m.npz"), USAGE, "--multipliers", "--requantize")
+        # A datapath that names its requantizer is judged by it where multipliers are known.
+        toml = json.loads(self.run_axecert("datapaths", "ruy-neon-int8", "--json").stdout)
+        self.assertEqual(toml["requantizer"], "ruy")
+        write_safetensors(self.path / "r.safetensors", {"fc.weight": ("|i1", (1, 2), [8, -7])})
+        self.assertEqual(len(self.json_of("certify", "r.safetensors", "-d", "ruy-neon-int8", code=SAFE)["votes"]), 1)
+        write_npz(self.path / "m.npz", {"fc": ("<f8", (1,), [0.001])})
+        votes = self.json_of("certify", "r.safetensors", "-d", "ruy-neon-int8", "--multipliers", "m.npz", code=SAFE)["votes"]
+        self.assertEqual([(vote["voter"], vote["version"]) for vote in votes[1:]], [("requantization", "ruy")])
+        write_npz(self.path / "m.npz", {"fc": ("<f8", (1,), [2.0**20])})
+        self.run_axecert("certify", "r.safetensors", "-d", "ruy-neon-int8", "--multipliers", "m.npz", code=UNSAFE)
+        (self.path / "d.toml").write_text(toml["toml"].replace('requantizer = "ruy"', 'requantizer = "rui"'))
+        self.refused(("certify", "r.safetensors", "-d", "d.toml"), USAGE, "no requantizer 'rui'", "did you mean 'ruy'?")
+
         self.refused((*certify, "--requantize", "float32", "--multipliers", "m.npz"), USAGE, "float32 takes none")
         self.refused((*certify, "--requantize", "tflite", "--multipliers", "none.npz"), NO_INPUT, "none.npz")
         self.refused((*certify, "--requantize", "tflight"), USAGE, "tflight")

@@ -190,6 +190,11 @@ class Requantization(Case):
         for name in ("qlinear_matmul", "qlinear_conv"):
             for requantizer in ("tflite", "cmsis", "gemmlowp", "tosa", "xnnpack", "tflite-int64", "float32"):
                 self.run_axecert("certify", FIXTURES / f"{name}.onnx", "-d", "raw.toml", "--requantize", requantizer, code=SAFE)
+        # A datapath's own requantizer judges what is known, and only that.
+        (self.path / "own.toml").write_text(WIDE.format(form="raw", activations="[0, 255]").replace("form =", 'requantizer = "gemmlowp"\nform ='))
+        for name, votes in (("qlinear_matmul", ["checker", "requantization"]), ("matmul_integer", ["checker"]), ("qgemm_bias_at_run_time", ["checker"])):
+            found = self.json_of("certify", FIXTURES / f"{name}.onnx", "-d", "own.toml", code=SAFE)["votes"]
+            self.assertEqual([vote["voter"] for vote in found], votes)
         text = self.run_axecert("certify", FIXTURES / "matmul_integer.onnx", "-d", "raw.toml", "--requantize", "tflite", code=INCOMPLETE).stdout
         self.assertIn("its multiplier is not known", text)
         # What is added outside the registers is in no row's range, so no sum is known.

@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -142,6 +143,17 @@ TEST_CASE("16 × 8 with 64 bits: the sum within 2^47, the shift from -31 to 7, t
   CHECK(outcome(Requantizer::tflite_int64, std::int64_t{1} << 31, 1 - 1e-9) == Outcome::fits);
 }
 
+TEST_CASE("CMSIS-NN with 64 bits needs one bit more, before the rounding") {
+  edge(Requantizer::cmsis_int64, 1, (1 << 30) - 1, 1 << 30);  // (S · 2^14) >> 13 = 2 S
+  edge(Requantizer::cmsis_int64, 1, -(1 << 30), -(1 << 30) - 1);
+  edge(Requantizer::cmsis_int64, 0.5, INT32_MAX - 1, INT32_MAX);  // S itself: one is added to it
+  edge(Requantizer::cmsis_int64, 0.5, INT32_MIN, std::int64_t{INT32_MIN} - 1);
+  CHECK(outcome(Requantizer::tflite_int64, 1 << 30, 1) == Outcome::fits);
+  CHECK(outcome(Requantizer::cmsis_int64, 0, std::ldexp(0.75, 14)) == Outcome::fits);
+  CHECK(outcome(Requantizer::cmsis_int64, 0, std::ldexp(0.75, 15)) == Outcome::fails);
+  CHECK(outcome(Requantizer::cmsis_int64, INT64_MAX / 2, std::ldexp(0.75, -31)) == Outcome::fails);  // 64 bits
+}
+
 TEST_CASE("conversion to float32: exact up to 2^24, one beyond rounds, and what is beyond but even is not decided") {
   edge(Requantizer::float32, 1, 1 << 24, (1 << 24) + 1);
   edge(Requantizer::float32, 1, -(1 << 24), -(1 << 24) - 1);
@@ -191,7 +203,13 @@ TEST_CASE(
 }
 
 TEST_CASE("requantizers have names and say what they demand") {
-  CHECK(requantizers().size() == 9);
+  CHECK(requantizers().size() == 10);
+  for (const std::string& preset : preset_names()) {
+    const std::string name = parse_datapath(preset).requantizer;
+    CAPTURE(preset);
+    CHECK((name.empty() || std::any_of(requantizers().begin(), requantizers().end(),
+                                       [&](Requantizer requantizer) { return to_text(requantizer) == name; })));
+  }
   for (const Requantizer requantizer : requantizers()) {
     CHECK_FALSE(to_text(requantizer).empty());
     CHECK_FALSE(describe(requantizer).empty());
