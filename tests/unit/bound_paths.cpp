@@ -489,6 +489,9 @@ TEST_CASE("what a datapath promises whatever the weights, against trying") {
       }
     }
   }
+  Datapath invalid = datapath_of({stage_of(1, 1)});
+  invalid.stages[0].width = 65;
+  CHECK(contains(refusal([&] { (void)worst_case(invalid); }), "65"));
   Datapath wide = datapath_of({stage_of(largest_length, 1)});  // a group as long as the longest row is the whole row
   CHECK(worst_case(wide)[0].products == 0);
   wide.stages[0].group = largest_length - 1;
