@@ -8,7 +8,7 @@
 set -eu
 checker=$(cd "$(dirname "$0")/../../verify/checker" && pwd)
 file=${1:-$checker/range.c}
-open="prove_stage prove_row end_on_witness judge_witness axc_prove_layer"
+open="end_on_witness judge_witness axc_prove_layer"
 # The functions defined in FILE, their definitions beginning with PATTERN.
 defined() {
   awk -v pattern="$2" '$0 ~ pattern { sub(/\(.*/, ""); sub(/.*[ *]/, ""); print }' "$1"
