@@ -1,14 +1,14 @@
 #!/bin/sh
 # Proves the ACSL contracts of the checker's core by Frama-C/WP: what each function returns, absence of run-time errors and overflow,
 # termination. A goal is proved when Qed, Z3 or CVC4 proves it. Every function that range.c defines is proved, with the lemmas of meaning.h
-# and the loads of core.h, except those named in `open`, which are printed. Prints the goal count. Fails when a goal is unproved, when a
+# and of range.c, the loads of core.h, except those named in `open`, which are printed. Prints the goal count. Fails when a goal is unproved, when a
 # function has none, or when there are none. Usage: prove_contracts.sh [range.c [functions [seconds per goal]]]
 # Side effect: a temporary folder, removed at the end, that holds the provers' configuration.
 # Requirements: TOR-101, TOR-108.
 set -eu
 checker=$(cd "$(dirname "$0")/../../verify/checker" && pwd)
 file=${1:-$checker/range.c}
-open="prove_row axc_prove_layer"
+open="axc_prove_layer"
 # The functions defined in FILE, their definitions beginning with PATTERN.
 defined() {
   awk -v pattern="$2" '$0 ~ pattern { sub(/\(.*/, ""); sub(/.*[ *]/, ""); print }' "$1"
@@ -24,7 +24,8 @@ for name in $core; do
     *) proved="$proved $name" ;;
   esac
 done
-proved="axc_load32 axc_load64 axc_entry32 axc_entry64 $(defined "$checker/meaning.h" '^  (void|int64_t) [a-z_0-9]+[(]') $proved"
+proved="axc_load32 axc_load64 axc_entry32 axc_entry64 $(defined "$checker/meaning.h" '^  (void|int64_t) [a-z_0-9]+[(]')
+  $(defined "$file" '^  (void|int64_t) [a-z_0-9]+[(]') $proved"
 functions=${2:-$(echo $proved | tr ' ' ',')}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -682,6 +682,14 @@ static void each_register(int s, int64_t values, int64_t block, int64_t stride, 
       \forall integer s; 0 <= s < t->stages ==> is_stage_of(&t->stage[s], s) && geometry(s) && 1 <= t->stage[s].nodes == registers(s, 0) &&
         values(s + 1) == registers(s, 0) && (t->stage[s].from_constant != 0 <==> constant_enters(s)) &&
         (constant_enters(s) ==> registers(s, 0) == 1 && extra(s) == 0);
+    predicate same_stage{A, B}(axc_stage* t) = \at(t->width, A) == \at(t->width, B) && \at(t->group, A) == \at(t->group, B) &&
+      \at(t->stride, A) == \at(t->stride, B) && \at(t->full, A) == \at(t->full, B) &&
+      \at(t->from_constant, A) == \at(t->from_constant, B) && \at(t->final_value, A) == \at(t->final_value, B) &&
+      \at(t->nodes, A) == \at(t->nodes, B) && \at(t->wide, A) == \at(t->wide, B) && \at(t->lower, A) == \at(t->lower, B) &&
+      \at(t->upper, A) == \at(t->upper, B);
+    // What was written is no part of the layer.
+    predicate same_layer{A, B}(axc_layer* t) = \at(t->stages, A) == \at(t->stages, B) && \at(t->cols, A) == \at(t->cols, B) &&
+      \forall integer s; 0 <= s < 16 ==> same_stage{A, B}(\at(&t->stage[s], A));
     predicate apart(axc_layer* t, ranges out, integer n) =
       \separated(t, out.final_lower + (0 .. n - 1)) && \separated(t, out.final_upper + (0 .. n - 1)) &&
       \separated(t, out.partial_lower + (0 .. n - 1)) && \separated(t, out.partial_upper + (0 .. n - 1));
@@ -798,11 +806,13 @@ static axc_range constant_of(const axc_layer* layer, const signed char* w, int64
   return both;
 }
 
-/*@ requires 1 <= count <= 16777216 && \valid_read(w + (0 .. count - 1));
+/*@ requires 1 <= count <= 16777216 && count == values(0) && is_row(w, r);
     assigns \nothing;
-    ensures \result != 0 <==> \forall integer k; 0 <= k < count ==> range.lower <= w[k] <= range.upper; */
+    ensures \result != 0 <==> \forall integer k; 0 <= k < values(0) ==> range.lower <= weight(r, k) <= range.upper; */
 AXC_EVERY_TARGET
-static int weights_within(const signed char* w, int64_t count, axc_range range) {
+static int weights_within(const signed char* w, int64_t count, axc_range range)
+/*@ ghost (int64_t r) */
+{
   signed char lowest = INT8_MAX, highest = INT8_MIN;
   /*@ loop invariant 0 <= k <= count;
       loop invariant \forall integer i; 0 <= i < k ==> lowest <= w[i] <= highest;
@@ -815,6 +825,9 @@ static int weights_within(const signed char* w, int64_t count, axc_range range) 
     lowest = w[k] < lowest ? w[k] : lowest;
     highest = w[k] > highest ? w[k] : highest;
   }
+  //@ assert \forall integer k; 0 <= k < count ==> lowest <= weight(r, k) <= highest;
+  //@ assert \exists integer k; 0 <= k < count && weight(r, k) == lowest;
+  //@ assert \exists integer k; 0 <= k < count && weight(r, k) == highest;
   return lowest >= range.lower && highest <= range.upper;
 }
 
@@ -894,11 +907,13 @@ static int64_t margin_of(axc_range range, axc_range limits, int* upper) {
     predicate are_claims{L}(unsigned char* ends, int wide, integer upper, integer r, integer s) =
       readable(ends, wide, registers(s, 0)) &&
       \forall integer i; 0 <= i < registers(s, 0) ==> claimed_end(ends, wide, i) == claim(upper, r, s, i); 
-    predicate has_claims{L}(axc_stage* t, integer s) = \valid_read(t) && 0 <= t->nodes <= 16777216 && t->nodes == registers(s, 0) && 
-      (t->wide != 0 ==> \forall integer r; 0 <= r < rows ==> are_claims(t->lower + 8 * claims_start(s, r), t->wide, 0, r, s)) &&
-      (t->wide != 0 ==> \forall integer r; 0 <= r < rows ==> are_claims(t->upper + 8 * claims_start(s, r), t->wide, 1, r, s)) &&
-      (t->wide == 0 ==> \forall integer r; 0 <= r < rows ==> are_claims(t->lower + 4 * claims_start(s, r), t->wide, 0, r, s)) &&
-      (t->wide == 0 ==> \forall integer r; 0 <= r < rows ==> are_claims(t->upper + 4 * claims_start(s, r), t->wide, 1, r, s)); */
+    predicate claims_lie{L}(integer nodes, int wide, unsigned char* lower, unsigned char* upper, integer s) =
+      0 <= nodes <= 16777216 && nodes == registers(s, 0) &&
+      (wide != 0 ==> \forall integer r; 0 <= r < rows ==> are_claims(lower + 8 * claims_start(s, r), wide, 0, r, s)) &&
+      (wide != 0 ==> \forall integer r; 0 <= r < rows ==> are_claims(upper + 8 * claims_start(s, r), wide, 1, r, s)) &&
+      (wide == 0 ==> \forall integer r; 0 <= r < rows ==> are_claims(lower + 4 * claims_start(s, r), wide, 0, r, s)) &&
+      (wide == 0 ==> \forall integer r; 0 <= r < rows ==> are_claims(upper + 4 * claims_start(s, r), wide, 1, r, s));
+    predicate has_claims{L}(axc_stage* t, integer s) = \valid_read(t) && claims_lie(t->nodes, t->wide, t->lower, t->upper, s); */
 
 /* Where in `ends`, the stage's lower or upper ones, those of one row begin. */
 /*@ requires \valid_read(stage) && 0 <= stage->nodes <= 16777216 && stage->nodes == registers(s, 0) && 0 <= row < rows <= 2147483648;
@@ -1127,29 +1142,178 @@ static int compare_stage(const axc_stage* stage, int64_t row, int s, const int64
 /*@ predicate has_stages{L}(axc_layer* t) = is_layer(t) && \forall integer s; 0 <= s < t->stages ==>
       has_limits(&t->stage[s], s) && has_claims(&t->stage[s], s);
     predicate row_right(integer r, integer stages) =
-      \forall integer s, n; 0 <= s < stages && 0 <= n < registers(s, 0) ==> right(r, s, n); */
+      \forall integer s, n; 0 <= s < stages && 0 <= n < registers(s, 0) ==> right(r, s, n);
+    predicate cell_apart(int64_t* x, ranges out, integer n) =
+      \separated(x, out.final_lower + (0 .. n - 1)) && \separated(x, out.final_upper + (0 .. n - 1)) &&
+      \separated(x, out.partial_lower + (0 .. n - 1)) && \separated(x, out.partial_upper + (0 .. n - 1));
+    predicate written_apart(worst_register* x, axc_finding* f, ranges out, integer n) = \separated(x, f) &&
+      \separated(x, out.final_lower + (0 .. n - 1)) && \separated(x, out.final_upper + (0 .. n - 1)) &&
+      \separated(x, out.partial_lower + (0 .. n - 1)) && \separated(x, out.partial_upper + (0 .. n - 1)) &&
+      \separated(f, out.final_lower + (0 .. n - 1)) && \separated(f, out.final_upper + (0 .. n - 1)) &&
+      \separated(f, out.partial_lower + (0 .. n - 1)) && \separated(f, out.partial_upper + (0 .. n - 1)); */
+
+/*@ ghost
+  /@ requires apart(layer, out, n) && n >= 1;
+     terminates \true;
+     assigns \nothing;
+     ensures cell_apart(&layer->cols, out, n);
+     ensures \forall integer i; 0 <= i < 16 ==> cell_apart(&layer->stage[i].group, out, n);
+     ensures \forall integer i; 0 <= i < 16 ==> cell_apart(&layer->stage[i].stride, out, n);
+     ensures \forall integer i; 0 <= i < 16 ==> cell_apart(&layer->stage[i].nodes, out, n); @/
+  void layer_apart(const axc_layer* layer, ranges out, int64_t n) {}
+*/
+
+/*@ ghost
+  /@ requires written_apart(x, f, out, n) && n >= 1;
+     terminates \true;
+     assigns \nothing;
+     ensures cell_apart(&x->margin, out, n) && cell_apart(&x->row, out, n) && cell_apart(&x->node, out, n);
+     ensures cell_apart(&f->nodes_checked, out, n); @/
+  void cells_apart(worst_register* x, axc_finding* f, ranges out, int64_t n) {}
+*/
+
+/*@ ghost
+  /@ requires is_stage_of(stage, s) && geometry(s) && values == values(s);
+     terminates \true;
+     assigns \nothing;
+     ensures registers(s, 0) <= values(s); @/
+  void fewer_registers(const axc_stage* stage, int64_t s, int64_t values) {
+    int64_t product = stage->group * stage->stride;
+    int64_t block = stage->group == 0 || product > values ? values : product;
+    registers_counted(s, values, block, 0);
+  }
+*/
+
+/* compute_stage, for those that need not know how its sums are bounded. */
+/*@ requires has_stages(layer) && 0 <= s < layer->stages && sealed(r, s) && is_row(w, r) && is_inputs(in, r);
+    requires constant.lower == least_constant(r) && constant.upper == greatest_constant(r);
+    requires memory_for(out, nodes) && nodes == registers(0, 0) && registers(s, 0) <= nodes && (s > 0 ==> values(s) <= nodes) && apart(layer, out, nodes);
+    requires s > 0 ==> is_below(out.final_lower, out.final_upper, r, s, 0);
+    assigns out.final_lower[0 .. nodes - 1], out.final_upper[0 .. nodes - 1], out.partial_lower[0 .. nodes - 1],
+      out.partial_upper[0 .. nodes - 1];
+    ensures final_value(s) != 0 ==> \forall integer n; 0 <= n < registers(s, 0) ==> out.final_lower[n] == range_end(0, r, s, n);
+    ensures final_value(s) != 0 ==> \forall integer n; 0 <= n < registers(s, 0) ==> out.final_upper[n] == range_end(1, r, s, n);
+    ensures final_value(s) == 0 ==> \forall integer n; 0 <= n < registers(s, 0) ==> out.partial_lower[n] == range_end(0, r, s, n);
+    ensures final_value(s) == 0 ==> \forall integer n; 0 <= n < registers(s, 0) ==> out.partial_upper[n] == range_end(1, r, s, n);
+    ensures \forall integer n; 0 <= n < registers(s, 0) ==>
+      -9223372036854775807 <= range_end(0, r, s, n) <= range_end(1, r, s, n) <= 9223372036854775807;
+    ensures is_below(out.final_lower, out.final_upper, r, s + 1, 0);
+    ensures s + 1 < \old(layer->stages) ==> sealed(r, s + 1) && registers(s + 1, 0) <= registers(s, 0); */
+AXC_INLINE void compute_ends(const axc_layer* layer, int s, const signed char* w, int64_t ahead, inputs in,
+                             axc_range constant, ranges out)
+/*@ ghost (int64_t r, int64_t nodes) */
+{
+  //@ ghost unseal(r, s);
+  //@ assert values(s + 1) == registers(s, 0);
+  //@ ghost if (s + 1 < layer->stages) fewer_registers(&layer->stage[s + 1], s + 1, layer->stage[s].nodes);
+  compute_stage(layer, s, w, ahead, in, constant, out) /*@ ghost (r, nodes) */;
+  /*@ assert final_value(s) != 0 ==> \forall integer n; 0 <= n < registers(s, 0) ==>
+        -9223372036854775807 <= range_end(0, r, s, n) <= range_end(1, r, s, n) <= 9223372036854775807; */
+  /*@ assert final_value(s) == 0 ==> \forall integer n; 0 <= n < registers(s, 0) ==>
+        -9223372036854775807 <= range_end(0, r, s, n) <= range_end(1, r, s, n) <= 9223372036854775807; */
+  //@ ghost if (s + 1 < layer->stages) seal(r, s + 1);
+}
+
+/* One stage of one row: what its registers hold, compared. 0 when a claim is wrong. */
+/*@ requires has_stages(layer) && 0 <= s < layer->stages && 0 <= row < rows <= 2147483648 && sealed(row, s);
+    requires is_row(w, row) && is_inputs(in, row);
+    requires constant.lower == least_constant(row) && constant.upper == greatest_constant(row);
+    requires memory_for(memory, nodes) && nodes == registers(0, 0) && registers(s, 0) <= nodes && (s > 0 ==> values(s) <= nodes) && apart(layer, memory, nodes);
+    requires s > 0 ==> is_below(memory.final_lower, memory.final_upper, row, s, 0);
+    requires \valid(worst) && \valid(finding) && \separated(layer, worst) && \separated(layer, finding);
+    requires written_apart(worst, finding, memory, nodes);
+    requires is_worst(*worst, row, s, layer->stages) && 0 <= finding->nodes_checked <= 4611686018427387904;
+    assigns *worst, *finding, memory.final_lower[0 .. nodes - 1], memory.final_upper[0 .. nodes - 1],
+      memory.partial_lower[0 .. nodes - 1], memory.partial_upper[0 .. nodes - 1];
+    ensures has_stages(layer) && layer->stages == \old(layer->stages);
+    ensures \result == 0 || \result == 1;
+    ensures s + 1 < \old(layer->stages) ==> sealed(row, s + 1) && registers(s + 1, 0) <= registers(s, 0);
+    ensures is_below(memory.final_lower, memory.final_upper, row, s + 1, 0);
+    ensures \result == 1 ==> \forall integer n; 0 <= n < registers(s, 0) ==> right(row, s, n);
+    ensures \result == 1 ==> is_worst(*worst, row, s + 1, \old(layer->stages)) && worst->row >= 0;
+    ensures \result == 1 ==> finding->reason == \old(finding->reason) && finding->nodes_checked == \old(finding->nodes_checked) + registers(s, 0);
+    ensures \result == 0 ==> finding->row == row && finding->stage == s && 0 <= finding->node < registers(s, 0) &&
+      (finding->reason == AXC_LOWER ==> claim(0, row, s, finding->node) != range_end(0, row, s, finding->node)) &&
+      (finding->reason == AXC_UPPER ==> claim(1, row, s, finding->node) != range_end(1, row, s, finding->node)) &&
+      (finding->reason == AXC_LOWER || finding->reason == AXC_UPPER); */
+AXC_INLINE int prove_stage(const axc_layer* layer, int64_t row, int s, const signed char* w, int64_t ahead, inputs in,
+                           axc_range constant, ranges memory, worst_register* worst, axc_finding* finding)
+/*@ ghost (int64_t nodes) */
+{
+  const axc_stage* stage = &layer->stage[s];
+  const int64_t* lower = stage->final_value ? memory.final_lower : memory.partial_lower;
+  const int64_t* upper = stage->final_value ? memory.final_upper : memory.partial_upper;
+  //@ assert is_layer(layer);
+  //@ assert has_limits(stage, s) && has_claims(stage, s) && 1 <= stage->nodes;
+  //@ assert nodes >= 1;
+  //@ assert \separated(stage, worst) && \separated(stage, finding);
+  //@ assert \separated(stage, lower + (0 .. stage->nodes - 1)) && \separated(stage, upper + (0 .. stage->nodes - 1));
+  /*@ ghost layer_apart(layer, memory, nodes);
+            cells_apart(worst, finding, memory, nodes); */
+  compute_ends(layer, s, w, ahead, in, constant, memory) /*@ ghost (row, nodes) */;
+  //@ assert layer->cols == \at(layer->cols, Pre);
+  //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].group == \at(layer->stage[i].group, Pre);
+  //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].stride == \at(layer->stage[i].stride, Pre);
+  //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].nodes == \at(layer->stage[i].nodes, Pre);
+  //@ assert \forall integer i; 0 <= i < layer->stages ==> deals(layer->stage[i].group, layer->stage[i].stride, i);
+  //@ assert \forall integer i; 0 <= i < layer->stages ==> is_stage_of(&layer->stage[i], i);
+  //@ assert \forall integer i; 0 <= i < layer->stages ==> has_limits(&layer->stage[i], i);
+  //@ assert \forall integer i; 0 <= i < layer->stages ==> has_claims(&layer->stage[i], i);
+  //@ assert same_layer{Pre, Here}(layer);
+  //@ assert is_layer(layer);
+  //@ assert has_stages(layer);
+  //@ assert has_limits(stage, s) && has_claims(stage, s) && 1 <= stage->nodes;
+  //@ assert worst->margin == \at(worst->margin, Pre) && worst->row == \at(worst->row, Pre) && worst->node == \at(worst->node, Pre);
+  //@ assert finding->nodes_checked == \at(finding->nodes_checked, Pre);
+  //@ assert is_worst(*worst, row, s, \at(layer->stages, Pre));
+  //@ assert \forall integer i; 0 <= i < stage->nodes ==> lower[i] == range_end(0, row, s, i);
+  //@ assert \forall integer i; 0 <= i < stage->nodes ==> upper[i] == range_end(1, row, s, i);
+  //@ assert \forall integer i; 0 <= i < stage->nodes ==> -9223372036854775807 <= lower[i] <= upper[i] <= 9223372036854775807;
+  //@ assert is_below(memory.final_lower, memory.final_upper, row, s + 1, 0);
+  //@ ghost computed:;
+  const int agrees = compare_stage(stage, row, s, lower, upper, worst, finding) /*@ ghost (layer->stages) */;
+  //@ assert layer->cols == \at(layer->cols, computed) && layer->stages == \at(layer->stages, computed);
+  //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].width == \at(layer->stage[i].width, computed);
+  //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].group == \at(layer->stage[i].group, computed);
+  //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].stride == \at(layer->stage[i].stride, computed);
+  //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].full == \at(layer->stage[i].full, computed);
+  //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].from_constant == \at(layer->stage[i].from_constant, computed);
+  //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].final_value == \at(layer->stage[i].final_value, computed);
+  //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].nodes == \at(layer->stage[i].nodes, computed);
+  //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].wide == \at(layer->stage[i].wide, computed);
+  //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].lower == \at(layer->stage[i].lower, computed);
+  //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].upper == \at(layer->stage[i].upper, computed);
+  //@ assert same_layer{computed, Here}(layer);
+  //@ assert \forall integer i; 0 <= i < layer->stages ==> deals(layer->stage[i].group, layer->stage[i].stride, i);
+  //@ assert \forall integer i; 0 <= i < layer->stages ==> is_stage_of(&layer->stage[i], i);
+  //@ assert \forall integer i; 0 <= i < layer->stages ==> has_limits(&layer->stage[i], i);
+  //@ assert \forall integer i; 0 <= i < layer->stages ==> has_claims(&layer->stage[i], i);
+  //@ assert is_layer(layer);
+  //@ assert has_stages(layer);
+  //@ assert \forall integer i; 0 <= i < nodes ==> memory.final_lower[i] == \at(memory.final_lower[i], computed);
+  //@ assert \forall integer i; 0 <= i < nodes ==> memory.final_upper[i] == \at(memory.final_upper[i], computed);
+  return agrees;
+}
 
 /* All registers of one row. 0 when a weight or a claim is wrong. */
 /*@ requires has_stages(layer) && 0 <= row < layer->rows && layer->rows == rows <= 2147483648;
     requires is_row(layer->weights + row_start(row), row) && is_inputs(in, row) && inputs_within(row);
     requires has_constants(layer, row, row);
     requires memory_for(memory, registers(0, 0)) && apart(layer, memory, registers(0, 0));
-    requires \valid(worst) && \valid(finding) && \separated(layer, worst, finding);
-    requires \separated(worst, memory.final_lower + (0 .. registers(0, 0) - 1)) && \separated(worst, memory.final_upper + (0 .. registers(0, 0) - 1));
-    requires \separated(worst, memory.partial_lower + (0 .. registers(0, 0) - 1)) && \separated(worst, memory.partial_upper + (0 .. registers(0, 0) - 1));
-    requires \separated(finding, memory.final_lower + (0 .. registers(0, 0) - 1)) && \separated(finding, memory.final_upper + (0 .. registers(0, 0) - 1));
-    requires \separated(finding, memory.partial_lower + (0 .. registers(0, 0) - 1)) && \separated(finding, memory.partial_upper + (0 .. registers(0, 0) - 1));
+    requires \valid(worst) && \valid(finding) && \separated(layer, worst) && \separated(layer, finding);
+    requires written_apart(worst, finding, memory, registers(0, 0));
     requires is_worst(*worst, row, 0, layer->stages) && 0 <= finding->nodes_checked <= 268435456 * row;
     assigns *worst, *finding, memory.final_lower[0 .. registers(0, 0) - 1], memory.final_upper[0 .. registers(0, 0) - 1],
       memory.partial_lower[0 .. registers(0, 0) - 1], memory.partial_upper[0 .. registers(0, 0) - 1];
     ensures \result == 0 || \result == 1;
     ensures \result == 1 ==> row_right(row, layer->stages) && is_worst(*worst, row + 1, 0, layer->stages) && worst->row >= 0;
     ensures \result == 1 ==> finding->reason == \old(finding->reason) && 0 <= finding->nodes_checked <= 268435456 * (row + 1);
-    ensures \result == 1 ==> \forall integer k; 0 <= k < values(0) ==> layer->weight_range.lower <= weight(row, k) <= layer->weight_range.upper;
+    ensures \result == 1 ==> \forall integer k; 0 <= k < values(0) ==>
+      \old(layer->weight_range.lower) <= weight(row, k) <= \old(layer->weight_range.upper);
     ensures \result == 0 ==> finding->row == row;
     ensures \result == 0 ==> finding->reason == AXC_WEIGHT || finding->reason == AXC_LOWER || finding->reason == AXC_UPPER;
     ensures \result == 0 && finding->reason == AXC_WEIGHT ==> \exists integer k; 0 <= k < values(0) &&
-      !(layer->weight_range.lower <= weight(row, k) <= layer->weight_range.upper);
+      !(\old(layer->weight_range.lower) <= weight(row, k) <= \old(layer->weight_range.upper));
     ensures \result == 0 && finding->reason != AXC_WEIGHT ==>
       0 <= finding->stage < layer->stages && 0 <= finding->node < registers(finding->stage, 0);
     ensures \result == 0 && finding->reason == AXC_LOWER ==>
@@ -1162,9 +1326,9 @@ static int prove_row(const axc_layer* layer, int64_t row, inputs in, ranges memo
             row_start_is(row, layer->cols); */
   const signed char* w = layer->weights + row * layer->cols;
   const axc_range range = layer->weight_range;
-  if (!weights_within(w, layer->cols, range)) {
+  if (!weights_within(w, layer->cols, range) /*@ ghost (row) */) {
     int64_t k = 0;
-    //@ assert \exists integer i; 0 <= i < values(0) && !(range.lower <= w[i] <= range.upper);
+    //@ assert \exists integer i; 0 <= i < values(0) && !(range.lower <= weight(row, i) <= range.upper);
     /*@ loop invariant 0 <= k < layer->cols;
         loop assigns k;
         loop variant layer->cols - k; */
@@ -1172,12 +1336,15 @@ static int prove_row(const axc_layer* layer, int64_t row, inputs in, ranges memo
     find(finding, AXC_WEIGHT, (const unsigned char*)w + k, row, -1, -1);
     return 0;
   }
+  //@ assert \forall integer k; 0 <= k < values(0) ==> range.lower <= weight(row, k) <= range.upper;
   const int64_t ahead = row == layer->rows - 1 ? 0 : layer->cols;
   const axc_range constant = constant_of(layer, w, row) /*@ ghost (row) */;
   /*@ ghost products_within(row);
-            sizes_of_products(0, layer->cols); */
-  /*@ loop invariant 0 <= s <= layer->stages && (s < layer->stages ==> within(row, s) && registers(s, 0) <= registers(0, 0));
+            sizes_of_products(0, layer->cols);
+            seal(row, 0); */
+  /*@ loop invariant 0 <= s <= layer->stages && (s < layer->stages ==> sealed(row, s) && registers(s, 0) <= registers(0, 0));
       loop invariant s > 0 ==> values(s) <= registers(0, 0) && is_below(memory.final_lower, memory.final_upper, row, s, 0);
+      loop invariant has_stages(layer) && layer->stages == \at(layer->stages, Pre);
       loop invariant is_worst(*worst, row, s, layer->stages) && (s > 0 ==> worst->row >= 0);
       loop invariant row_right(row, s) && finding->reason == \at(finding->reason, Pre);
       loop invariant 0 <= finding->nodes_checked <= 268435456 * row + 16777216 * s;
@@ -1185,12 +1352,15 @@ static int prove_row(const axc_layer* layer, int64_t row, inputs in, ranges memo
         memory.partial_lower[0 .. registers(0, 0) - 1], memory.partial_upper[0 .. registers(0, 0) - 1];
       loop variant layer->stages - s; */
   for (int s = 0; s < layer->stages; ++s) {
-    const axc_stage* stage = &layer->stage[s];
-    const int64_t* lower = stage->final_value ? memory.final_lower : memory.partial_lower;
-    const int64_t* upper = stage->final_value ? memory.final_upper : memory.partial_upper;
-    compute_stage(layer, s, w, ahead, in, constant, memory) /*@ ghost (row, layer->stage[0].nodes) */;
-    if (!compare_stage(stage, row, s, lower, upper, worst, finding) /*@ ghost (layer->stages) */) return 0;
+    //@ assert values(s + 1) == registers(s, 0);
+    if (!prove_stage(layer, row, s, w, ahead, in, constant, memory, worst, finding)
+        /*@ ghost (layer->stage[0].nodes) */)
+      return 0;
   }
+  //@ assert \forall integer r, t, n; seen(r, t, n, row + 1, 0, layer->stages) ==> seen(r, t, n, row, layer->stages, layer->stages);
+  //@ assert seen(worst->row, worst->stage, worst->node, row + 1, 0, layer->stages);
+  //@ assert is_worst(*worst, row + 1, 0, layer->stages);
+  //@ assert row_right(row, layer->stages);
   return 1;
 }
 
