@@ -44,7 +44,7 @@ SUBJECTS = {
     # A changed header of lib/bound is seen by its sources alone, not by what else includes it: a body that none of them uses belongs in a source.
     "bound": {
         "folder": "lib/bound", "exclude": set(), "sources": ".cpp", "compile": ["c++", "-std=c++20"], "link": ["c++"],
-        "quick": ["killer_bound_paths", "killer_bound"], "slow": ["killer_brute_force_bound", "killer_property_bound"],
+        "quick": ["killer_bound_paths", "killer_bound", "killer_kernel_order", "killer_requantization"], "slow": ["killer_brute_force_bound", "killer_property_bound"],
     },
     "program": {
         "folder": "verify/checker", "only": "check_main.c", "sources": ".c", "compile": ["cc", "-std=c11", "-DAXC_ONE_TARGET"],
