@@ -113,26 +113,36 @@ Vote margin_vote(const Certificate& certificate, int percent) {
 
 /// Takes the nodes that the policy accepts out of what is missing; InputError for one that is not there, so that no acceptance outlives its node.
 std::vector<std::string> accept(const ModelPolicy& model, OnnxInput& onnx, const std::filesystem::path& policy) {
-  std::set<std::string> left;
+  std::map<std::string, std::int64_t> left;  // how many nodes have that name: in ONNX names need not differ
   for (const char* list : {"not_covered", "unknown"}) {
     for (const Json& entry : onnx.json[list]) {
-      left.insert(entry["node"].get<std::string>());
+      ++left[entry["node"].get<std::string>()];
     }
   }
-  const std::vector<std::string> listed(left.begin(), left.end());
+  std::vector<std::string> listed;
+  for (const auto& [node, nodes] : left) {
+    listed.push_back(node);
+  }
+  const std::string place = policy.string() + ": accept_not_covered";
   for (const std::string& node : model.accepted) {
-    if (left.erase(node) == 0) {
-      throw InputError(policy.string() + ": accept_not_covered",
-                       "'" + node + "' is nothing that " + model.file.string() + " leaves uncovered",
+    const auto found = left.find(node);
+    if (found == left.end()) {
+      throw InputError(place, "'" + node + "' is nothing that " + model.file.string() + " leaves uncovered",
                        listed.empty() ? "remove it" : suggestion(node, listed));
     }
+    if (found->second > 1) {
+      throw InputError(
+          place, "'" + node + "' is the name of " + std::to_string(found->second) + " nodes of " + model.file.string(),
+          "give each a name of its own in the model");
+    }
+    left.erase(found);
   }
   if (left.empty()) {
     onnx.missing.reset();
   } else if (onnx.missing && !model.accepted.empty()) {
     Vote& vote = *onnx.missing;
     std::erase_if(vote.findings, [&](const Finding& finding) { return !left.contains(finding.layer); });
-    vote.findings_total = static_cast<std::int64_t>(left.size());
+    vote.findings_total -= static_cast<std::int64_t>(model.accepted.size());
     vote.nodes_total -= static_cast<std::int64_t>(model.accepted.size());
     vote.detail += "; the policy accepts " + std::to_string(model.accepted.size());
   }

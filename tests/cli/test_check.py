@@ -191,6 +191,20 @@ file = "model.onnx"
         shutil.copy(FIXTURES / "matmul_integer.onnx", self.path / "model.onnx")
         self.refuses(accepting, "is nothing that model.onnx leaves uncovered")
 
+    def test_a_name_that_two_nodes_have_accepts_neither(self):
+        """Names of nodes need not differ in ONNX. A second model behind the first adds to its graph (protobuf merges messages)."""
+        def field(number, content):
+            return bytes([number << 3 | 2, len(content)]) + content
+
+        node = b"".join(field(number, text) for number, text in ((1, b"x"), (1, b"t"), (2, b"again"), (3, b"computed"), (4, b"MatMulInteger")))
+        first = (FIXTURES / "attention_like.onnx").read_bytes()
+        (self.path / "model.onnx").write_bytes(first + field(7, field(1, node)))
+        both = self.MODEL + 'accept_not_covered = ["computed (MatMulInteger)", "mystery (com.example.Mystery)"]\n'
+        self.refuses(both, "'computed (MatMulInteger)' is the name of 2 nodes of model.onnx", "a name of its own")
+        self.check(self.MODEL, INCOMPLETE)
+        (self.path / "model.onnx").write_bytes(first)
+        self.check(both, SAFE)
+
     def test_what_follows_the_registers_is_judged_where_the_model_says_what_it_is(self):
         shutil.copy(FIXTURES / "qlinear_matmul.onnx", self.path / "model.onnx")
         toml = json.loads(self.run_axecert("datapaths", "x86-vnni", "--json").stdout)["toml"]
