@@ -203,8 +203,6 @@ void keep_freed_memory() {
 #endif
 }
 
-constexpr const char* what_the_checker_did = "every range computed again from the weights";
-
 // A layer at a time, so that memory does not grow with the model: the certificate goes to disk as it grows, and the checker maps it.
 int run_by_layers(const Arguments& a, const WeightFiles& files, const Datapath& datapath,
                   const RequantizationJudge& requantization) {

@@ -11,6 +11,7 @@
 #include "axecert/numeric/tasks.hpp"
 #include "axecert/report/report.hpp"
 #include "axecert/report/summary.hpp"
+#include "axecert/report/votes.hpp"
 #include "axecert/report/words.hpp"
 #include "claims_of.hpp"
 #include "onnx_input.hpp"
@@ -218,7 +219,7 @@ class Check {
     if (!file.tensors.empty()) {
       bytes = certificate_bytes(certificate_of(file, datapath, model.inputs));
       const TemporaryFile certificate(bytes);
-      election = hold_election(certificate.path(), file, "every range computed again from the weights", options_);
+      election = hold_election(certificate.path(), file, what_the_checker_did, options_);
       end_progress();
       RequantizationJudge requantization({}, datapath);
       if (onnx) {
@@ -265,14 +266,11 @@ class Check {
 
   int finish() const {
     write_all_or_none(outputs_);
-    const auto rank = [](Verdict verdict) {
-      return verdict == Verdict::refused ? 3 : verdict == Verdict::incomplete ? 2 : verdict == Verdict::unsafe ? 1 : 0;
-    };
     Verdict verdict = Verdict::safe;
     std::size_t passed = 0;
     for (const Outcome& outcome : outcomes_) {
       passed += outcome.verdict == Verdict::safe ? 1 : 0;
-      verdict = rank(outcome.verdict) > rank(verdict) ? outcome.verdict : verdict;
+      verdict = worse(verdict, outcome.verdict);
     }
     print_all(verdict, passed);
     return exit_code(verdict);

@@ -11,13 +11,18 @@ bool is_onnx(const std::filesystem::path& path) {
   return path.extension() == ".onnx";
 }
 
+const std::vector<std::string>& convolution_orders() {
+  static const std::vector<std::string> orders{"kernel", "channels-first", "positions-first"};
+  return orders;
+}
+
 void add_convolution_order(CLI::App* command, std::string& order) {
   command
       ->add_option(
           "--conv-order", order,
           "ONNX: order of a convolution's products, by kernel as onnxruntime, channels-first or positions-first")
       ->capture_default_str()
-      ->check(CLI::IsMember({"kernel", "channels-first", "positions-first"}));
+      ->check(CLI::IsMember(convolution_orders()));
 }
 
 #if AXECERT_HAS_ONNX

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "axecert/datapath/datapath.hpp"
 #include "verb.hpp"
@@ -37,6 +38,8 @@ OnnxOptions onnx_options(const std::string& order);
 #endif
 
 /// Adds --conv-order.
+/// What an order of a convolution's products may be.
+const std::vector<std::string>& convolution_orders();
 void add_convolution_order(CLI::App* command, std::string& order);
 
 }  // namespace axe::cli

@@ -2,91 +2,57 @@
 // demands. Side effects: reads the file, and those of its datapaths.
 #include "policy.hpp"
 
-#include <toml++/toml.h>
-
 #include <algorithm>
-#include <initializer_list>
-#include <string_view>
 #include <utility>
 
+#include "axecert/certificate/mapped_file.hpp"
+#include "axecert/datapath/toml_table.hpp"
 #include "datapath_argument.hpp"
+#include "onnx_input.hpp"
 #include "verb.hpp"
 
 namespace axe::cli {
 namespace {
 
-/// A table of the file: where it stands, and its values with their types checked.
-class Section {
- public:
-  Section(const toml::table& table, std::string file, std::string what, std::initializer_list<const char*> keys)
-      : table_(table), file_(std::move(file)), what_(std::move(what)) {
-    const std::vector<std::string> known(keys.begin(), keys.end());
-    for (const auto& [key, node] : table_) {
-      if (std::find(known.begin(), known.end(), std::string(key.str())) == known.end()) {
-        throw InputError(place(key.source().begin), "unknown key '" + std::string(key.str()) + "' in " + what_,
-                         suggestion(std::string(key.str()), known));
-      }
+std::string nonempty(const TomlTable& table, const toml::node& node, const char* key) {
+  const std::string text = table.text(node, key);
+  if (text.empty()) {
+    table.refuse(node, "'" + std::string(key) + "' is empty", "write a text, or leave the key out");
+  }
+  return text;
+}
+
+/// A list of texts without repetitions; empty when the key is absent.
+std::vector<std::string> distinct_texts(const TomlTable& table, const char* key) {
+  const toml::node* node = table.find(key);
+  if (node != nullptr && !node->is_array()) {
+    table.refuse(*node, "'" + std::string(key) + "' is no list", "write [\"…\", \"…\"]");
+  }
+  std::vector<std::string> result = table.texts(key);
+  if (node != nullptr && result.empty()) {
+    table.refuse(*node, "'" + std::string(key) + "' is empty", "name one at least, or leave the key out");
+  }
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    const toml::node& element = (*node->as_array())[i];
+    (void)nonempty(table, element, key);
+    const auto here = result.begin() + static_cast<std::ptrdiff_t>(i);
+    if (std::find(result.begin(), here, *here) != here) {
+      table.refuse(element, "'" + *here + "' stands twice in '" + key + "'", "remove one");
     }
   }
+  return result;
+}
 
-  const toml::node* find(const char* key) const { return table_.get(key); }
-
-  [[noreturn]] void lacks(const char* key, const std::string& remedy) const {
-    throw InputError(place(table_.source().begin), what_ + " lacks '" + key + "'", remedy);
+std::int64_t whole_number(const TomlTable& table, const toml::node& node, const char* key, std::int64_t lower,
+                          std::int64_t upper) {
+  if (!node.is_integer() || node.as_integer()->get() < lower || node.as_integer()->get() > upper) {
+    table.refuse(
+        node,
+        "'" + std::string(key) + "' is no whole number from " + std::to_string(lower) + " to " + std::to_string(upper),
+        "write one");
   }
-
-  [[noreturn]] void refuse(const toml::node& node, const std::string& problem, const std::string& remedy) const {
-    throw InputError(place(node.source().begin), problem, remedy);
-  }
-
-  std::string text(const toml::node& node, const char* key) const {
-    if (!node.is_string() || node.as_string()->get().empty()) {
-      refuse(node, "'" + std::string(key) + "' is no text", "write it in quotes");
-    }
-    return node.as_string()->get();
-  }
-
-  /// A list of texts without repetitions; empty when the key is absent.
-  std::vector<std::string> texts(const char* key) const {
-    const toml::node* node = find(key);
-    std::vector<std::string> result;
-    if (node == nullptr) {
-      return result;
-    }
-    if (!node->is_array()) {
-      refuse(*node, "'" + std::string(key) + "' is no list", "write [\"…\", \"…\"]");
-    }
-    for (const toml::node& element : *node->as_array()) {
-      result.push_back(text(element, key));
-      if (std::count(result.begin(), result.end(), result.back()) > 1) {
-        refuse(element, "'" + result.back() + "' stands twice in '" + key + "'", "remove one");
-      }
-    }
-    if (result.empty()) {
-      refuse(*node, "'" + std::string(key) + "' is empty", "name one at least, or leave the key out");
-    }
-    return result;
-  }
-
-  std::int64_t integer(const toml::node& node, const char* key, std::int64_t lower, std::int64_t upper) const {
-    if (!node.is_integer() || node.as_integer()->get() < lower || node.as_integer()->get() > upper) {
-      refuse(node,
-             "'" + std::string(key) + "' is no whole number from " + std::to_string(lower) + " to " +
-                 std::to_string(upper),
-             "write one");
-    }
-    return node.as_integer()->get();
-  }
-
- private:
-  std::string place(const toml::source_position& position) const {
-    return file_ + ":" + std::to_string(position.line) + ":" + std::to_string(position.column);
-  }
-
-  const toml::table& table_;
-  std::string file_;
-  std::string what_;
-};
+  return node.as_integer()->get();
+}
 
 std::vector<Datapath> read_datapaths(const std::vector<std::string>& names, const std::filesystem::path& folder) {
   std::vector<Datapath> datapaths;
@@ -97,50 +63,45 @@ std::vector<Datapath> read_datapaths(const std::vector<std::string>& names, cons
   return datapaths;
 }
 
-ModelPolicy read_model(const Section& model, const std::vector<std::string>& datapaths,
+ModelPolicy read_model(const TomlTable& model, const std::vector<std::string>& datapaths,
                        const std::filesystem::path& folder) {
   ModelPolicy result;
-  if (const toml::node* file = model.find("file")) {
-    result.file = folder / model.text(*file, "file");
-  } else {
-    model.lacks("file", "name the model's file");
-  }
-  result.datapaths = model.texts("datapaths");
+  result.file = folder / nonempty(model, model.required("file", "name the model's file"), "file");
+  result.datapaths = distinct_texts(model, "datapaths");
   if (result.datapaths.empty()) {
     result.datapaths = datapaths;
   }
   if (result.datapaths.empty()) {
-    model.lacks("datapaths", "name those on which it must be safe, here or at the top of the policy");
+    (void)model.required("datapaths", "name those on which it must be safe, here or at the top of the policy");
   }
   result.parsed = read_datapaths(result.datapaths, folder);
-  result.accepted = model.texts("accept_not_covered");
+  result.accepted = distinct_texts(model, "accept_not_covered");
   if (const toml::node* range = model.find("input_range")) {
     const toml::array* pair = range->as_array();
     if (pair == nullptr || pair->size() != 2) {
       model.refuse(*range, "'input_range' is no pair", "write [LO, HI]");
     }
-    result.inputs = IntegerRange{model.integer((*pair)[0], "input_range", -largest_operand, largest_operand),
-                                 model.integer((*pair)[1], "input_range", -largest_operand, largest_operand)};
+    result.inputs = IntegerRange{whole_number(model, (*pair)[0], "input_range", -largest_operand, largest_operand),
+                                 whole_number(model, (*pair)[1], "input_range", -largest_operand, largest_operand)};
     if (result.inputs->lower > result.inputs->upper) {
       model.refuse(*range, "'input_range' is empty", "write [LO, HI] with LO ≤ HI");
     }
   }
   if (const toml::node* order = model.find("conv_order")) {
-    result.order = model.text(*order, "conv_order");
-    if (result.order != "kernel" && result.order != "channels-first" && result.order != "positions-first") {
-      model.refuse(*order, "'conv_order' is '" + result.order + "'", "kernel, channels-first or positions-first");
+    result.order = nonempty(model, *order, "conv_order");
+    const std::vector<std::string>& orders = convolution_orders();
+    if (std::find(orders.begin(), orders.end(), result.order) == orders.end()) {
+      model.refuse(*order, "'conv_order' is '" + result.order + "'", suggestion(result.order, orders));
     }
   }
   return result;
 }
 
-void read_voters(const Section& top, Policy& policy) {
+void read_voters(const TomlTable& top, Policy& policy) {
   const std::vector<std::string> known{"checker", "z3-ground", "z3-box", "z3-bits", "cvc5", "replay"};
-  const std::vector<std::string> voters = top.texts("voters");
+  (void)top.required("voters", "name those that must agree: checker, z3-ground, z3-box, z3-bits, cvc5, replay");
+  const std::vector<std::string> voters = distinct_texts(top, "voters");
   const auto named = [&](const char* voter) { return std::find(voters.begin(), voters.end(), voter) != voters.end(); };
-  if (voters.empty()) {
-    top.lacks("voters", "name those that must agree: checker, z3-ground, z3-box, z3-bits, cvc5, replay");
-  }
   for (const std::string& voter : voters) {
     if (std::find(known.begin(), known.end(), voter) == known.end()) {
       top.refuse(*top.find("voters"), "no voter '" + voter + "'", suggestion(voter, known));
@@ -160,8 +121,8 @@ void read_voters(const Section& top, Policy& policy) {
   constexpr int usual_replays = 8;
   const toml::node* replays = top.find("replay_inputs");
   if (named("replay")) {
-    policy.replay =
-        replays == nullptr ? usual_replays : static_cast<int>(top.integer(*replays, "replay_inputs", 0, 1'000'000));
+    policy.replay = replays == nullptr ? usual_replays
+                                       : static_cast<int>(whole_number(top, *replays, "replay_inputs", 0, 1'000'000));
   } else if (replays != nullptr) {
     top.refuse(*replays, "'replay_inputs' without the voter", "add \"replay\" to 'voters'");
   }
@@ -172,34 +133,26 @@ void read_voters(const Section& top, Policy& policy) {
 Policy read_policy(const std::filesystem::path& path) {
   require_input(path);
   const std::string where = path.string();
-  toml::table root;
-  try {
-    root = toml::parse_file(where);
-  } catch (const toml::parse_error& error) {
-    const toml::source_position at = error.source().begin;
-    throw InputError(where + ":" + std::to_string(at.line) + ":" + std::to_string(at.column),
-                     std::string(error.description()), "the file must be valid TOML");
-  }
-  const Section top(root, where, "the policy",
-                    {"datapaths", "voters", "replay_inputs", "minimum_margin_percent", "model"});
+  const MappedFile file(path);
+  const std::span<const std::uint8_t> bytes = file.bytes();
+  const toml::table root = toml_document({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, where);
+  const TomlTable top(root, where, "the policy",
+                      {"datapaths", "voters", "replay_inputs", "minimum_margin_percent", "model"});
   Policy policy;
   policy.file = path;
   read_voters(top, policy);
   if (const toml::node* margin = top.find("minimum_margin_percent")) {
-    policy.minimum_margin_percent = static_cast<int>(top.integer(*margin, "minimum_margin_percent", 0, 99));
+    policy.minimum_margin_percent = static_cast<int>(whole_number(top, *margin, "minimum_margin_percent", 0, 99));
   }
-  const std::vector<std::string> datapaths = top.texts("datapaths");
-  const toml::node* models = top.find("model");
-  if (models == nullptr) {
-    top.lacks("model", "write one [[model]] for each model");
+  const std::vector<std::string> datapaths = distinct_texts(top, "datapaths");
+  const toml::node& models = top.required("model", "write one [[model]] for each model");
+  if (!models.is_array_of_tables()) {
+    top.refuse(models, "'model' is no list of tables", "write one [[model]] for each model");
   }
-  if (!models->is_array_of_tables()) {
-    top.refuse(*models, "'model' is no list of tables", "write one [[model]] for each model");
-  }
-  for (const toml::node& model : *models->as_array()) {
+  for (const toml::node& model : *models.as_array()) {
     policy.models.push_back(
-        read_model(Section(*model.as_table(), where, "a model",
-                           {"file", "datapaths", "accept_not_covered", "input_range", "conv_order"}),
+        read_model(TomlTable(*model.as_table(), where, "a model",
+                             {"file", "datapaths", "accept_not_covered", "input_range", "conv_order"}),
                    datapaths, path.parent_path()));
   }
   return policy;

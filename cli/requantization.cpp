@@ -7,18 +7,25 @@
 #include "axecert/certificate/shape.hpp"
 
 namespace axe::cli {
+namespace {
 
-void add_requantization(CLI::App* command, RequantizationArguments& arguments) {
+std::vector<std::string> requantizer_names() {
   std::vector<std::string> names;
   for (const Requantizer requantizer : requantizers()) {
     names.push_back(to_text(requantizer));
   }
+  return names;
+}
+
+}  // namespace
+
+void add_requantization(CLI::App* command, RequantizationArguments& arguments) {
   command
       ->add_option(
           "--requantize", arguments.requantizer,
           "judge what follows the registers: may every sum be converted to float32, or multiplied as tflite, … "
           "do? Absent: as the datapath says, where multipliers are known")
-      ->check(CLI::IsMember(names));
+      ->check(CLI::IsMember(requantizer_names()));
   command->add_option("--multipliers", arguments.multipliers,
                       "an .npz or .safetensors of LAYER, the real multipliers of its rows or one for all; an ONNX "
                       "model's own are known");
@@ -33,12 +40,8 @@ RequantizationJudge::RequantizationJudge(const RequantizationArguments& argument
     }
   }
   if (!name.empty() && !requantizer_) {
-    std::vector<std::string> names;
-    for (const Requantizer requantizer : requantizers()) {
-      names.push_back(to_text(requantizer));
-    }
     throw Failure(exit_usage, "datapath " + datapath.name, "has no requantizer '" + name + "'",
-                  suggestion(name, names));
+                  suggestion(name, requantizer_names()));
   }
   if (file_.empty()) {
     return;

@@ -1,6 +1,7 @@
 // Asks the voters in order, the checker first, and combines what they say. See voters.hpp; `hold_election` is the main function.
 #include "voters.hpp"
 
+#include "axecert/report/votes.hpp"
 #include "datapath_argument.hpp"
 #include "onnx_input.hpp"
 
@@ -23,7 +24,7 @@ Election election_on_onnx(const VoterArguments& a, const ElectionOptions& option
   const Certificate certificate = read_certificate(a.certificate);
   OnnxInput input = read_onnx_input(a.weights, certificate.layers.at(0).datapath, a.convolution_order);
   Election election = axe::hold_election(
-      a.certificate, input.layers, "every range computed again from the weights; arrays taken out of .onnx", options);
+      a.certificate, input.layers, std::string(what_the_checker_did) + "; arrays taken out of .onnx", options);
   if (input.missing && election.verdict != Verdict::refused) {
     election.votes.push_back(*input.missing);
     election.verdict = combine(election.votes);

@@ -18,17 +18,21 @@ Verdict worth(const Vote& vote) {
 
 }  // namespace
 
+Verdict worse(Verdict a, Verdict b) {
+  const auto rank = [](Verdict verdict) {
+    return verdict == Verdict::refused ? 3 : verdict == Verdict::incomplete ? 2 : verdict == Verdict::unsafe ? 1 : 0;
+  };
+  return rank(b) > rank(a) ? b : a;
+}
+
 Vote join(std::vector<Vote> parts) {
   if (parts.empty()) {
     return {};
   }
-  const auto rank = [](Verdict verdict) {
-    return verdict == Verdict::refused ? 3 : verdict == Verdict::incomplete ? 2 : verdict == Verdict::unsafe ? 1 : 0;
-  };
   Vote whole = std::move(parts[0]);
   for (std::size_t i = 1; i < parts.size(); ++i) {
     Vote& part = parts[i];
-    whole.verdict = rank(part.verdict) > rank(whole.verdict) ? part.verdict : whole.verdict;
+    whole.verdict = worse(whole.verdict, part.verdict);
     whole.nodes_total += part.nodes_total;
     whole.nodes_checked += part.nodes_checked;
     whole.seconds += part.seconds;

@@ -36,6 +36,9 @@ struct Vote {
 /// replayed stands whatever else is missing; incomplete if any vote is; else safe.
 Verdict combine(const std::vector<Vote>& votes);
 
+/// The worse of two: refused, incomplete, unsafe, safe, from the worst on.
+Verdict worse(Verdict a, Verdict b);
+
 /// One voter's word on everything, from its words on parts that have no node in common: counts, seconds and findings add up, the
 /// verdict is the worst of refused, incomplete, unsafe, safe. Of no parts: incomplete.
 Vote join(std::vector<Vote> parts);

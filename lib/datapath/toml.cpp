@@ -1,146 +1,19 @@
 // Reads a datapath from TOML text, and writes one. `datapath_from_toml` is the main function; every error names the file, the line, the
 // column and what to write instead. No side effects. The keys: docs/datapaths.md.
-#include <toml++/toml.h>
-
-#include <initializer_list>
 #include <sstream>
 #include <string_view>
 #include <utility>
 
 #include "axecert/datapath/datapath.hpp"
+#include "axecert/datapath/toml_table.hpp"
 #include "axecert/numeric/error.hpp"
 
 namespace axe {
 namespace {
 
-std::string at(const std::string& where, const toml::source_position& position) {
-  return where + ":" + std::to_string(position.line) + ":" + std::to_string(position.column);
-}
-
-std::string quoted(std::string_view text) {
-  return std::string(1, '\'').append(text).append(1, '\'');
-}
-
-std::string at(const std::string& where, const toml::node& node) {
-  return at(where, node.source().begin);
-}
-
-/// One table of the file, its errors and the keys it may have.
-class Table {
- public:
-  Table(const toml::table& table, std::string where, std::string what, std::initializer_list<const char*> keys)
-      : table_(table), where_(std::move(where)), what_(std::move(what)) {
-    std::string known;
-    for (const char* key : keys) {
-      known += (known.empty() ? "" : ", ") + std::string(key);
-    }
-    for (const auto& [key, node] : table_) {
-      bool found = false;
-      for (const char* k : keys) {
-        found = found || key.str() == k;
-      }
-      if (!found) {
-        throw InputError(at(where_, key.source().begin), "unknown key " + quoted(key.str()) + " in " + what_,
-                         "keys are " + known);
-      }
-    }
-  }
-
-  const toml::node* find(const char* key) const { return table_.get(key); }
-
-  const toml::node& required(const char* key) const {
-    const toml::node* node = find(key);
-    if (node == nullptr) {
-      throw InputError(at(where_, table_), what_ + " lacks " + quoted(key), "add it");
-    }
-    return *node;
-  }
-
-  [[noreturn]] void refuse(const toml::node& node, const std::string& problem, const std::string& remedy) const {
-    throw InputError(at(where_, node), problem, remedy);
-  }
-
-  std::string text(const toml::node& node, const std::string& key) const {
-    if (!node.is_string()) {
-      refuse(node, quoted(key) + " is not a text", "write it in quotes");
-    }
-    return node.as_string()->get();
-  }
-
-  std::string text_or_none(const char* key) const {
-    const toml::node* node = find(key);
-    return node == nullptr ? "" : text(*node, key);
-  }
-
-  std::int64_t integer(const toml::node& node, const std::string& key) const {
-    if (!node.is_integer()) {
-      refuse(node, quoted(key) + " is not an integer", "write a whole number");
-    }
-    return node.as_integer()->get();
-  }
-
-  std::int64_t integer_in(const char* key, const toml::node& node, std::int64_t lower, std::int64_t upper) const {
-    const std::int64_t value = integer(node, key);
-    if (value < lower || value > upper) {
-      refuse(node, quoted(key) + " is " + std::to_string(value),
-             std::to_string(lower) + " to " + std::to_string(upper));
-    }
-    return value;
-  }
-
-  std::vector<std::string> texts(const char* key) const {
-    std::vector<std::string> result;
-    if (const toml::node* node = find(key)) {
-      if (!node->is_array()) {
-        refuse(*node, quoted(key) + " is not a list", "write [\"…\", \"…\"]");
-      }
-      for (const toml::node& element : *node->as_array()) {
-        result.push_back(text(element, key));
-      }
-    }
-    return result;
-  }
-
-  IntegerRange range(const char* key) const {
-    const toml::node& node = required(key);
-    if (!node.is_array() || node.as_array()->size() != 2) {
-      refuse(node, quoted(key) + " is not a pair of integers", "write [lower, upper]");
-    }
-    const toml::array& pair = *node.as_array();
-    const IntegerRange result{integer(pair[0], key), integer(pair[1], key)};
-    if (result.lower > result.upper) {
-      refuse(node, quoted(key) + " has lower > upper", "write [lower, upper]");
-    }
-    return result;
-  }
-
-  /// The choice spelled by `key`, or `otherwise` when the key is absent.
-  template <class Choice>
-  Choice choice(const char* key, std::initializer_list<Choice> choices, Choice otherwise) const {
-    const toml::node* node = find(key);
-    if (node == nullptr) {
-      return otherwise;
-    }
-    const std::string word = text(*node, key);
-    std::string known;
-    for (const Choice c : choices) {
-      if (to_text(c) == word) {
-        return c;
-      }
-      known += (known.empty() ? "" : ", ") + to_text(c);
-    }
-    refuse(*node, quoted(key) + " is " + quoted(word), "one of " + known);
-  }
-
- private:
-  const toml::table& table_;
-  std::string where_;
-  std::string what_;
-};
-
 Stage read_stage(const toml::table& toml, const std::string& where, std::size_t index) {
-  const Table table(toml, where, "stage " + std::to_string(index),
-                    {"name", "width", "group", "stride", "overflow", "limits", "initial", "claim"});
+  const TomlTable table(toml, where, "stage " + std::to_string(index),
+                        {"name", "width", "group", "stride", "overflow", "limits", "initial", "claim"});
   Stage stage;
   stage.name = table.text(table.required("name"), "name");
   stage.width = static_cast<int>(table.integer_in("width", table.required("width"), 1, 64));
@@ -148,7 +21,7 @@ Stage read_stage(const toml::table& toml, const std::string& where, std::size_t 
   if (group.is_string() && group.as_string()->get() == "all") {
     stage.group = 0;
   } else if (group.is_string()) {
-    table.refuse(group, "'group' is " + quoted(group.as_string()->get()), "a number of values, or \"all\"");
+    table.refuse(group, "'group' is '" + group.as_string()->get() + "'", "a number of values, or \"all\"");
   } else {
     stage.group = table.integer_in("group", group, 0, INT32_MAX);
   }
@@ -165,15 +38,10 @@ Stage read_stage(const toml::table& toml, const std::string& where, std::size_t 
 }  // namespace
 
 Datapath datapath_from_toml(const std::string& toml, const std::string& where) {
-  toml::table root;
-  try {
-    root = toml::parse(std::string_view(toml), std::string_view(where));
-  } catch (const toml::parse_error& error) {
-    throw InputError(at(where, error.source().begin), std::string(error.description()), "the file must be valid TOML");
-  }
-  const Table table(root, where, "the datapath",
-                    {"name", "family", "title", "sources", "pairing", "contracts", "requantization", "requantizer",
-                     "bugs", "notes", "weights", "activations", "form", "stage"});
+  const toml::table root = toml_document(toml, where);
+  const TomlTable table(root, where, "the datapath",
+                        {"name", "family", "title", "sources", "pairing", "contracts", "requantization", "requantizer",
+                         "bugs", "notes", "weights", "activations", "form", "stage"});
   Datapath datapath;
   datapath.name = table.text(table.required("name"), "name");
   datapath.family = table.text_or_none("family");

@@ -144,7 +144,7 @@ Vote checker_vote(const MappedFile& certificate, const std::vector<MappedFile>& 
 }
 
 Vote checker_vote(const std::filesystem::path& certificate, const std::filesystem::path& weights) {
-  const std::string what = "every range computed again from the weights";
+  const std::string what = what_the_checker_did;
   const MappedFile claims(certificate);
   if (is_sharded(weights)) {
     const WeightFiles files(weights);

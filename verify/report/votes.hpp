@@ -14,6 +14,9 @@
 
 namespace axe {
 
+/// What the checker does with any files: the beginning of its vote's detail.
+constexpr const char* what_the_checker_did = "every range computed again from the weights";
+
 /// Voter 1, verify/checker, on a certificate file and its weights: a file, or an index of shards (lib/model/weight_files.hpp). A
 /// .safetensors file reaches the checker as it is on disk; of an .npz file the arrays do, which the vote's detail says. Files are
 /// mapped, and memory behind what was checked is given back. Throws InputError when a file cannot be read at all.
