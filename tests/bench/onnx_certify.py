@@ -71,10 +71,10 @@ def main():
             for what, command in commands.items():
                 times[what].append(timed(command))
         print(f"{sum(k * n for k, n in SHAPES):,} int8 weights; medians of {arguments.runs} runs in turn; {os.cpu_count()} cores, "
-              f"load {os.getloadavg()[0]:.1f}")
+              f"load {os.getloadavg()[0]:.1f}\n\n| | clock s | CPU s, all threads |\n| --- | ---: | ---: |")
         for what, results in times.items():
             clock, cpu = (statistics.median(r[i] for r in results) for i in (0, 1))
-            print(f"{what:<48} clock {clock:6.2f} s   CPU {cpu:6.2f} s")
+            print(f"| {what} | {clock:.2f} | {cpu:.2f} |")
 
 
 if __name__ == "__main__":

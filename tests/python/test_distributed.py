@@ -1,7 +1,4 @@
-"""axecert.distributed: whatever the cut, the backend and the accidents on the way, the result is that of one process, byte for byte.
-
-The same tests run on Ray when AXECERT_TESTS_RAY=1; ./check runs them on a pool of processes alone.
-"""
+"""axecert.distributed: whatever the cut, the backend and the accidents on the way, the result is that of one process, byte for byte."""
 
 from __future__ import annotations
 
@@ -345,9 +342,9 @@ def test_bad_arguments_are_errors(weights: Path, tmp_path: Path) -> None:
         distributed.certify(tmp_path / "wide.safetensors", DATAPATH, tmp_path / "x.axec")
 
 
-@pytest.mark.skipif(not os.environ.get("AXECERT_TESTS_RAY"), reason="Ray is tested on request: AXECERT_TESTS_RAY=1")
 def test_a_ray_cluster_whose_workers_die_makes_the_same(weights: Path, expected: bytes, float_layers: Path, tmp_path: Path) -> None:
-    ray = pytest.importorskip("ray")
+    import ray
+
     os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
     try:
