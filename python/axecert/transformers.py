@@ -322,7 +322,7 @@ def quantize(
     folder      finished blocks are kept there; the same call after an interruption goes on behind them.
     head        also quantize the output head.
     only, skip  shell patterns on layer names such as "*.down_proj".
-    strict      InputError for weights inside the blocks that would stay floating point.
+    strict      InputError for weights inside the blocks that would stay floating point, unless `only` or `skip` leaves them out.
     offload     keep hidden states in unnamed files in `folder` instead of memory.
     progress    called with a `Progress` after every step.
 
@@ -337,7 +337,7 @@ def quantize(
     blocks = len(chain.blocks)
     layers = [chosen_layers(block, only, skip, _prefix(chain, i)) for i, block in enumerate(chain.blocks)]
     unsupported = [line for i, block in enumerate(chain.blocks) for line in unsupported_modules(block, _prefix(chain, i))]
-    refuse_or_report(unsupported, strict)
+    refuse_or_report(unsupported, strict, only, skip)
     calibration = hashlib.sha256(repr(token_ids.shape).encode() + token_ids.tobytes()).hexdigest()
     journal = _journal(folder, model, recipe, calibration, head, only, skip)
     report = Report(
@@ -366,7 +366,7 @@ def quantize(
         with watch.phase("capture"):
             groups, uncalled = block.groups(layers[current], _prefix(chain, current))
         lines = [f"{_prefix(chain, current)}{path}: was never called through its forward" for path in uncalled]
-        report.unsupported += refuse_or_report(lines, strict)
+        report.unsupported += refuse_or_report(lines, strict, only, skip)
         if journal is not None and current < finished:
             products = {product.name: product for group in groups for product in group.products}
             stored = [(products[facts.name], layer, facts) for layer, facts in journal.load(current)]
