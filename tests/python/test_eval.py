@@ -39,6 +39,7 @@ from axecert.eval import (  # noqa: E402
     summary,
     table,
 )
+from axecert.eval.progress import Lines  # noqa: E402
 
 SHA = "0" * 64
 
@@ -911,6 +912,34 @@ def test_a_killed_command_continues_and_ends_with_the_same_integers(
     assert rows[name]["perplexity"]["32"] == expected[name]["perplexity"]["32"]
     if file.startswith("blocks"):
         assert rows[name]["quantizing_resumed"]
+
+
+class Stopped(Exception):
+    pass
+
+
+def test_an_interrupted_verification_goes_on_behind_what_z3_has_proved(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished = next(whole.glob("runs/ours@P=14*"))
+    shutil.copytree(finished / "model", tmp_path / execute.MODEL)
+    job = execute.Job.from_dict({**json.loads((finished / "job.json").read_text()), "folder": str(tmp_path), "z3": "box"})
+    lines, said = Lines("run"), []
+
+    def stop(voter: str, done: int, total: int) -> None:
+        if done > total // 2:
+            raise Stopped
+
+    monkeypatch.setattr(lines, "votes", stop)
+    with pytest.raises(Stopped):
+        execute._verify(job, lines)
+    (journal,) = tmp_path.glob("z3-*.journal")
+    assert not (tmp_path / execute.VERIFIED).exists()
+    monkeypatch.setattr(lines, "votes", lambda voter, done, total: said.append((voter, done)))
+    record = execute._verify(job, lines)
+    (vote,) = [vote for vote in record["votes"] if vote["name"].startswith("z3 box")]
+    assert vote["checked"] == vote["total"] and "journal" in vote["detail"], vote
+    assert not journal.exists() and record["verdict"] == "safe"
 
 
 def test_a_damaged_model_is_quantized_again(whole: Path, material: Path) -> None:
