@@ -432,7 +432,7 @@ def _require(model: Any, token_ids: TokenIds, folder: str | Path | None, offload
         wrong = least if least < 0 else most
         problem = f"token id {wrong} is outside the model's vocabulary of {vocabulary}"
         raise InputError("token_ids", problem, "use the tokenizer that belongs to the model")
-    longest = getattr(model.config, "max_position_embeddings", None)
+    longest = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     if longest is not None and token_ids.shape[1] > longest:
         problem = f"sequences of {token_ids.shape[1]} tokens; the model takes {longest}"
         raise InputError("token_ids", problem, f"ask calibration_tokens for length={longest} or less")
@@ -487,8 +487,19 @@ def _quantize_head(
 
 def _not_certified(model: Any, recipe: Recipe, length: int) -> list[NotCertified]:
     """Attention's products of data, everything that stayed floating point, and the edges of the integer layers."""
-    config = model.config
-    heads = int(config.num_attention_heads)
+    return [
+        *_mixing_of_tokens(model.config.get_text_config(), length),
+        NotCertified("residual additions", "floating point, two terms each", 2),
+        *around_the_integers(recipe),
+        *outside_of_layers(model),
+    ]
+
+
+def _mixing_of_tokens(config: Any, length: int) -> list[NotCertified]:
+    """What adds up data of several tokens; without certificate, because both factors depend on the data."""
+    heads = getattr(config, "num_attention_heads", None)
+    if not isinstance(heads, int):
+        return [NotCertified("mixing of tokens", "whatever blocks do beside their layers, in floating point")]
     width = int(getattr(config, "head_dim", None) or config.hidden_size // heads)
     longest = int(getattr(config, "max_position_embeddings", None) or length)
     why = "products of two activations, in floating point; both factors depend on the data"
@@ -496,7 +507,4 @@ def _not_certified(model: Any, recipe: Recipe, length: int) -> list[NotCertified
         NotCertified("attention QKᵀ", why, width, bits_from_types(width)),
         NotCertified("attention PV", why, longest, bits_from_types(longest)),
         NotCertified("attention softmax", "sums of exponentials in floating point", longest),
-        NotCertified("residual additions", "floating point, two terms each", 2),
-        *around_the_integers(recipe),
-        *outside_of_layers(model),
     ]

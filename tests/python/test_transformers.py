@@ -373,3 +373,15 @@ def test_other_modules_and_names_left_out() -> None:
     model.model.layers[0].mlp.extra = torch.nn.Bilinear(2, 2, 2)
     report = axecert.transformers.quantize(model, tokens(), NARROW, strict=True, skip=["*.extra"])
     assert len(report.layers) == 14 and "extra" in report.unsupported[0]
+
+
+def test_models_without_attention_say_so() -> None:
+    config = transformers.MambaConfig(vocab_size=VOCABULARY, hidden_size=32, state_size=8, num_hidden_layers=2)
+    torch.manual_seed(0)
+    model = transformers.MambaForCausalLM(config).eval()
+    reference = logits(model)
+    report = axecert.transformers.quantize(model, tokens(), WIDE)
+    assert report.verdict == "safe" and any("Conv1d" in line for line in report.unsupported)
+    unproved = [item.what for item in report.not_certified]
+    assert "mixing of tokens" in unproved and not any("QKᵀ" in what for what in unproved)
+    assert float((logits(model) - reference).norm() / reference.norm()) < 0.05
