@@ -205,6 +205,38 @@ def test_arrays_of_a_layer_are_read_only_views_of_its_memory() -> None:
     assert np.array_equal(kept, before)
 
 
+NO_COPY = """
+import sys
+sys.path.insert(0, {tests!r})
+from test_arrays import *
+
+def resident(what):
+    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(what)) // 1024
+
+layer = quantized()
+runner, moments = IntegerLinear(layer, S8), Moments(COLS)
+inputs = axecert.InputQuantizer(COLS, layer.transform, GRID, ints(-128), ints(127), ints(0))
+x = np.zeros((1 << 21, COLS), np.float32)
+x += 1  # 128 MiB that are really there
+few = x[:1000]
+for call in (moments.add, runner.forward, inputs.quantize):
+    call(few)  # what is allocated once
+for call in (moments.add, lambda x: runner.forward(x[: 1 << 17]), lambda x: inputs.quantize(x[: 1 << 17])):
+    before = resident("VmRSS")
+    open("/proc/self/clear_refs", "w").write("5")  # the peak starts again
+    call(x)
+    print(resident("VmHWM") - before)
+"""
+
+
+def test_inputs_of_layers_are_read_where_they_are() -> None:
+    """MiB by which memory grows at its peak. x has 128 of them for the first, 8 for the others, which return 20 and 2."""
+    done = subprocess.run([sys.executable, "-c", NO_COPY.format(tests=str(Path(__file__).parent))], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    moments, forward, inputs = (int(word) for word in done.stdout.split())
+    assert moments < 16 and forward < 20 + 6 and inputs < 2 + 6, (moments, forward, inputs)
+
+
 def test_moments_are_views_too_and_equal_the_sums_in_double() -> None:
     _, x, _, _ = problem()
     tilde = (np.round(x * 4) / 4).astype(np.float32)
