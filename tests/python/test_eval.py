@@ -1044,6 +1044,28 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
+def test_a_tokenizer_of_another_model_is_refused(material: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(material / "model", tmp_path / "model")
+    tiny_language_model.model(vocab_size=20).save_pretrained(tmp_path / "model")
+    given = options(material, tmp_path / "out", "--recipes", "ours", "--model", str(tmp_path / "model"))
+    assert command.main(given) == 65
+    assert "use the tokenizer that belongs to the model" in capsys.readouterr().err
+    assert not list((tmp_path / "out").glob("runs/*"))
+
+
+def test_the_head_of_a_recipe_is_in_the_certificate(whole: Path, material: Path, tmp_path: Path) -> None:
+    result = run(options(material, tmp_path, "--recipes", "ours-head", "--z3", "none"))
+    assert result.returncode == 0, result.stderr
+    rows = {row["name"]: row for row in json.loads((tmp_path / "result.json").read_text())["rows"]}
+    plain = {row["name"]: row for row in json.loads((whole / "result.json").read_text())["rows"]}
+    for name, less in (("w4a8-ours-head", "w4a8-ours"), ("ours-head@P=14,T=16", "ours@P=14,T=16")):
+        found = rows[name]["certificate"]
+        assert found["verdict"] == "safe" and found["layers"] == plain[less]["certificate"]["layers"] + 1
+        assert "lm_head" in rows[name]["relative_error_by_layer"]
+        assert not any("lm_head" in item["what"] for item in found["not_certified"])
+        assert rows[name]["perplexity"]["32"]["perplexity"] != plain[less]["perplexity"]["32"]["perplexity"]
+
+
 def test_two_commands_do_not_share_a_folder(material: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with storage.locked(tmp_path):
         assert command.main(options(material, tmp_path, "--recipes", "ours")) == 65
