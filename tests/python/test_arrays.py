@@ -481,6 +481,24 @@ def test_a_certificate_is_checked_by_all_voters_and_a_changed_weight_is_refused(
     assert changed.verdict == "refused" and any("hash" in text for text in said), said
 
 
+def test_integers_of_ones_own_are_certified_from_a_file_of_numpy(tmp_path: Path) -> None:
+    weights, certificate = str(tmp_path / "mine.npz"), str(tmp_path / "mine.axec")
+    w = np.random.default_rng(2).integers(-8, 8, (5, 6), dtype=np.int8)
+    whole = {"a.weight": w, "a.bias": np.arange(5), "a.input_lower": ints(-3), "a.input_upper": ints(7)}
+    np.savez(weights, **whole)
+    with pytest.raises(InputError, match="a.input_shift: is missing"):  # the checker would ask whose box it is
+        axecert.certify(weights, S8)
+    np.savez(weights, **whole, **{"a.input_shift": ints(0), "a.input_zero_point": ints(0)})
+    for arrays in (None, {"a.weight": w}):
+        if arrays is not None:
+            np.savez(weights, **arrays)
+        made = axecert.certify(weights, S8)
+        made.write(certificate)
+        assert made.verdict == axecert.verify(certificate, weights, z3="both").verdict == "safe"
+    ranges = axecert.register_ranges(w, S8, ints(-128), ints(127))
+    assert made.layers[0].margin == min(limit - int(abs(end).max()) for (low, high), limit in zip(ranges, (2**15 - 1, 2**31 - 1)) for end in (low, high))
+
+
 def test_missing_files_and_unknown_words_name_themselves(tmp_path: Path) -> None:
     missing = str(tmp_path / "missing.axec")
     for call in (
