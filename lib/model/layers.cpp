@@ -352,9 +352,10 @@ StoredLayer read_stored(const TensorFile& file, const std::string& name, const D
 
   require_scaling(file, keys, name);
   // offset_k = c_k − least zero point: the operand is code − c_k, the value is code − zero point.
-  if (keys.has("input_shift") || keys.has("input_zero_point")) {
-    keys.need("input_shift", "it stands beside input_zero_point; 0 when codes reach the multiplier as they are");
-    keys.need("input_zero_point", "it stands beside input_shift");
+  if (keys.has("input_shift") || keys.has("input_zero_point") || stored.source == InputSource::clamped) {
+    const std::string box = stored.source == InputSource::clamped ? "input_lower, " : "";
+    keys.need("input_shift", "it stands beside " + box + "input_zero_point; 0 when codes reach the multiplier as they are");
+    keys.need("input_zero_point", "it stands beside " + box + "input_shift");
     const std::vector<std::int32_t> shift = per_channel(keys, "input_shift", layer.cols);
     const IntegerRange zero_point = read_zero_point(keys);
     layer.zero_point_spread = zero_point.upper - zero_point.lower;

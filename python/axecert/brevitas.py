@@ -264,9 +264,11 @@ def _arrays(layer: BrevitasLayer) -> dict[str, npt.NDArray[Any]]:
         arrays["weight_zero_point"] = layer.weight_zero_points
     if inputs.scale is not None:
         arrays["input_scale"] = np.array([inputs.scale], np.float64)
-    if layer.bias is not None and (inputs.scale is None or layer.scales.ndim == 2):
+    if layer.bias is None:
+        return arrays
+    if inputs.scale is None or layer.scales.ndim == 2:
         arrays["float_bias"] = layer.bias
-    elif layer.bias is not None:
+    else:
         bias = np.rint(layer.bias.astype(np.float64) / (layer.scales.astype(np.float64) * inputs.scale))
         if (np.abs(bias) >= 2.0**62).any():
             row = int(np.argmax(np.abs(bias)))

@@ -6,8 +6,8 @@ lm-eval's own command with that model known to it. Needs lm-eval; tasks need the
 registration.
 
     lm_eval.simple_evaluate(model=QuantizedLM("smollm2", "out/runs/NAME/model"), tasks=["arc_easy"])
-    python -m axecert.lm_eval run --model axecert --model_args pretrained=smollm2,quantized=out/runs/NAME/model
-    --tasks arc_easy
+    python -m axecert.lm_eval run --model axecert --tasks arc_easy
+        --model_args '{"pretrained": "smollm2", "quantized": "out/runs/NAME/model"}'
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ GOALS = {"awq": "weights", "budget": "budget"}
 
 @dataclass(frozen=True)
 class Recipe:
-    """How the layers of a model are quantized. Every field has the default of docs/models.md.
+    """How the layers of a model are quantized. What each can be: docs/quantizer.md.
 
     datapath         what the integers pass through: shorthand, preset or path of a TOML file (docs/datapaths.md).
     weight_bits      2 to 8, symmetric, one scale per output row.
@@ -43,6 +43,7 @@ class Recipe:
     order            "layer": every group of layers of a block is calibrated behind the already quantized groups before it;
                      "block": the whole block in one pass, behind the already quantized blocks before it.
     seed             of the rotation's signs.
+    head             of a language model (`axecert.transformers`): the output head is quantized too.
     """
 
     datapath: str = "axe:P=16,T=64,act=s8"
@@ -58,6 +59,7 @@ class Recipe:
     options: Mapping[str, Any] = field(default_factory=dict)
     order: str = "layer"
     seed: int = 0
+    head: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.equalize, list):
@@ -170,6 +172,8 @@ def _check(recipe: Recipe) -> None:
     if recipe.limits_inputs and recipe.activations != "token-symmetric":
         remedy = "use token-symmetric activations, or another constraint"
         raise refuse("activations", f'{recipe.activations!r} cannot keep the limit of the constraint "input"', remedy)
+    if not isinstance(recipe.head, bool):
+        raise refuse("head", f"{recipe.head!r} is not True or False", "use False to leave it floating point")
     if recipe.order not in ORDERS:
         raise refuse("order", f"{recipe.order!r} is not known", "use one of " + ", ".join(ORDERS))
     if not _between(0, recipe.percentile, 1) or recipe.percentile == 0:

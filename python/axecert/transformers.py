@@ -52,10 +52,15 @@ _BATCH_TOKENS = 4096  # of one forward pass, unless a single sequence is longer
 
 
 def calibration_tokens(
-    text: str, tokenizer: Any, sequences: int = 128, length: int = 2048, seed: int = 0
+    text: str, tokenizer: Any, sequences: int = 128, length: int | None = None, seed: int = 0
 ) -> TokenIds:
     """Token ids [sequences, length]: the text is tokenized once, cut into windows that do not overlap, and `sequences` of
-    them are drawn without replacement by `seed`. InputError when the text has too few windows."""
+    them are drawn without replacement by `seed`. InputError when the text has too few windows.
+
+    length  None: 2048, or the most that the tokenizer is made for (`model_max_length`) where that is less: 1024 for GPT2.
+    """
+    if length is None:
+        length = min(2048, int(getattr(tokenizer, "model_max_length", 2048)))
     if sequences < 1 or length < 1:
         raise InputError("calibration", f"{sequences} × {length} tokens", "ask for at least one sequence of one token")
     ids = np.asarray(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"], dtype=np.int64)
@@ -84,7 +89,7 @@ def load_smollm2() -> tuple[Any, Any]:
     folder = Path(package.origin).parent
     name = next(folder.glob("*.gguf")).name
     tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=name)
-    model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=name, dtype=torch.float32)
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, gguf_file=name, dtype=torch.float32)
     return model.eval(), tokenizer
 
 
@@ -313,7 +318,7 @@ def quantize(
     recipe: Recipe,
     *,
     folder: str | Path | None = None,
-    head: bool = False,
+    head: bool | None = None,
     only: Sequence[str] | None = None,
     skip: Sequence[str] | None = None,
     strict: bool = False,
@@ -325,9 +330,9 @@ def quantize(
     model       a causal language model of transformers, in float32 on the CPU.
     token_ids   int64 [sequences, length]: calibration data, without padding.
     folder      finished blocks are kept there; the same call after an interruption goes on behind them.
-    head        also quantize the output head.
+    head        also quantize the output head; None: as the recipe says. The embeddings are looked up, and stay as they are.
     only, skip  shell patterns on layer names such as "*.down_proj".
-    strict      InputError for weights inside the blocks that would stay floating point.
+    strict      InputError for weights inside the blocks that would stay floating point, unless `only` or `skip` leaves them out.
     offload     keep hidden states in unnamed files in `folder` instead of memory.
     progress    called with a `Progress` after every step.
 
@@ -335,16 +340,17 @@ def quantize(
     of one group of layers. Deterministic: equal calls on one machine give equal integers. When an error ends the run, blocks
     already replaced stay replaced: load the model again.
     """
-    _require(model, token_ids, recipe, folder, offload)
+    _require(model, token_ids, folder, offload)
+    head = recipe.head if head is None else head
     model.eval()
     watch = Stopwatch()
     chain = _Model(model, np.ascontiguousarray(token_ids))
     blocks = len(chain.blocks)
     layers = [chosen_layers(block, only, skip, _prefix(chain, i)) for i, block in enumerate(chain.blocks)]
     unsupported = [line for i, block in enumerate(chain.blocks) for line in unsupported_modules(block, _prefix(chain, i))]
-    refuse_or_report(unsupported, strict)
+    refuse_or_report(unsupported, strict, only, skip)
     calibration = hashlib.sha256(repr(token_ids.shape).encode() + token_ids.tobytes()).hexdigest()
-    journal = _journal(folder, model, recipe, calibration, head, only, skip)
+    journal = _journal(folder, model, recipe, calibration, only, skip)
     report = Report(
         recipe, unsupported=unsupported, calibration=calibration, seconds=watch.seconds, cpu_seconds=watch.cpu_seconds
     )
@@ -371,7 +377,7 @@ def quantize(
         with watch.phase("capture"):
             groups, uncalled = block.groups(layers[current], _prefix(chain, current))
         lines = [f"{_prefix(chain, current)}{path}: was never called through its forward" for path in uncalled]
-        report.unsupported += refuse_or_report(lines, strict)
+        report.unsupported += refuse_or_report(lines, strict, only, skip)
         if journal is not None and current < finished:
             products = {product.name: product for group in groups for product in group.products}
             stored = [(products[facts.name], layer, facts) for layer, facts in journal.load(current)]
@@ -416,11 +422,13 @@ def _prefix(chain: _Model, index: int) -> str:
     return f"{chain.path}.{index}."
 
 
-def _require(model: Any, token_ids: TokenIds, recipe: Recipe, folder: str | Path | None, offload: bool) -> None:
+def _require(model: Any, token_ids: TokenIds, folder: str | Path | None, offload: bool) -> None:
     """InputError for what cannot be quantized."""
     if not isinstance(token_ids, np.ndarray) or token_ids.dtype != np.int64 or token_ids.ndim != 2 or not token_ids.size:
         found = f"{getattr(token_ids, 'dtype', type(token_ids).__name__)} {getattr(token_ids, 'shape', '')}"
         raise InputError("token_ids", f"{found} is not int64 [sequences, length]", "use calibration_tokens")
+    if not hasattr(model, "get_input_embeddings") or not hasattr(model, "config"):
+        raise InputError(type(model).__name__, "is no model of transformers", "use axecert.torch.quantize for other modules")
     if integer_layers(model):
         raise InputError(type(model).__name__, "is quantized already", "load the floating-point model again")
     vocabulary = model.get_input_embeddings().num_embeddings
@@ -429,7 +437,7 @@ def _require(model: Any, token_ids: TokenIds, recipe: Recipe, folder: str | Path
         wrong = least if least < 0 else most
         problem = f"token id {wrong} is outside the model's vocabulary of {vocabulary}"
         raise InputError("token_ids", problem, "use the tokenizer that belongs to the model")
-    longest = getattr(model.config, "max_position_embeddings", None)
+    longest = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     if longest is not None and token_ids.shape[1] > longest:
         problem = f"sequences of {token_ids.shape[1]} tokens; the model takes {longest}"
         raise InputError("token_ids", problem, f"ask calibration_tokens for length={longest} or less")
@@ -446,7 +454,6 @@ def _journal(
     model: nn.Module,
     recipe: Recipe,
     calibration: str,
-    head: bool,
     only: Sequence[str] | None,
     skip: Sequence[str] | None,
 ) -> Journal | None:
@@ -485,8 +492,19 @@ def _quantize_head(
 
 def _not_certified(model: Any, recipe: Recipe, length: int) -> list[NotCertified]:
     """Attention's products of data, everything that stayed floating point, and the edges of the integer layers."""
-    config = model.config
-    heads = int(config.num_attention_heads)
+    return [
+        *_mixing_of_tokens(model.config.get_text_config(), length),
+        NotCertified("residual additions", "floating point, two terms each", 2),
+        *around_the_integers(recipe),
+        *outside_of_layers(model),
+    ]
+
+
+def _mixing_of_tokens(config: Any, length: int) -> list[NotCertified]:
+    """What adds up data of several tokens; without certificate, because both factors depend on the data."""
+    heads = getattr(config, "num_attention_heads", None)
+    if not isinstance(heads, int):
+        return [NotCertified("mixing of tokens", "whatever blocks do beside their layers, in floating point")]
     width = int(getattr(config, "head_dim", None) or config.hidden_size // heads)
     longest = int(getattr(config, "max_position_embeddings", None) or length)
     why = "products of two activations, in floating point; both factors depend on the data"
@@ -494,7 +512,4 @@ def _not_certified(model: Any, recipe: Recipe, length: int) -> list[NotCertified
         NotCertified("attention QKᵀ", why, width, bits_from_types(width)),
         NotCertified("attention PV", why, longest, bits_from_types(longest)),
         NotCertified("attention softmax", "sums of exponentials in floating point", longest),
-        NotCertified("residual additions", "floating point, two terms each", 2),
-        *around_the_integers(recipe),
-        *outside_of_layers(model),
     ]

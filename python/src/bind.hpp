@@ -1,4 +1,4 @@
-// What the files of the extension module share: nanobind, how arrays come in and go out without copies, and the functions that
+// What the files of the extension module share: nanobind, how arrays come in and go out without conversion, and the functions that
 // each file adds to the module. No side effects.
 #pragma once
 
@@ -53,6 +53,7 @@ Out<Element> view_of(const std::vector<Element>& values, std::vector<std::size_t
   return Out<Element>(values.data(), shape.size(), shape.data(), owner);
 }
 
+/// A copy, for the library's own structures, which outlive a call; inputs of layers are read where they are instead.
 template <class Array>
 std::vector<std::remove_const_t<typename Array::Scalar>> vector_of(const Array& array) {
   return {array.data(), array.data() + array.size()};

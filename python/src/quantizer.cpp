@@ -99,12 +99,17 @@ void bind_options(nb::module_& module) {
 corrector       "none", "optq", "gpfq" or "qronos".
 constraint      "none", "datatype", "ep-init" or "axe"; "input": the activation grid's limit keeps every register small enough.
 weight_bits     2 to 8.
+asymmetric_weights  a zero point per scale; at most 7 bits.
 granularity     "row" or "tile": what has a scale of its own.
 strict          AXE's strict limits, "exact" or as "published".
+soft_threshold  AXE's projection before the strict limits; False: these alone.
 diffusion       what OPTQ and Qronos spread: the "whole" error, or what "rounding" left.
 target          "corrected" for quantized inputs, or "original".
 scales          "search" by calibration error, "mse" by the weights' own error, "max" from the largest weight.
 dampening, target_dampening, ridge  fractions of H's mean diagonal.
+activation_order    columns by descending diagonal of H.
+refinement_passes   of coordinate descent after the sweep, at most; 0: none.
+box_headroom    of boxes: fraction of a channel's width added on each side.
 row_scales      float32 [rows]: fixed scales, or None.
 threads         the result does not depend on them.
 InputError on a word that is not listed here.)")
@@ -370,10 +375,11 @@ code_min, code_max  int32 [K]: codes seen per channel, for boxes.
 bias           float32 [rows].
 progress       called with (rows done, rows).
 InputError on bad input, and when not even zero weights fit.)");
-  nb::class_<Equalization>(module, "Equalization")
+  nb::class_<Equalization>(module, "Equalization", "What `search_equalization` chose, and how well each candidate did.")
       .def_ro("alpha", &Equalization::alpha, "the exponent chosen; −1: no multiplier")
-      .def_prop_ro("multiplier", [](nb::handle self) { const auto& e = nb::cast<const Equalization&>(self); return view_of(e.multiplier, {e.multiplier.size()}, self); })
-      .def_ro("scores", &Equalization::scores, "of no multiplier, then of each α");
+      .def_prop_ro("multiplier", [](nb::handle self) { const auto& e = nb::cast<const Equalization&>(self); return view_of(e.multiplier, {e.multiplier.size()}, self); },
+                   "float32 [K]: what each input channel is multiplied by")
+      .def_ro("scores", &Equalization::scores, "of no multiplier, then of each α; the least is best");
   module.def("search_equalization", &equalize, nb::kw_only(), "name"_a, "weights"_a.noconvert(), "gram"_a.noconvert(), "cross"_a.noconvert() = nb::none(), "absmax"_a.noconvert(), "rows"_a, "alphas"_a,
              "goal"_a, "datapath"_a, "input"_a, "options"_a, R"(The multiplier per input channel that is best for layers that share an input.
 

@@ -3,7 +3,7 @@
 import importlib
 import os
 
-EXTRAS = ("torch", "safetensors", "transformers", "accelerate", "brevitas", "lm_eval", "datasets", "mypy")
+EXTRAS = ("torch", "safetensors", "transformers", "accelerate", "brevitas", "lm_eval", "datasets", "matplotlib", "mypy")
 
 if os.environ.get("AXECERT_TESTS_REQUIRE_EXTRAS"):
     for extra in EXTRAS:

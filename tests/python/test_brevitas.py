@@ -113,7 +113,7 @@ def test_default_scales_move_and_are_refused(mode: Any) -> None:
     certificate = taken.certify(layer, datapath(128, 16))
     integers = layer.quant_weight().int().numpy().astype(np.int64)
     over, tiles = brevitas_axe.overflowing_tiles(integers, 128, 16, 0, 255)
-    assert over > 0, "Brevitas' default scale no longer moves: revise docs/peers.md"
+    assert over > 0, "Brevitas' default scale no longer moves: revise docs/results/peers.md"
     assert certificate.verdict == "unsafe"
     assert inner_nodes(certificate) == over
     assert tiles == ROWS * 2

@@ -39,6 +39,7 @@ from axecert.eval import (  # noqa: E402
     summary,
     table,
 )
+from axecert.eval.progress import Lines  # noqa: E402
 
 SHA = "0" * 64
 
@@ -913,6 +914,34 @@ def test_a_killed_command_continues_and_ends_with_the_same_integers(
         assert rows[name]["quantizing_resumed"]
 
 
+class Stopped(Exception):
+    pass
+
+
+def test_an_interrupted_verification_goes_on_behind_what_z3_has_proved(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished = next(whole.glob("runs/ours@P=14*"))
+    shutil.copytree(finished / "model", tmp_path / execute.MODEL)
+    job = execute.Job.from_dict({**json.loads((finished / "job.json").read_text()), "folder": str(tmp_path), "z3": "box"})
+    lines, said = Lines("run"), []
+
+    def stop(voter: str, done: int, total: int) -> None:
+        if done > total // 2:
+            raise Stopped
+
+    monkeypatch.setattr(lines, "votes", stop)
+    with pytest.raises(Stopped):
+        execute._verify(job, lines)
+    (journal,) = tmp_path.glob("z3-*.journal")
+    assert not (tmp_path / execute.VERIFIED).exists()
+    monkeypatch.setattr(lines, "votes", lambda voter, done, total: said.append((voter, done)))
+    record = execute._verify(job, lines)
+    (vote,) = [vote for vote in record["votes"] if vote["name"].startswith("z3 box")]
+    assert vote["checked"] == vote["total"] and "journal" in vote["detail"], vote
+    assert not journal.exists() and record["verdict"] == "safe"
+
+
 def test_a_damaged_model_is_quantized_again(whole: Path, material: Path) -> None:
     weights = next(whole.glob("runs/ours@P=14*/model/weights.safetensors"))
     good = weights.read_bytes()
@@ -969,6 +998,72 @@ def test_bad_input_is_refused_before_anything_runs(
     assert command.main(options(material, tmp_path / "out", "--recipes", "ours", *more)) == 65
     assert message in capsys.readouterr().err
     assert not list((tmp_path / "out").glob("runs/*"))
+
+
+def test_lengths_that_are_not_given_are_the_papers_cut_to_the_context(tmp_path: Path) -> None:
+    from transformers import GPT2Config
+
+    GPT2Config().save_pretrained(tmp_path / "gpt2")
+    GPT2Config(n_positions=300).save_pretrained(tmp_path / "short")
+    found = {}
+    for name, more in (
+        ("smollm2", []),
+        (str(tmp_path / "gpt2"), []),
+        (str(tmp_path / "gpt2"), ["--length", "64", "--windows", "32"]),
+        (str(tmp_path / "short"), []),
+        (str(tmp_path / "short"), ["--windows", "7"]),
+    ):
+        given = ["--model", name, "--calibration", "a", "--test", "b", "-o", "c", *more]
+        options, _ = command.arguments(given)
+        found[(Path(name).name, *more)] = (options.length, options.windows)
+    assert list(found.values()) == [(2048, "512,2048"), (1024, "512,1024"), (64, "32"), (300, "300"), (300, "7")]
+    with pytest.raises(InputError, match="cannot be loaded"):
+        command.arguments(["--model", str(tmp_path / "none"), "--calibration", "a", "--test", "b", "-o", "c"])
+
+
+def test_a_full_disk_is_a_reason_and_the_same_command_continues(material: Path, tmp_path: Path) -> None:
+    """Files may not grow beyond what a result needs: the float model's run ends, blocks of the other cannot be kept."""
+    arguments = options(material, tmp_path, "--recipes", "w4a8-ours", "--z3", "none")
+    limited = [sys.executable, "-c", FULL_DISK, *arguments]
+    full = subprocess.run(limited, env=environment(), capture_output=True, text=True, timeout=300, check=False)
+    assert full.returncode == 1 and "Traceback" not in full.stderr, full.stderr
+    assert "w4a8-ours  no result: " in full.stderr and "block-000.safetensors" in full.stderr
+    assert "no result" in (tmp_path / "table.md").read_text()
+    assert not [path for path in tmp_path.rglob("*") if path.name.endswith(".partial") or path.name == ".saving"]
+    float_result = next(tmp_path.glob("runs/float-*/result.json"))
+    before = float_result.stat().st_mtime_ns
+    again = run(arguments)
+    assert again.returncode == 0 and float_result.stat().st_mtime_ns == before, again.stderr
+
+
+FULL_DISK = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (6000, resource.RLIM_INFINITY))
+from axecert.eval.__main__ import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_tokenizer_of_another_model_is_refused(material: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(material / "model", tmp_path / "model")
+    tiny_language_model.model(vocab_size=20).save_pretrained(tmp_path / "model")
+    given = options(material, tmp_path / "out", "--recipes", "ours", "--model", str(tmp_path / "model"))
+    assert command.main(given) == 65
+    assert "use the tokenizer that belongs to the model" in capsys.readouterr().err
+    assert not list((tmp_path / "out").glob("runs/*"))
+
+
+def test_the_head_of_a_recipe_is_in_the_certificate(whole: Path, material: Path, tmp_path: Path) -> None:
+    result = run(options(material, tmp_path, "--recipes", "ours-head", "--z3", "none"))
+    assert result.returncode == 0, result.stderr
+    rows = {row["name"]: row for row in json.loads((tmp_path / "result.json").read_text())["rows"]}
+    plain = {row["name"]: row for row in json.loads((whole / "result.json").read_text())["rows"]}
+    for name, less in (("w4a8-ours-head", "w4a8-ours"), ("ours-head@P=14,T=16", "ours@P=14,T=16")):
+        found = rows[name]["certificate"]
+        assert found["verdict"] == "safe" and found["layers"] == plain[less]["certificate"]["layers"] + 1
+        assert "lm_head" in rows[name]["relative_error_by_layer"]
+        assert not any("lm_head" in item["what"] for item in found["not_certified"])
+        assert rows[name]["perplexity"]["32"]["perplexity"] != plain[less]["perplexity"]["32"]["perplexity"]
 
 
 def test_two_commands_do_not_share_a_folder(material: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

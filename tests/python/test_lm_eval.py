@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +121,29 @@ def test_a_saved_quantized_model_answers_with_its_integers(material: Path, tmp_p
         )
     assert words[0] == pytest.approx(expected, rel=1e-4)
     assert not math.isclose(words[0], floating, rel_tol=1e-3)
+
+
+def test_the_documented_command_takes_a_run_of_the_evaluation_by_its_name(material: Path, tmp_path: Path) -> None:
+    """Names of runs hold commas and equals signs, at which lm-eval cuts arguments that are no JSON."""
+    import axecert.torch
+    import axecert.transformers
+    from axecert.recipe import Recipe
+
+    model = tiny_language_model.model()
+    tokens = np.arange(4 * 32, dtype=np.int64).reshape(4, 32) % len(tiny_language_model.tokenizer())
+    axecert.transformers.quantize(model, tokens, Recipe(datapath="axe:P=10,T=16,act=s8", weight_bits=2))
+    saved = tmp_path / "ours@P=10,T=16-0123456789ab" / "model"
+    axecert.torch.save(model, saved)
+    (tmp_path / "task").mkdir()
+    (tmp_path / "data.jsonl").write_text("".join(json.dumps(doc) + "\n" for doc in questions(model, 6)))
+    (tmp_path / "task" / "lanterns.yaml").write_text(TASK.format(data=tmp_path / "data.jsonl"))
+    arguments = json.dumps({"pretrained": str(material / "model"), "quantized": str(saved)})
+    command = [sys.executable, "-m", "axecert.lm_eval", "run", "--model", "axecert", "--model_args", arguments]
+    command += ["--tasks", "lanterns", "--include_path", str(tmp_path / "task"), "--output_path", str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    (result,) = (tmp_path / "out").rglob("results_*.json")
+    assert json.loads(result.read_text())["results"]["lanterns"]["acc,none"] == 1.0
 
 
 def _request(context: str, continuation: str) -> Any:

@@ -447,3 +447,149 @@ def test_recipes_are_what_their_json_says() -> None:
             recipe(**wrong)
     with pytest.raises(InputError, match="no such field"):
         Recipe.from_dict({"wieght_bits": 4})
+
+
+def wide(**changes: Any) -> Recipe:
+    return recipe("axe:P=20,T=16,act=s8", weight_bits=8, **changes)
+
+
+def close_to(found: torch.Tensor, reference: torch.Tensor, most: float = 0.03) -> bool:
+    return float((found.double() - reference.double()).norm() / reference.double().norm()) < most
+
+
+class Shared(nn.Module):
+    """One layer under two names and called twice, and two layers that share their weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one = nn.Linear(16, 16)
+        self.inner = nn.Sequential(nn.ReLU(), self.one)
+        self.tied, self.last = nn.Linear(16, 16, bias=False), nn.Linear(16, 16)
+        self.last.weight = self.tied.weight
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.last(torch.relu(self.tied(self.inner(self.one(x)))))
+
+
+def shared(seed: int = 0) -> Shared:
+    torch.manual_seed(seed)
+    return Shared().eval()
+
+
+def test_a_layer_with_several_names_is_replaced_at_all_of_them(tmp_path: Path) -> None:
+    module, data = shared(), [torch.randn(50, 16), torch.randn(7, 16)]
+    reference = module(data[0])
+    report = axecert.torch.quantize(module, data, wide(), strict=True)
+    assert [(layer.name, layer.tokens) for layer in report.layers] == [("one", 114), ("tied", 57), ("last", 57)]
+    assert isinstance(module.one, axecert.torch.IntegerLinear) and module.one is module.inner[1]
+    assert not [item for item in report.not_certified if "Linear" in item.why]
+    assert close_to(module(data[0]), reference)
+    axecert.torch.save(module, tmp_path / "m")
+    loaded = axecert.torch.load(shared(seed=3), tmp_path / "m")
+    assert loaded.one is loaded.inner[1] and torch.equal(loaded(data[0]), module(data[0]))
+    axecert.torch.set_arithmetic(loaded, "datapath")
+    assert loaded.one is loaded.inner[1] and loaded.one.arithmetic == "datapath"
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16, torch.float64], ids=str)
+def test_modules_of_other_precisions(kind: torch.dtype, tmp_path: Path) -> None:
+    def make(seed: int = 0) -> nn.Module:
+        torch.manual_seed(seed)
+        return nn.Sequential(nn.Linear(32, 48), nn.LayerNorm(48), nn.Linear(48, 8)).eval().to(kind)
+
+    module, data = make(), [x.to(kind) for x in batches()]
+    reference = module(data[0])
+    axecert.torch.quantize(module, data, wide())
+    found = module(data[0])
+    assert found.dtype == kind and close_to(found, reference)
+    axecert.torch.save(module, tmp_path / "m")
+    assert torch.equal(axecert.torch.load(make(seed=4), tmp_path / "m")(data[0]), found)
+    with pytest.raises(InputError, match=f"1.weight is {kind}"):
+        axecert.torch.load(make().to(torch.float32), tmp_path / "m")
+
+
+def test_batches_of_nothing() -> None:
+    make = lambda: nn.Sequential(nn.Conv2d(4, 6, 3, groups=2), nn.Flatten(), nn.Linear(6 * 16, 5)).eval()  # noqa: E731
+    torch.manual_seed(0)
+    module, x = make(), torch.randn(6, 4, 6, 6)
+    report = axecert.torch.quantize(module, [x[:0], x, x[:0]], wide())
+    assert report.verdict == "safe" and report.layers[-1].tokens == 6
+    assert module(x[:0]).shape == (0, 5) and module[0](x[:0]).shape == (0, 6, 4, 4)
+    for changes in ({}, {"activations": "tensor-asymmetric"}, {"equalize": ("smooth", 0.5)}, {"equalize": "awq"}, {"outliers": 2.0}):
+        with pytest.raises(InputError, match="has no calibration data"):
+            axecert.torch.quantize(make(), [x[:0]], wide(**changes))
+
+
+def test_encoder_layers_of_torch_cannot_pass_their_integer_layers_by() -> None:
+    """In eval mode they multiply by `linear1.weight` in one fused call, which no hook sees, if they can."""
+    torch.manual_seed(0)
+    module = nn.TransformerEncoder(nn.TransformerEncoderLayer(32, 4, 48, batch_first=True), 2).eval()
+    x, padding = torch.randn(3, 10, 32), torch.arange(10) >= torch.tensor([10, 8, 5])[:, None]
+    reference, padded = module(x), module(x, src_key_padding_mask=padding)
+    assert torch.backends.mha.get_fastpath_enabled()
+    report = axecert.torch.quantize(module, [x, {"src": x, "src_key_padding_mask": padding}], wide())
+    assert torch.backends.mha.get_fastpath_enabled()
+    assert [layer.name for layer in report.layers] == [f"layers.{n}.linear{k}" for n in (0, 1) for k in (1, 2)]
+    assert sum("MultiheadAttention" in line for line in report.unsupported) == 2
+    called = []
+    for layer in axecert.torch.integer_layers(module).values():
+        layer.register_forward_hook(lambda layer, _, __: called.append(layer.layer.name))
+    assert close_to(module(x), reference) and len(called) == 4
+    assert close_to(module(x, src_key_padding_mask=padding)[~padding], padded[~padding]) and len(called) == 8
+    weight = module.layers[0].linear1.weight
+    assert weight.shape == (48, 32)
+    with pytest.raises(InputError, match="layer layers.0.linear1: its weights are integers"):
+        nn.functional.linear(x, weight)
+    assert module.layers[0].linear1.bias is not None and "layers.0.linear1.weight" not in module.state_dict()
+
+
+def test_a_module_in_training_mode_is_quantized_in_eval_mode() -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(32, 48), nn.Dropout(0.5), nn.Linear(48, 8))
+    reference = module.eval()(batches()[0])
+    axecert.torch.quantize(module.train(), batches(), wide())
+    assert not module.training and not module[0].training and close_to(module(batches()[0]), reference)
+
+
+def test_what_a_layer_cannot_multiply_is_refused() -> None:
+    module = net()
+    axecert.torch.quantize(module, batches(), recipe())
+    for wrong in (torch.ones(3, 16), torch.ones(2, 64), torch.ones(3, 32, dtype=torch.long), torch.tensor(1.0)):
+        with pytest.raises(InputError, match="layer a: cannot multiply"):
+            module.a(wrong)
+    assert module.a(torch.ones(32)).shape == (48,)
+
+
+class Loop(nn.Module):
+    """Calls its layer as often as it is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(32, 32)
+
+    def forward(self, x: torch.Tensor, times: int) -> torch.Tensor:
+        for _ in range(times):
+            x = torch.tanh(self.layer(x))
+        return x
+
+
+def test_modules_that_cannot_be_calibrated_are_refused() -> None:
+    x = batches()[0]
+    with pytest.raises(InputError, match=r"layer layer: receives .* calibration batch 1"):
+        axecert.torch.quantize(Loop(), [(x, 2), (x, 4)], recipe())
+    with pytest.raises(InputError, match="a.weight: is on meta"):
+        axecert.torch.quantize(net().to("meta"), [x.to("meta")], recipe())
+    module = net()
+    axecert.torch.quantize(module, batches(), recipe(), only=["a"])
+    with pytest.raises(InputError, match="quantized already"):
+        axecert.torch.quantize(module, batches(), recipe())
+
+
+def test_strict_is_about_what_is_asked_for() -> None:
+    data = [x[0] for x in batches()]
+    make = lambda: nn.Sequential(nn.Linear(32, 16), nn.Unflatten(-1, (16, 1)), nn.Conv1d(16, 4, 1))  # noqa: E731
+    with pytest.raises(InputError, match="2: Conv1d .* skip it by name"):
+        axecert.torch.quantize(make(), data, recipe(), strict=True)
+    for choice in ({"skip": ["2"]}, {"only": ["0"]}):
+        report = axecert.torch.quantize(make(), data, recipe(), strict=True, **choice)
+        assert [layer.name for layer in report.layers] == ["0"] and "Conv1d" in report.unsupported[0]

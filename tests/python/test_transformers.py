@@ -312,3 +312,76 @@ def test_unsupported_modules_are_listed_and_refused_when_strict() -> None:
     with pytest.raises(InputError, match="strict"):
         axecert.transformers.quantize(again, tokens(), NARROW, strict=True)
     assert json.loads(report.to_json())["unsupported"] == report.unsupported
+
+
+def test_the_head_by_the_recipe_and_what_the_call_says_over_it() -> None:
+    names = lambda report: [layer.name for layer in report.layers]  # noqa: E731
+    assert names(axecert.transformers.quantize(made(), tokens(), WIDE.with_(head=True)))[-1] == "lm_head"
+    assert "lm_head" not in names(axecert.transformers.quantize(made(), tokens(), WIDE.with_(head=True), head=False))
+    with pytest.raises(InputError, match="head"):
+        WIDE.with_(head="yes")
+
+
+def test_a_calibration_sequence_is_as_long_as_the_tokenizer_allows() -> None:
+    tokenizer, text = tiny_language_model.tokenizer(), tiny_language_model.text(1500, seed=1)
+    lengths = {}
+    for most in (1024, 32768):  # as GPT2's tokenizer says, and as most do
+        tokenizer.model_max_length = most
+        lengths[most] = axecert.transformers.calibration_tokens(text, tokenizer, sequences=3).shape
+    assert lengths == {1024: (3, 1024), 32768: (3, 2048)}
+
+
+def test_checkpoints_in_half_precision_are_refused_until_they_are_loaded_in_single(tmp_path: Path) -> None:
+    made().to(torch.bfloat16).save_pretrained(tmp_path)
+    load = transformers.AutoModelForCausalLM.from_pretrained
+    half = load(tmp_path, dtype="auto")
+    assert next(half.parameters()).dtype == torch.bfloat16
+    with pytest.raises(InputError, match="dtype=torch.float32"):
+        axecert.transformers.quantize(half, tokens(), WIDE)
+    whole = load(tmp_path, dtype=torch.float32).eval()
+    reference = logits(whole)
+    assert axecert.transformers.quantize(whole, tokens(), WIDE).verdict == "safe"
+    assert float((logits(whole) - reference).norm() / reference.norm()) < 0.05
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_padded_batches_and_a_cache_give_what_whole_sequences_give(family: str) -> None:
+    """Calibration has neither; generation has both. Two float roundings apart, a code may differ, hence the tolerance."""
+    model = made(family)
+    axecert.transformers.quantize(model, tokens(), WIDE)
+    ids = torch.from_numpy(tokens(2, length=10, seed=3))
+    with torch.no_grad():
+        whole = model(input_ids=ids, use_cache=False).logits
+        mask = torch.ones_like(ids)
+        mask[0, :4] = 0
+        positions = (mask.cumsum(1) - 1).clamp(min=0)
+        padded = model(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False).logits
+        short = model(input_ids=ids[:1, 4:], use_cache=False).logits
+        first = model(input_ids=ids[:, :6], use_cache=True)
+        steps = [first.logits]
+        for at in range(6, 10):
+            first = model(input_ids=ids[:, at : at + 1], past_key_values=first.past_key_values, use_cache=True)
+            steps.append(first.logits)
+    for found, expected in ((padded[:1, 4:], short), (padded[1], whole[1]), (torch.cat(steps, dim=1), whole)):
+        assert float((found - expected).norm() / expected.norm()) < 0.01
+
+
+def test_other_modules_and_names_left_out() -> None:
+    with pytest.raises(InputError, match="no model of transformers"):
+        axecert.transformers.quantize(torch.nn.Linear(3, 3), tokens(), WIDE)
+    model = made()
+    model.model.layers[0].mlp.extra = torch.nn.Bilinear(2, 2, 2)
+    report = axecert.transformers.quantize(model, tokens(), NARROW, strict=True, skip=["*.extra"])
+    assert len(report.layers) == 14 and "extra" in report.unsupported[0]
+
+
+def test_models_without_attention_say_so() -> None:
+    config = transformers.MambaConfig(vocab_size=VOCABULARY, hidden_size=32, state_size=8, num_hidden_layers=2)
+    torch.manual_seed(0)
+    model = transformers.MambaForCausalLM(config).eval()
+    reference = logits(model)
+    report = axecert.transformers.quantize(model, tokens(), WIDE)
+    assert report.verdict == "safe" and any("Conv1d" in line for line in report.unsupported)
+    unproved = [item.what for item in report.not_certified]
+    assert "mixing of tokens" in unproved and not any("QKᵀ" in what for what in unproved)
+    assert float((logits(model) - reference).norm() / reference.norm()) < 0.05

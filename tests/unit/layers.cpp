@@ -414,6 +414,8 @@ TEST_CASE(
       {"narrow.bias", Tensor::of({2}, std::vector<std::int64_t>{3, -4})},
       {"narrow.input_lower", Tensor::of({1}, Integers{-2})},
       {"narrow.input_upper", Tensor::of({1}, Integers{9})},
+      {"narrow.input_shift", Tensor::of({1}, Integers{0})},
+      {"narrow.input_zero_point", Tensor::of({1}, Integers{3})},
       {"wide.weight", Tensor::of({1, 2}, Integers{-128, 127})}};
   write_safetensors(path, tensors, {});
   const WeightFiles files(path);
@@ -473,6 +475,11 @@ TEST_CASE("bare integer weights take the datapath's operand range, which is then
   refused("bias", Tensor::of({2}, Integers{1, 2}), "must be [1]");
   refused("input_lower", Tensor::of({2}, Integers{0, 0}), "input_upper: is missing");
   refused("input_shift", Tensor::of({2}, Integers{0, 0}), "input_zero_point: is missing");
+  file.tensors["l.input_lower"] = file.tensors["l.input_upper"] = Tensor::of({1}, Integers{3});
+  refused("scale", Tensor::of({1}, Floats{1}), "input_shift: is missing");  // a box is a quantizer's
+  refused("input_shift", Tensor::of({1}, Integers{0}), "input_zero_point: is missing");
+  file.tensors.erase("l.input_lower");
+  file.tensors.erase("l.input_upper");
   refused("H", Tensor::of({2, 2}, Floats{1, 0, 0, 1}), "'H' is no key of a layer");
 }
 

@@ -3,8 +3,8 @@ certificate, writes the table.
 
 Main function: `main`. Side effects: everything below the folder of -o: result.json, table.md, perplexity.svg and
 .png, and a folder for each run. Interrupted, the same command continues. Exit code 0: every run has its result and
-every recipe that promises safety was found safe; 1: not so; 64, 65, 73 and so on (sysexits) for bad options, bad
-input, unwritable output.
+every recipe that promises safety was found safe; 1: not so; 64 for bad options, 65 for bad input and what cannot be
+written.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from .study import Settings, Study
 from .summary import summarize, trusted
 
 OK, NOT_ALL, USAGE, BAD_INPUT = 0, 1, 64, 65
+LENGTH, WINDOW = 2048, 512  # tokens of a calibration sequence and of the longer window; of the shorter window
 
 
 class _Parser(argparse.ArgumentParser):
@@ -58,10 +59,10 @@ def parser() -> argparse.ArgumentParser:
     add("--config", type=Path, help="recipe file (TOML): recipes of your own, and values for these options")
     add("--recipes", help="names, comma-separated (default: the main table of the recipe file)")
     add("--points", help='accumulators of the table, for example "P=16,T=128;P=14,T=32"')
-    add("--windows", default="512,2048", help="window lengths (default: 512,2048)")
+    add("--windows", help="window lengths (default: 512,2048; at most the model's context: 512,1024 for GPT2)")
     add("--limit-windows", help='first windows only: "40", or "512=40,2048=10" (default: the whole text)')
     add("--sequences", type=int, default=128, help="calibration sequences (default: 128)")
-    add("--length", type=int, default=2048, help="tokens of each (default: 2048; 1024 for GPT2)")
+    add("--length", type=int, help="tokens of each (default: 2048; at most the model's context: 1024 for GPT2)")
     add("--seed", type=int, default=0, help="of their choice (default: 0)")
     add(
         "--join",
@@ -127,9 +128,20 @@ def arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, recipes.RecipeFi
             if getattr(options, name) is None:
                 parser().error(f"--{name} is required")
         for name in ("sequences", "length"):
-            if getattr(options, name) < 1:
-                parser().error(f"--{name.replace('_', '-')} must be at least 1")
+            if getattr(options, name) is not None and getattr(options, name) < 1:
+                parser().error(f"--{name} must be at least 1")
+        if options.length is None or options.windows is None:
+            fill_lengths(options, models.context_of(options.model))
     return options, file
+
+
+def fill_lengths(options: argparse.Namespace, positions: int | None) -> None:
+    """The paper's lengths where none were given, cut to the positions that the model knows."""
+    longest = LENGTH if positions is None else min(LENGTH, positions)
+    if options.length is None:
+        options.length = longest
+    if options.windows is None:
+        options.windows = ",".join(str(length) for length in sorted({min(WINDOW, longest), longest}))
 
 
 def cells(options: argparse.Namespace, file: recipes.RecipeFile) -> tuple[list[plan.Entry], plan.Evaluation]:

@@ -165,7 +165,14 @@ def _verify(job: Job, lines: Lines) -> dict[str, Any]:
         return known
     lines.say("verify the certificate: checker, replay" + ("" if job.z3 is None else f", Z3 {job.z3}"))
     start = time.monotonic()
-    found = axecert.verify(str(folder / MODEL / CERTIFICATE), str(folder / MODEL / WEIGHTS), z3=job.z3)
+    journal = folder / f"z3-{hashes[CERTIFICATE][:12]}.journal"  # what Z3 has proved of this certificate; removed at the end
+    found = axecert.verify(
+        str(folder / MODEL / CERTIFICATE),
+        str(folder / MODEL / WEIGHTS),
+        z3=job.z3,
+        progress=lines.votes,
+        resume=str(journal),
+    )
     votes = [
         {
             "name": vote.name,

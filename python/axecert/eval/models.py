@@ -26,12 +26,28 @@ def load(name: str) -> tuple[Any, Any]:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     try:
-        model = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32)
+        model: Any = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32)
         tokenizer = AutoTokenizer.from_pretrained(name)
     except (OSError, ValueError, KeyError) as error:
-        remedy = 'give "smollm2", or the folder or name of a causal language model with its tokenizer'
-        raise InputError(f"model {name!r}", f"cannot be loaded: {error}", remedy) from error
+        raise _cannot_load(name, error) from error
     return model.eval(), tokenizer
+
+
+def context_of(name: str) -> int | None:
+    """Positions that the model of this name knows, from its configuration alone; None when it does not say."""
+    if name == SMOLLM2:
+        return None  # in its GGUF file; more than any default
+    from transformers import AutoConfig
+
+    try:
+        return _positions(AutoConfig.from_pretrained(name))
+    except (OSError, ValueError, KeyError) as error:
+        raise _cannot_load(name, error) from error
+
+
+def _cannot_load(name: str, error: Exception) -> InputError:
+    remedy = 'give "smollm2", or the folder or name of a causal language model with its tokenizer'
+    return InputError(f"model {name!r}", f"cannot be loaded: {error}", remedy)
 
 
 def parameters_sha256(model: Any) -> str:
@@ -49,8 +65,12 @@ def parameters_sha256(model: Any) -> str:
 
 def context(model: Any) -> int | None:
     """Positions that the model knows, or None when its configuration does not say."""
+    return _positions(model.config)
+
+
+def _positions(config: Any) -> int | None:
     for key in ("max_position_embeddings", "n_positions"):
-        value = getattr(model.config, key, None)
+        value = getattr(config, key, None)
         if isinstance(value, int):
             return value
     return None

@@ -82,8 +82,8 @@ def _whole(model: Any, windows: torch.Tensor) -> torch.Tensor:
 
 def _chunked(model: Any, windows: torch.Tensor) -> torch.Tensor:
     """The same as `_whole`, with the head applied to HEAD_POSITIONS positions at a time."""
-    hidden = model.base_model(input_ids=windows, use_cache=False).last_hidden_state[:, :-1].flatten(0, 1)
-    targets = windows[:, 1:].flatten()
+    hidden: Any = model.base_model(input_ids=windows, use_cache=False).last_hidden_state[:, :-1].flatten(0, 1)
+    targets: Any = windows[:, 1:].flatten()
     head = model.get_output_embeddings()
     parts = [
         torch.nn.functional.cross_entropy(head(states).float(), expected, reduction="none")

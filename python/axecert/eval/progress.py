@@ -29,6 +29,7 @@ class Lines:
         self._block = -1
         self._first_block = 0
         self._start = time.monotonic()
+        self._voted = time.monotonic()
 
     def say(self, text: str) -> None:
         """One line."""
@@ -47,6 +48,13 @@ class Lines:
         rate = (now - self._start) / done if done else 0.0
         left = f"  {rate:.1f} s per block, {duration(rate * (progress.blocks - progress.block))} left" if done else ""
         self.say(f"quantize block {progress.block + 1} of {progress.blocks}{left}")
+
+    def votes(self, voter: str, done: int, total: int) -> None:
+        """For axecert.verify: at most one line in EVERY seconds."""
+        now = time.monotonic()
+        if now - self._voted >= EVERY:
+            self._voted = now
+            self.say(f"{voter}: {done:,} of {total:,} registers")
 
     def windows(self, length: int) -> Callable[[int, int, float], None]:
         """For perplexity.measure: at most one line in EVERY seconds, and the last."""

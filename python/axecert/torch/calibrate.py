@@ -73,6 +73,8 @@ class GroupCalibration:
     def observe(self, quantized: torch.Tensor, original: torch.Tensor | None) -> None:
         """First pass: [n, K] of the quantized model, and of the float model where `needs_original_observation`."""
         x = _array(quantized)
+        if not len(x):
+            return
         require_finite(x, self._place)
         with self._watch.phase("statistics"):
             if self._observed is None:
@@ -106,6 +108,8 @@ class GroupCalibration:
         """Second pass: [n, K] of the quantized model."""
         assert self._transform is not None
         x = self._integer_part(_array(quantized))
+        if not len(x):
+            return
         require_finite(x, self._place)
         with self._watch.phase("statistics"):
             if self._measured is None:
@@ -119,11 +123,12 @@ class GroupCalibration:
         if recipe.per_token:
             grid = recipe.token_grid(self._datapath, self._cols)
         else:
-            assert self._measured is not None
-            low, high = self._measured.range(recipe.percentile)
-            grid = calibrated_grid(low, high, recipe.activation_bits, recipe.signed_codes)
-        whole = [np.array([n], dtype=np.int32) for n in (grid.code_lower, grid.code_upper, 0)]
-        self._quantizer = InputQuantizer(self._cols, self._transform, grid, *whole, self._datapath)
+            if self._measured is None:
+                raise self._no_data()
+            least, most = self._measured.range(recipe.percentile)
+            grid = calibrated_grid(least, most, recipe.activation_bits, recipe.signed_codes)
+        low, high, shift = (np.array([n], dtype=np.int32) for n in (grid.code_lower, grid.code_upper, 0))
+        self._quantizer = InputQuantizer(self._cols, self._transform, grid, low, high, shift, self._datapath)
 
     def accumulate(self, quantized: torch.Tensor, original: torch.Tensor, *, energy: bool) -> None:
         """Last pass: matching rows [n, K] of the quantized and of the float model. With `energy`, ‖XWᵀ‖² is taken from
@@ -151,7 +156,7 @@ class GroupCalibration:
         """The integer layers of the group, each checked against the datapath."""
         assert self._transform is not None and self._quantizer is not None
         if self.tokens == 0:
-            raise InputError(self._place, "has no calibration data", "give at least one batch")
+            raise self._no_data()
         gram, cross = self._moments.gram, self._moments.cross
         code_min, code_max = self._code_ranges()
         made = []
@@ -185,6 +190,9 @@ class GroupCalibration:
         return made
 
     # Parts of the above.
+
+    def _no_data(self) -> InputError:
+        return InputError(self._place, "has no calibration data", "give at least one batch that is not empty")
 
     def _integer_part(self, x: Floats) -> Floats:
         """x without the outlier channels."""

@@ -159,9 +159,10 @@ def group_inputs(
         for index, group in enumerate(groups):
             child = module.get_submodule(group.first.path)
             hooks.enter_context(_removed(child.register_forward_pre_hook(tap(index), with_kwargs=True)))
-            for product in group.products if through and energies is not None else ():
-                child = module.get_submodule(product.path)
-                hooks.enter_context(_removed(child.register_forward_hook(meter(product, energies))))
+            if through and energies is not None:
+                for product in group.products:
+                    child = module.get_submodule(product.path)
+                    hooks.enter_context(_removed(child.register_forward_hook(meter(product, energies))))
         try:
             result.output = run()
         except _Stop:

@@ -14,12 +14,12 @@ from typing import Protocol
 import torch
 from torch import nn
 
-from .._core import Datapath, QuantizedLayer, release_freed_memory
+from .._core import Datapath, InputError, QuantizedLayer, release_freed_memory
 from ..recipe import Recipe
 from .calibrate import GroupCalibration
 from .capture import GroupInputs, InputGroup, Product, group_inputs
 from .matrices import MatrixView, Patches
-from .modules import IntegerConv2d, IntegerLinear
+from .modules import IntegerConv2d, IntegerLinear, replace_module
 from .report import LayerReport, Stopwatch
 
 
@@ -120,8 +120,12 @@ def _calibrate(block: Block, calibrations: Sequence[GroupCalibration], setting: 
             ours = quantized_inputs(batch).matrices
             theirs = reference_inputs(batch).matrices if both else None
             for index, calibration in enumerate(calibrations):
-                for call, x in enumerate(ours[index]):
-                    calibration.observe(x, theirs[index][call] if theirs is not None else None)
+                if theirs is None:
+                    for x in ours[index]:
+                        calibration.observe(x, None)
+                else:
+                    for x, original in _pairs(groups[index], batch, ours[index], theirs[index]):
+                        calibration.observe(x, original)
             del ours, theirs
     for calibration in calibrations:
         calibration.choose_transform()
@@ -138,13 +142,24 @@ def _calibrate(block: Block, calibrations: Sequence[GroupCalibration], setting: 
         ours = quantized_inputs(batch).matrices
         run = reference_inputs(batch, through=last)
         for index, calibration in enumerate(calibrations):
-            for x_tilde, x in zip(ours[index], run.matrices[index], strict=True):
+            for x_tilde, x in _pairs(groups[index], batch, ours[index], run.matrices[index]):
                 calibration.accumulate(x_tilde, x, energy=not last or calibration.needs_energy)
         if last:
             block.keep_reference_output(batch, run.output)
         del ours, run
     for calibration in calibrations:
         calibration.energies = energies
+
+
+def _pairs(
+    group: InputGroup, batch: int, ours: Sequence[torch.Tensor], theirs: Sequence[torch.Tensor]
+) -> Iterable[tuple[torch.Tensor, torch.Tensor]]:
+    """Inputs of the quantized and of the float module, call by call."""
+    shapes = [tuple(x.shape) for x in ours], [tuple(x.shape) for x in theirs]
+    if shapes[0] != shapes[1]:
+        problem = f"receives {shapes[0]} in the quantized module and {shapes[1]} in the float one, for calibration batch {batch}"
+        raise InputError("layer " + group.first.name, problem, "how often it is called, and with how many rows, must not depend on the data")
+    return zip(ours, theirs, strict=True)
 
 
 def place_layers(
@@ -166,14 +181,6 @@ def integer_module(view: MatrixView, parts: Sequence[IntegerLinear]) -> nn.Modul
     """The module that stands for a layer of this view."""
     patches = getattr(view, "patches", None)
     return IntegerConv2d(patches, parts) if isinstance(patches, Patches) else parts[0]
-
-
-def replace_module(module: nn.Module, path: str, replacement: nn.Module) -> None:
-    """Sets the child at `path`, in the same mode (training or not) as the one that it replaces."""
-    parent, _, name = path.rpartition(".")
-    owner = module.get_submodule(parent)
-    replacement.train(getattr(owner, name).training)
-    setattr(owner, name, replacement)
 
 
 def first_tensor(output: object) -> torch.Tensor:

@@ -20,10 +20,10 @@ from torch import nn
 
 from .. import _core
 from .._core import Datapath, InputError, QuantizedLayer
-from .engine import integer_module, replace_module
+from .engine import integer_module
 from .._files import make_folder, sha256_of, sync_folder, write_file, write_text
 from .matrices import matrix_view
-from .modules import IntegerLinear, integer_layers
+from .modules import IntegerLinear, integer_layers, places, replace_module
 from .report import Report
 
 FORMAT = "axecert module 1"
@@ -175,7 +175,8 @@ def load(module: nn.Module, folder: str | Path, *, arithmetic: str | None = None
     layers = {layer.name: layer for layer in _core.read_weights(str(folder / WEIGHTS))}
     made = Report.from_dict(manifest["report"])
     replacements = _replacements(module, manifest, layers, datapath, chosen)
-    _load_rest(module, folder / REST, manifest, set(replacements))
+    replaced = {place for path in replacements for place in places(module, path)}
+    _load_rest(module, folder / REST, manifest, replaced)
     for path, replacement in replacements.items():
         replace_module(module, path, replacement)
     attach_report(module, made)

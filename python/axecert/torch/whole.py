@@ -7,7 +7,8 @@ states between blocks can be kept, `axecert.transformers.quantize` runs each blo
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
@@ -21,6 +22,7 @@ from ..recipe import Recipe
 from .capture import input_groups, supported_layers
 from .engine import Setting, quantize_block
 from .matrices import MatrixView, matrix_view, unsupported_reason
+from .modules import integer_layers
 from .report import NotCertified, Progress, Report, Stopwatch
 from .store import attach_report
 
@@ -31,19 +33,39 @@ def chosen_layers(
     """The supported layers below `module` whose name (prefix + path) matches a pattern of `only`, if given, and none of
     `skip`. Patterns are as in a shell: "*.down_proj"."""
 
-    def wanted(name: str) -> bool:
-        inside = only is None or any(fnmatchcase(name, pattern) for pattern in only)
-        return inside and not any(fnmatchcase(name, pattern) for pattern in skip or ())
-
-    return {path: view for path, view in supported_layers(module).items() if wanted(prefix + path)}
+    return {path: view for path, view in supported_layers(module).items() if _chosen(prefix + path, only, skip)}
 
 
-def refuse_or_report(lines: list[str], strict: bool) -> list[str]:
-    """`lines` ("path: reason") for the report; with `strict` the first of them is an InputError."""
-    if strict and lines:
-        place, _, problem = lines[0].partition(": ")
-        raise InputError(place, problem, "leave out strict=True to keep it in floating point, or skip it by name")
+def _chosen(name: str, only: Sequence[str] | None, skip: Sequence[str] | None) -> bool:
+    inside = only is None or any(fnmatchcase(name, pattern) for pattern in only)
+    return inside and not any(fnmatchcase(name, pattern) for pattern in skip or ())
+
+
+def refuse_or_report(lines: list[str], strict: bool, only: Sequence[str] | None, skip: Sequence[str] | None) -> list[str]:
+    """`lines` ("path: reason") for the report; with `strict` the first that `only` and `skip` choose is an InputError."""
+    for line in lines if strict else ():
+        place, _, problem = line.partition(": ")
+        if _chosen(place, only, skip):
+            raise InputError(place, problem, "leave out strict=True to keep it in floating point, or skip it by name")
     return lines
+
+
+def require_cpu(module: nn.Module) -> None:
+    """InputError when a parameter or buffer is elsewhere."""
+    for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
+        if tensor.device.type != "cpu":
+            raise InputError(name, f"is on {tensor.device}", "quantize the module on the CPU; it can be moved afterwards")
+
+
+@contextmanager
+def _own_forward() -> Iterator[None]:
+    """Attention and encoder layers of torch.nn call their layers here: their fast path multiplies by the weights itself."""
+    enabled = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(enabled)
 
 
 def unsupported_modules(module: nn.Module, prefix: str = "") -> list[str]:
@@ -129,23 +151,28 @@ def quantize(
                  the layers are not. A layer's calibration inputs come from the module as far as it is quantized (X̃) and from
                  the floating-point module (X).
     only, skip   shell patterns on module paths.
-    strict       InputError for weights that would stay floating point because their module is not supported or not called.
+    strict       InputError for weights that would stay floating point because their module is not supported or not called,
+                 unless `only` or `skip` leaves them out.
 
-    Layers are nn.Linear, Conv1D of transformers and nn.Conv2d. The module is put into eval mode. When an error ends the
-    run, layers already replaced stay replaced: load the module again. Raises InputError on bad data (NaN names the layer).
+    Layers are nn.Linear, Conv1D of transformers and nn.Conv2d, on the CPU. A layer with several names in the module is replaced
+    at all of them. The module is put into eval mode. When an error ends the run, layers already replaced stay replaced: load
+    the module again. Raises InputError on bad data (NaN names the layer).
     """
     calls = [_Call.of(batch) for batch in calibration]
     if not calls:
         raise InputError("calibration", "is empty", "give at least one batch")
+    if integer_layers(module):
+        raise InputError(type(module).__name__, "is quantized already", "load the floating-point module again")
+    require_cpu(module)
     module.eval()
     layers = chosen_layers(module, only, skip)
     if "" in layers:
         raise InputError(type(module).__name__, "is itself a layer and cannot be replaced", "wrap it: nn.Sequential(module)")
     watch = Stopwatch()
-    with watch.phase("capture"):
+    with watch.phase("capture"), _own_forward():
         groups, uncalled = input_groups(module, lambda: module(*calls[0].args, **calls[0].kwargs), layers)
         lines = unsupported_modules(module) + [f"{path}: was never called through its forward" for path in uncalled]
-        unsupported = refuse_or_report(lines, strict)
+        unsupported = refuse_or_report(lines, strict, only, skip)
         block = _WholeModule(module, calls)
 
     def note(phase: str, layer: str, done: int, total: int, error: float) -> None:
@@ -153,7 +180,8 @@ def quantize(
             progress(Progress(phase, 0, 1, layer, done, total, error))
 
     setting = Setting(recipe, Datapath(recipe.datapath), torch.get_num_threads(), watch, note)
-    made = quantize_block(block, groups, setting)
+    with _own_forward():
+        made = quantize_block(block, groups, setting)
     report = Report(
         recipe,
         layers=[facts for _, _, facts in made],
