@@ -1,10 +1,12 @@
 // axecert quantize: float layers in, integer weights and their certificate out, and the checker's word on both.
 #include <algorithm>
 #include <cstdio>
+#include <map>
+#include <memory>
 #include <optional>
-#include <set>
 
 #include "axecert/model/layers.hpp"
+#include "axecert/model/weight_files.hpp"
 #include "axecert/numeric/tasks.hpp"
 #include "axecert/report/report.hpp"
 #include "axecert/report/summary.hpp"
@@ -100,62 +102,72 @@ struct Task {
   std::vector<float> scales;
 };
 
-std::vector<Task> read_tasks(const Arguments& a, const InputCalibration& calibration) {
-  std::vector<Task> tasks;
-  std::set<std::string> names;
-  std::vector<std::string> all_names;
-  std::vector<TensorFile> files;
-  for (const std::string& path : a.files) {
-    files.push_back(read_input(path));
-    for (const std::string& name : layer_names(files.back())) {
-      all_names.push_back(name);
-    }
-  }
-  if (!a.layer.empty() && std::find(all_names.begin(), all_names.end(), a.layer) == all_names.end()) {
-    throw Failure(exit_usage, a.files.size() == 1 ? a.files[0] : "the files", "no layer '" + a.layer + "'",
-                  suggestion(a.layer, all_names));
-  }
-  for (TensorFile& file : files) {
-    const std::vector<std::string> here = layer_names(file);
-    if (!a.layer.empty()) {
-      if (std::find(here.begin(), here.end(), a.layer) == here.end()) {
-        continue;
+/// The layers of all files, by name. Each is read when its turn comes, so that of .safetensors files, sharded or not, one layer at a time is
+/// held; .npz files are read whole.
+class Problems {
+ public:
+  explicit Problems(const Arguments& a) : scales_given_(a.scales == "given") {
+    std::vector<std::string> all_names;
+    for (const std::string& path : a.files) {
+      require_input(path);
+      File& file = files_.emplace_back();
+      if (is_safetensors(path)) {
+        file.mapped = std::make_unique<WeightFiles>(path);
+      } else {
+        file.arrays = read_tensors(path);
       }
-      keep_layer(file, a.layer);
-    }
-    InputCalibration free = calibration;
-    free.limited_on = nullptr;
-    std::vector<LayerProblem> unlimited;  // in the order of the problems
-    if (a.compare && calibration.limited_on != nullptr) {
-      unlimited = read_problems(file, free);
-    }
-    std::size_t number = 0;
-    for (LayerProblem& problem : read_problems(file, calibration)) {
-      if (!names.insert(problem.name).second) {
-        throw InputError(file.path, "layer '" + problem.name + "' stands in another file too",
-                         "give every layer its own name");
+      const TensorFile& outline = file.mapped ? file.mapped->outline() : file.arrays;
+      if (a.layer.empty()) {
+        demand_problem_keys(outline);
       }
-      Task task;
-      if (a.scales == "given") {
-        const std::string key = problem.name + ".weight_scale";
-        const Tensor& scale = file.at(key);
-        if (scale.elements() != problem.rows) {
-          throw InputError(file.path + ": " + key,
-                           "must have one scale for each of " + std::to_string(problem.rows) + " rows", "");
+      for (const std::string& name : layer_names(outline)) {
+        all_names.push_back(name);
+        if ((a.layer.empty() || name == a.layer) && !file_of_.emplace(name, files_.size() - 1).second) {
+          throw InputError(outline.path, "layer '" + name + "' stands in another file too",
+                           "give every layer its own name");
         }
-        task.scales = scale.as_f32(file.path + ": " + key);
       }
-      task.problem = std::move(problem);
-      if (!unlimited.empty()) {
-        task.unlimited = std::move(unlimited[number++]);
-      }
-      tasks.push_back(std::move(task));
     }
-    file.tensors.clear();
+    if (!a.layer.empty() && file_of_.empty()) {
+      throw Failure(exit_usage, a.files.size() == 1 ? a.files[0] : "the files", "no layer '" + a.layer + "'",
+                    suggestion(a.layer, all_names));
+    }
   }
-  std::sort(tasks.begin(), tasks.end(), [](const Task& x, const Task& y) { return x.problem.name < y.problem.name; });
-  return tasks;
-}
+
+  /// Of every layer, and the index of its file; sorted.
+  const std::map<std::string, std::size_t>& names() const { return file_of_; }
+
+  Task read(const std::string& name, const InputCalibration& calibration, bool compare) const {
+    const File& of = files_[file_of_.at(name)];
+    const TensorFile file = of.mapped ? of.mapped->layer(name) : arrays_of(of.arrays, name);
+    Task task;
+    if (compare && calibration.limited_on != nullptr) {
+      InputCalibration free = calibration;
+      free.limited_on = nullptr;
+      task.unlimited = std::move(read_problems(file, free).at(0));
+    }
+    task.problem = std::move(read_problems(file, calibration).at(0));
+    if (scales_given_) {
+      const std::string key = name + ".weight_scale";
+      const Tensor& scale = file.at(key);
+      if (scale.elements() != task.problem.rows) {
+        throw InputError(file.path + ": " + key,
+                         "must have one scale for each of " + std::to_string(task.problem.rows) + " rows", "");
+      }
+      task.scales = scale.as_f32(file.path + ": " + key);
+    }
+    return task;
+  }
+
+ private:
+  struct File {
+    std::unique_ptr<WeightFiles> mapped;
+    TensorFile arrays;  // when it is not mapped
+  };
+  bool scales_given_;
+  std::vector<File> files_;
+  std::map<std::string, std::size_t> file_of_;
+};
 
 Json quantization_json(const QuantizedLayer& q) {
   const QuantizeStatistics& s = q.statistics;
@@ -245,27 +257,48 @@ std::string layer_lines(const QuantizedLayer& q, const LayerClaims& claims, cons
   return text;
 }
 
+Json json_of(const QuantizedLayer& q, const LayerClaims& claims, const Comparison& c, bool compared) {
+  Json layer = parsed(layer_json(claims));
+  layer["quantization"] = quantization_json(q);
+  if (compared) {
+    layer["comparison"] = {{"unconstrained", c.unconstrained ? Json(*c.unconstrained) : Json(nullptr)},
+                           {"data_types", c.data_types ? Json(*c.data_types) : Json(nullptr)},
+                           {"data_type_weight_bits", c.data_type_bits}};
+  }
+  return layer;
+}
+
 int run(const Arguments& a) {
   const Datapath datapath = datapath_argument(a.datapath);
   QuantizeOptions options = options_of(a);
   if (a.scales == "given") {
     options.scale_choice = ScaleChoice::largest_weight;  // also keeps the scales as they are after the sweep
   }
-  std::vector<Task> tasks = read_tasks(a, calibration_of(a, datapath, options));
+  const InputCalibration calibration = calibration_of(a, datapath, options);
+  const Problems problems(a);
   const std::filesystem::path folder = a.folder;
   const OutputFolder output(folder);
 
   std::vector<QuantizedLayer> layers;
-  std::vector<Comparison> comparisons;
   Certificate certificate;
   certificate.tool = "axecert " AXECERT_VERSION;
-  for (Task& task : tasks) {
+  std::string text;
+  Json told = Json::array();
+  for (const auto& [name, file] : problems.names()) {
+    const Task task = problems.read(name, calibration, a.compare);
     options.scales = task.scales;
-    layers.push_back(quantize(task.problem, datapath, options, progress_line(*a.common, task.problem.name)));
-    certificate.layers.push_back(make_claims(layers.back().layer, datapath, InputSource::clamped));
-    comparisons.push_back(a.compare ? compare(task.unlimited ? *task.unlimited : task.problem, datapath, options)
-                                    : Comparison{});
-    task = {};
+    layers.push_back(quantize(task.problem, datapath, options, progress_line(*a.common, name)));
+    const QuantizedLayer& quantized = layers.back();
+    LayerClaims claims = make_claims(quantized.layer, datapath, InputSource::clamped);
+    const Comparison comparison =
+        a.compare ? compare(task.unlimited ? *task.unlimited : task.problem, datapath, options) : Comparison{};
+    if (a.common->json) {
+      told.push_back(json_of(quantized, claims, comparison, a.compare));
+    } else {
+      text += layer_lines(quantized, claims, comparison, a);
+    }
+    claims.layer.weights = {};  // the quantized layer has them
+    certificate.layers.push_back(std::move(claims));
   }
   const Output weights{folder / "weights.safetensors", quantized_bytes(layers)};
   const Output claims{folder / "certificate.axec", certificate_bytes(certificate)};
@@ -292,24 +325,9 @@ int run(const Arguments& a) {
                     {"threads", options.threads}}},
                   {"votes", Json::array({parsed(vote_json(votes[0]))})},
                   {"assumptions", parsed(assumptions_json(certificate))},
-                  {"layers", Json::array()}};
-    for (std::size_t i = 0; i < layers.size(); ++i) {
-      Json layer = parsed(layer_json(certificate.layers[i]));
-      layer["quantization"] = quantization_json(layers[i]);
-      if (a.compare) {
-        const Comparison& c = comparisons[i];
-        layer["comparison"] = {{"unconstrained", c.unconstrained ? Json(*c.unconstrained) : Json(nullptr)},
-                               {"data_types", c.data_types ? Json(*c.data_types) : Json(nullptr)},
-                               {"data_type_weight_bits", c.data_type_bits}};
-      }
-      document["layers"].push_back(layer);
-    }
+                  {"layers", std::move(told)}};
     print(document);
     return exit_code(verdict);
-  }
-  std::string text;
-  for (std::size_t i = 0; i < layers.size(); ++i) {
-    text += layer_lines(layers[i], certificate.layers[i], comparisons[i], a);
   }
   text += "wrote " + weights.path.string() + " (" + size_in_words(weights.bytes.size()) + ")  " + claims.path.string() +
           " (" + size_in_words(claims.bytes.size()) + ")\n" + votes_text(votes) + upper_case(to_text(verdict)) + "\n";

@@ -486,6 +486,10 @@ void write_quantized(const std::filesystem::path& path, const std::vector<Quanti
   write_file_atomically(path, quantized_bytes(layers));
 }
 
+void demand_problem_keys(const TensorFile& file) {
+  refuse_unknown_keys(file, layer_names(file), problem_keys);
+}
+
 void demand_weight_keys(const TensorFile& file) {
   refuse_unknown_keys(file, layer_names(file), stored_keys);
 }

@@ -32,6 +32,9 @@ struct InputCalibration {
 /// `NAME.inputs_sample` are let pass; any other key is an error. Throws InputError naming file and key.
 std::vector<LayerProblem> read_problems(const TensorFile& file, const InputCalibration& calibration = {});
 
+/// Throws InputError unless every array is a known key of a layer, as read_problems does; looks at names alone.
+void demand_problem_keys(const TensorFile& file);
+
 /// Writes weights.safetensors: per layer `NAME.weight` I8 [rows, K] (operand weights), `NAME.scale` F32 [rows] or [rows, groups],
 /// `NAME.bias` I64 [rows] when there is one, `NAME.input_lower`, `NAME.input_upper`, `NAME.input_shift` I32 [1] or [K],
 /// `NAME.input_zero_point` I32 [1] ([2], least and greatest, when the layer's spread is not 0), `NAME.input_scale` F64 [1],

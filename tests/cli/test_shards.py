@@ -136,6 +136,35 @@ class Shards(Case):
         self.run_program(AXECERT, "certify", index, "-d", DATAPATH, "--html", "certify.html", "-o", "again.axec", code=SAFE)
         self.assertEqual((self.path / "again.axec").read_bytes(), (self.path / "whole.axec").read_bytes())
         self.run_program(AXECERT, "certify", index, "-d", DATAPATH, "--layer", "head", code=SAFE)
+        for folder, weights in (("from-shards", index), ("from-file", "whole.safetensors")):
+            self.run_program(AXECERT, "export", "whole.axec", weights, "--format", "smt2", "--layer", "head", "-o", folder, code=SAFE)
+        exported = [{path.name: path.read_bytes() for path in (self.path / folder).iterdir()} for folder in ("from-shards", "from-file")]
+        self.assertEqual(*exported)
+        self.assertTrue(exported[0])
+
+    def test_layers_to_quantize_may_lie_in_shards(self):
+        arrays, generator = {}, random.Random(3)
+        for i in range(3):
+            arrays[f"blocks.{i}.weight"] = ("F32", (4, 16), [generator.gauss(0, 1) for _ in range(64)])
+            arrays[f"blocks.{i}.inputs"] = ("F32", (24, 16), [generator.gauss(0.3, 1) for _ in range(384)])
+        write_safetensors(self.path / "floats.safetensors", arrays)
+        index = write_shards(self.path / "floats", arrays, lambda name: sum(map(ord, name)) % 2)
+        quantize = (AXECERT, "quantize", "-d", "axe:P=14,T=8,act=s8")
+        self.run_program(*quantize, "floats.safetensors", "-o", "of-file", code=SAFE)
+        self.run_program(*quantize, index, "-o", "of-shards", code=SAFE)
+        for name in ("weights.safetensors", "certificate.axec"):
+            self.assertEqual((self.path / "of-shards" / name).read_bytes(), (self.path / "of-file" / name).read_bytes())
+        self.run_program(*quantize, index, "-o", "one", "--layer", "blocks.1", code=SAFE)
+        self.refused(("quantize", index, "floats.safetensors", "-d", "axe:P=14", "-o", "x"), DATA, "stands in another file too")
+        # A layer that cannot be read leaves nothing, though others were quantized before it; a key that nobody knows is found before anything is done.
+        self.refused(("quantize", self.with_array(arrays, "blocks.2.bias", ("F32", (3,), [0.0] * 3)), "-d", "axe:P=14", "-o", "x"), DATA, "blocks.2.bias")
+        self.refused(("quantize", self.with_array(arrays, "blocks.2.bios", ("F32", (4,), [0.0] * 4)), "-d", "axe:P=14", "-o", "x"), DATA, "bios")
+        self.assertFalse((self.path / "x").exists())
+
+    def with_array(self, arrays, name, array):
+        path = self.path / "changed.safetensors"
+        write_safetensors(path, arrays | {name: array})
+        return path
 
     def test_a_changed_weight_in_a_shard_is_refused_and_the_shard_is_named(self):
         self.shards()
@@ -246,6 +275,28 @@ class Memory(Case):
         self.assertLess(max(growth), 4_000, f"kB resident: {peaks}")
         self.assertLess(max(peaks["large"]), 60_000, f"kB resident: {peaks}")
         print(f"kB resident at most (certify, verify, axecert-check): {peaks}")
+
+    def test_quantizing_holds_one_layer_of_the_input(self):
+        """Its own output is held: a byte for each weight, and the certificate. Here calibration inputs are nearly everything that is read."""
+        rows, cols, tokens = 16, 256, 2048
+        generator = random.Random(2)
+        inputs = struct.pack(f"<{tokens * cols}f", *(generator.gauss(0.3, 1) for _ in range(tokens * cols)))
+
+        def model(folder, count):
+            arrays = {}
+            for i in range(count):
+                arrays[f"layer{i:03d}.weight"] = ("F32", (rows, cols), [generator.gauss(0, 1) for _ in range(rows * cols)])
+                arrays[f"layer{i:03d}.inputs"] = ("F32", (tokens, cols), inputs)
+            return write_shards(self.path / folder, arrays, lambda name: int(name[5:8]) // 4)
+
+        quantize = (AXECERT, "quantize", "-d", "axe:P=16,T=64,act=s8", "--threads", "1", "--scales", "max", "--refine", "0")
+        peaks = {}
+        for folder, count in (("few", 4), ("many", 32)):  # 8 and 67 MB of inputs
+            index = model(folder, count)
+            peaks[folder] = self.peak(*quantize, index, "-o", f"{folder}-out")
+        # 59 MB more of inputs; 230 kB more of weights.
+        self.assertLess(peaks["many"] - peaks["few"], 4_000, f"kB resident: {peaks}")
+        print(f"kB resident at most (quantize): {peaks}")
 
 
 if __name__ == "__main__":

@@ -341,6 +341,76 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("every tile, lane and packing on both limits, in the last row and the last tile; one weight more is refused and overflows") {
+  // Operands 217 = 7 · 31 as above, and −128 · 256 = −32768. Weights of 8 bits where 4 do not reach that far in a lane of this tile.
+  for (const std::int64_t tile : tiles) {
+    for (const bool nibbles : {false, true}) {
+      for (const std::int64_t operand : {217, -128}) {
+        for (const std::int64_t lane : {0, 1}) {
+          const std::int64_t limit = operand > 0 ? 32767 : -32768;
+          const std::int64_t needed = std::abs(limit / operand) + 1;  // one beyond it: 152, or 257
+          if (nibbles && tile / 2 * 7 < needed) {
+            continue;
+          }
+          CAPTURE(tile);
+          CAPTURE(nibbles);
+          CAPTURE(operand);
+          CAPTURE(lane);
+          const std::int32_t base = operand > 0 ? 0 : -128;
+          const std::int64_t cols = 2 * tile;
+          IntegerLayer layer = layer_of(33, cols, base, operand > 0 ? 217 : 127);
+          const Topology topology(parse_datapath("axe:P=24,outer=float,T=" + std::to_string(cols)), cols);
+          const auto fill = [&](std::int64_t left) {  // the last row's products of this lane in the second tile
+            const std::int64_t largest = nibbles ? 7 : 64;
+            for (std::int64_t k = tile; k < cols; ++k) {
+              const bool here = k % 4 / 2 == lane;
+              const std::int64_t w = here ? std::min(left, largest) : 0;
+              left -= w;
+              layer.weights[static_cast<std::size_t>(32 * cols + k)] = static_cast<std::int8_t>(w);
+            }
+            REQUIRE(left == 0);
+          };
+          fill(needed - 1);
+          Batch batch;
+          batch.tokens = 13;
+          batch.base = base;
+          batch.biased.assign(static_cast<std::size_t>(13 * cols), static_cast<std::uint8_t>(operand - base));
+          const std::vector<std::int64_t> sums = sums_of(layer, topology, batch);
+          CHECK(sums[32] == limit);
+          const LicenceDecision on_limit = LicenceOffice::issue(layer, topology, base, tile);
+          REQUIRE(on_limit.licence);
+          check_product(*on_limit.licence, layer, topology, batch);
+          fill(needed);
+          CHECK_FALSE(LicenceOffice::issue(layer, topology, base, tile).licence);
+          if (operand > 0) {
+            const std::vector<std::int8_t> row(layer.weights.end() - tile, layer.weights.end());
+            CHECK(unlicensed_sum(std::vector<std::uint8_t>(static_cast<std::size_t>(tile), 217), row, tile) ==
+                  217 * needed - (std::int64_t{1} << 16));
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("weights of 4 bits need no certificate in tiles of 16 and 32: a licence is always issued, and not for 64") {
+  for (const std::int64_t tile : tiles) {
+    CAPTURE(tile);
+    IntegerLayer layer = layer_of(2, 3 * tile, 0, 255);
+    std::fill_n(layer.weights.begin(), 3 * tile, std::int8_t{-8});
+    std::fill_n(layer.weights.begin() + 3 * tile, 3 * tile, std::int8_t{7});
+    const Topology topology(parse_datapath("axe:P=32"), layer.cols);
+    const LicenceDecision decision = LicenceOffice::issue(layer, topology, 0, tile);
+    CHECK(decision.licence.has_value() == (tile <= 32));
+    Batch batch;
+    batch.tokens = 1;
+    batch.biased.assign(static_cast<std::size_t>(layer.cols), 255);
+    if (decision.licence) {
+      check_product(*decision.licence, layer, topology, batch);
+    }
+  }
+}
+
 TEST_CASE("the lower limit, with re-centred operands") {
   // −32768 = −128 · 256: operands of −128 (bytes of 0) and weights that sum to 256 in a lane; −128 and 257 is one too far.
   const std::int64_t limit = register_limits(16, Limits::full).lower;
