@@ -314,6 +314,20 @@ def test_quantized_weights_may_be_sharded(float_layers: Path, tmp_path: Path) ->
     assert (tmp_path / "shards.axec").read_bytes() == (tmp_path / "right.axec").read_bytes()
 
 
+def test_layers_to_quantize_may_be_sharded(tmp_path: Path) -> None:
+    random = np.random.default_rng(6)
+    arrays: dict[str, np.ndarray] = {}
+    for i in range(3):
+        arrays[f"blocks.{i}.weight"] = random.normal(size=(130, 32)).astype(np.float32)
+        arrays[f"blocks.{i}.inputs"] = random.normal(0.5, 1, (48, 32)).astype(np.float32)
+    write_safetensors(tmp_path / "floats.safetensors", arrays)
+    index = write_shards(tmp_path / "floats", arrays)
+    right = whole_quantized(tmp_path / "floats.safetensors", tmp_path / "right.safetensors", "axe:P=14,T=16,act=s8")
+    for number, source in enumerate((index, index.parent)):
+        path = distributed.quantize(source, "axe:P=14,T=16,act=s8", tmp_path / f"out{number}", weights_per_task=1)
+        assert path.read_bytes() == right
+
+
 def test_an_interrupted_quantization_goes_on(float_layers: Path, tmp_path: Path) -> None:
     datapath, out = "axe:P=14,T=16,act=s8", tmp_path / "out"
     right = whole_quantized(float_layers, tmp_path / "right.safetensors", datapath)

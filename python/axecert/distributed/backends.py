@@ -51,7 +51,8 @@ class InProcess:
 
 
 class LocalPool:
-    """A pool of processes on this machine.
+    """A pool of processes on this machine. They import the calling script again, whose own work must therefore stand behind
+    `if __name__ == "__main__":`.
 
     processes  how many; None: one per core.
     retries    how often in a row the pool may lose workers without finishing a task in between.
@@ -79,7 +80,7 @@ class LocalPool:
                     raise InputError(
                         "LocalPool",
                         f"its workers died {fruitless} times without finishing a task",
-                        "look for the reason (memory?), or use fewer processes",
+                        "look for the reason (memory? a script without `if __name__ == \"__main__\":`?), or use fewer processes",
                     ) from error
         return [results[i] for i in range(len(tasks))]
 
