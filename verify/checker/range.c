@@ -1364,10 +1364,73 @@ static int prove_row(const axc_layer* layer, int64_t row, inputs in, ranges memo
   return 1;
 }
 
-/* ---- the witness ---- */
+/* ---- all rows ---- */
 
 /*@ predicate is_witness{L}(unsigned char* x) = \valid_read(x + (0 .. 4 * values(0) - 1)) &&
-      \forall integer k; 0 <= k < values(0) ==> entry32(x, k) == witness(k); */
+      \forall integer k; 0 <= k < values(0) ==> entry32(x, k) == witness(k);
+    predicate has_box(axc_layer* t, integer r) = t->limit == input_limit(r) &&
+      (t->channels == 1 ==> box_for_all(t->box_lower, t->box_upper, r)) && (t->channels != 1 ==> box_each(t->box_lower, t->box_upper, r));
+    // The layer in memory is the one that meaning.h speaks about, and keeps the format's limits.
+    predicate is_described{L}(axc_layer* t) = has_stages(t) && t->rows == rows && 1 <= rows <= 2147483648 && is_witness(t->witness) &&
+      (\forall integer r; 0 <= r < rows ==> is_row(t->weights + row_start(r), r) && has_constants(t, r, r)) &&
+      (\forall integer r; 0 <= r < rows ==> has_box(t, r) && inputs_within(r)) &&
+      0 <= t->worst_row < rows && 0 <= t->worst_stage < t->stages && 0 <= t->worst_node < registers(t->worst_stage, 0) &&
+      (t->worst_upper == 0 || t->worst_upper == 1) && (t->verdict == AXC_SAFE || t->verdict == AXC_UNSAFE);
+    predicate all_right(integer stages) = \forall integer r; 0 <= r < rows ==> row_right(r, stages);
+    predicate all_fit(integer stages) =
+      \forall integer r, s, n; 0 <= r < rows && 0 <= s < stages && 0 <= n < registers(s, 0) ==> fits(r, s, n);
+    predicate all_within(axc_range w) =
+      \forall integer r, k; 0 <= r < rows && 0 <= k < values(0) ==> w.lower <= weight(r, k) <= w.upper; */
+
+/* Every register of every row. 0 when a weight or a claim is wrong. */
+/*@ requires is_described(layer) && \valid(worst) && \valid(finding) && \separated(layer, worst) && \separated(layer, finding);
+    requires in.lower == layer->box_lower && in.upper == layer->box_upper && in.channels == layer->channels && in.limit == layer->limit;
+    requires memory_for(memory, registers(0, 0)) && apart(layer, memory, registers(0, 0));
+    requires written_apart(worst, finding, memory, registers(0, 0));
+    requires worst->row == -1 && finding->nodes_checked == 0 && finding->reason == AXC_PROVED;
+    assigns *worst, *finding, memory.final_lower[0 .. registers(0, 0) - 1], memory.final_upper[0 .. registers(0, 0) - 1],
+      memory.partial_lower[0 .. registers(0, 0) - 1], memory.partial_upper[0 .. registers(0, 0) - 1];
+    ensures is_described(layer) && *layer == \old(*layer);
+    ensures \result == 0 || \result == 1;
+    ensures \result == 1 ==> is_worst(*worst, rows, 0, layer->stages) && worst->row >= 0 && finding->reason == AXC_PROVED;
+    ensures \result == 1 ==> all_right(layer->stages) && all_within(layer->weight_range);
+    ensures \result == 0 ==> finding->reason == AXC_WEIGHT || finding->reason == AXC_LOWER || finding->reason == AXC_UPPER;
+    ensures \result == 0 && finding->reason == AXC_WEIGHT ==> !all_within(layer->weight_range);
+    ensures \result == 0 && finding->reason != AXC_WEIGHT ==> !all_right(layer->stages); */
+static int prove_rows(const axc_layer* layer, inputs in, ranges memory, worst_register* worst, axc_finding* finding) {
+  /*@ loop invariant 0 <= row <= layer->rows && finding->reason == AXC_PROVED;
+      loop invariant is_described(layer) && *layer == \at(*layer, Pre);
+      loop invariant 0 <= finding->nodes_checked <= 268435456 * row;
+      loop invariant is_worst(*worst, row, 0, layer->stages) && (row > 0 ==> worst->row >= 0);
+      loop invariant \forall integer r; 0 <= r < row ==> row_right(r, layer->stages);
+      loop invariant \forall integer r, k; 0 <= r < row && 0 <= k < values(0) ==>
+        \at(layer->weight_range.lower, Pre) <= weight(r, k) <= \at(layer->weight_range.upper, Pre);
+      loop assigns row, *worst, *finding, memory.final_lower[0 .. registers(0, 0) - 1], memory.final_upper[0 .. registers(0, 0) - 1],
+        memory.partial_lower[0 .. registers(0, 0) - 1], memory.partial_upper[0 .. registers(0, 0) - 1];
+      loop variant layer->rows - row; */
+  for (int64_t row = 0; row < layer->rows; ++row) {
+    //@ assert has_stages(layer) && is_layer(layer) && geometry(0);
+    //@ assert is_row(layer->weights + row_start(row), row) && has_constants(layer, row, row);
+    //@ assert has_box(layer, row) && inputs_within(row);
+    //@ assert is_inputs(in, row);
+    //@ ghost begun:;
+    if (!prove_row(layer, row, in, memory, worst, finding)) return 0;
+    //@ assert *layer == \at(*layer, begun);
+    //@ assert \forall integer i; 0 <= i < layer->stages ==> deals(layer->stage[i].group, layer->stage[i].stride, i);
+    //@ assert \forall integer i; 0 <= i < layer->stages ==> is_stage_of(&layer->stage[i], i);
+    //@ assert \forall integer i; 0 <= i < layer->stages ==> has_limits(&layer->stage[i], i);
+    //@ assert \forall integer i; 0 <= i < layer->stages ==> has_claims(&layer->stage[i], i);
+    //@ assert is_layer(layer);
+    //@ assert has_stages(layer);
+    //@ assert \forall integer r; 0 <= r < rows ==> is_row(layer->weights + row_start(r), r);
+    //@ assert \forall integer r; 0 <= r < rows ==> has_constants(layer, r, r);
+    //@ assert \forall integer r; 0 <= r < rows ==> has_box(layer, r) && inputs_within(r);
+    //@ assert is_described(layer);
+  }
+  return 1;
+}
+
+/* ---- the witness ---- */
 
 /* The first input that the witness takes outside the box; cols when there is none. */
 /*@ requires is_inputs(in, row) && is_witness(witness) && cols == values(0) && 1 <= cols <= 16777216;
@@ -1421,15 +1484,7 @@ static int64_t first_input_beyond_limit(const unsigned char* witness, int64_t li
   return values;
 }
 
-/*@ predicate has_box(axc_layer* t, integer r) = t->limit == input_limit(r) &&
-      (t->channels == 1 ==> box_for_all(t->box_lower, t->box_upper, r)) && (t->channels != 1 ==> box_each(t->box_lower, t->box_upper, r));
-    // The layer in memory is the one that meaning.h speaks about, and keeps the format's limits.
-    predicate is_described{L}(axc_layer* t) = has_stages(t) && t->rows == rows && 1 <= rows <= 2147483648 && is_witness(t->witness) &&
-      (\forall integer r; 0 <= r < rows ==> is_row(t->weights + row_start(r), r) && has_constants(t, r, r)) &&
-      (\forall integer r; 0 <= r < rows ==> has_box(t, r) && inputs_within(r)) &&
-      0 <= t->worst_row < rows && 0 <= t->worst_stage < t->stages && 0 <= t->worst_node < registers(t->worst_stage, 0) &&
-      (t->worst_upper == 0 || t->worst_upper == 1) && (t->verdict == AXC_SAFE || t->verdict == AXC_UNSAFE);
-    predicate apart_from(axc_finding* f, ranges out, integer n) =
+/*@ predicate apart_from(axc_finding* f, ranges out, integer n) =
       \separated(f, out.final_lower + (0 .. n - 1)) && \separated(f, out.final_upper + (0 .. n - 1)) &&
       \separated(f, out.partial_lower + (0 .. n - 1)) && \separated(f, out.partial_upper + (0 .. n - 1));
     predicate witness_in_box(integer row) = \forall integer k; 0 <= k < values(0) ==> least_input(row, k) <= witness(k) <= greatest_input(row, k);
@@ -1546,12 +1601,7 @@ static void judge_witness(const axc_layer* layer, inputs in, ranges memory, axc_
   }
 }
 
-/*@ predicate all_right(integer stages) = \forall integer r; 0 <= r < rows ==> row_right(r, stages);
-    predicate all_fit(integer stages) =
-      \forall integer r, s, n; 0 <= r < rows && 0 <= s < stages && 0 <= n < registers(s, 0) ==> fits(r, s, n);
-    predicate all_within(axc_range w) =
-      \forall integer r, k; 0 <= r < rows && 0 <= k < values(0) ==> w.lower <= weight(r, k) <= w.upper;
-    // The claimed worst register is the first of those with the least margin, at the end that has it.
+/*@ // The claimed worst register is the first of those with the least margin, at the end that has it.
     predicate worst_right(axc_layer* t) =
       (\forall integer r, s, n; seen(r, s, n, rows, 0, t->stages) ==>
         margin(t->worst_row, t->worst_stage, t->worst_node) <= margin(r, s, n)) &&
