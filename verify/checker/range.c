@@ -1141,6 +1141,15 @@ static int compare_stage(const axc_stage* stage, int64_t row, int s, const int64
 
 /*@ predicate has_stages{L}(axc_layer* t) = is_layer(t) && \forall integer s; 0 <= s < t->stages ==>
       has_limits(&t->stage[s], s) && has_claims(&t->stage[s], s);
+    // What has_stages does not look at.
+    predicate same_rest{A, B}(axc_layer* t) = \at(t->rows, A) == \at(t->rows, B) && \at(t->channels, A) == \at(t->channels, B) &&
+      \at(t->box_lower, A) == \at(t->box_lower, B) && \at(t->box_upper, A) == \at(t->box_upper, B) &&
+      \at(t->offsets, A) == \at(t->offsets, B) && \at(t->offset, A) == \at(t->offset, B) &&
+      \at(t->weight_range.lower, A) == \at(t->weight_range.lower, B) && \at(t->weight_range.upper, A) == \at(t->weight_range.upper, B) &&
+      \at(t->spread, A) == \at(t->spread, B) && \at(t->limit, A) == \at(t->limit, B) && \at(t->verdict, A) == \at(t->verdict, B) &&
+      \at(t->worst_row, A) == \at(t->worst_row, B) && \at(t->worst_stage, A) == \at(t->worst_stage, B) &&
+      \at(t->worst_node, A) == \at(t->worst_node, B) && \at(t->worst_upper, A) == \at(t->worst_upper, B) &&
+      \at(t->witness, A) == \at(t->witness, B) && \at(t->weights, A) == \at(t->weights, B) && \at(t->bias, A) == \at(t->bias, B);
     predicate row_right(integer r, integer stages) =
       \forall integer s, n; 0 <= s < stages && 0 <= n < registers(s, 0) ==> right(r, s, n);
     predicate cell_apart(int64_t* x, ranges out, integer n) =
@@ -1156,7 +1165,10 @@ static int compare_stage(const axc_stage* stage, int64_t row, int s, const int64
   /@ requires apart(layer, out, n) && n >= 1;
      terminates \true;
      assigns \nothing;
-     ensures cell_apart(&layer->cols, out, n);
+     ensures cell_apart(&layer->rows, out, n) && cell_apart(&layer->cols, out, n) && cell_apart(&layer->channels, out, n);
+     ensures cell_apart(&layer->offsets, out, n) && cell_apart(&layer->spread, out, n) && cell_apart(&layer->limit, out, n);
+     ensures cell_apart(&layer->weight_range.lower, out, n) && cell_apart(&layer->weight_range.upper, out, n);
+     ensures cell_apart(&layer->worst_row, out, n) && cell_apart(&layer->worst_node, out, n);
      ensures \forall integer i; 0 <= i < 16 ==> cell_apart(&layer->stage[i].group, out, n);
      ensures \forall integer i; 0 <= i < 16 ==> cell_apart(&layer->stage[i].stride, out, n);
      ensures \forall integer i; 0 <= i < 16 ==> cell_apart(&layer->stage[i].nodes, out, n); @/
@@ -1225,7 +1237,7 @@ AXC_INLINE void compute_ends(const axc_layer* layer, int s, const signed char* w
     requires is_worst(*worst, row, s, layer->stages) && 0 <= finding->nodes_checked <= 4611686018427387904;
     assigns *worst, *finding, memory.final_lower[0 .. nodes - 1], memory.final_upper[0 .. nodes - 1],
       memory.partial_lower[0 .. nodes - 1], memory.partial_upper[0 .. nodes - 1];
-    ensures has_stages(layer) && layer->stages == \old(layer->stages);
+    ensures has_stages(layer) && layer->stages == \old(layer->stages) && same_rest{Pre, Here}(layer);
     ensures \result == 0 || \result == 1;
     ensures s + 1 < \old(layer->stages) ==> sealed(row, s + 1) && registers(s + 1, 0) <= registers(s, 0);
     ensures is_below(memory.final_lower, memory.final_upper, row, s + 1, 0);
@@ -1259,6 +1271,11 @@ AXC_INLINE int prove_stage(const axc_layer* layer, int64_t row, int s, const sig
   //@ assert \forall integer i; 0 <= i < layer->stages ==> is_stage_of(&layer->stage[i], i);
   //@ assert \forall integer i; 0 <= i < layer->stages ==> has_limits(&layer->stage[i], i);
   //@ assert \forall integer i; 0 <= i < layer->stages ==> has_claims(&layer->stage[i], i);
+  //@ assert frame: layer->rows == \at(layer->rows, Pre) && layer->channels == \at(layer->channels, Pre);
+  //@ assert frame: layer->offsets == \at(layer->offsets, Pre) && layer->spread == \at(layer->spread, Pre) && layer->limit == \at(layer->limit, Pre);
+  //@ assert frame: layer->weight_range.lower == \at(layer->weight_range.lower, Pre) && layer->weight_range.upper == \at(layer->weight_range.upper, Pre);
+  //@ assert frame: layer->worst_row == \at(layer->worst_row, Pre) && layer->worst_node == \at(layer->worst_node, Pre);
+  //@ assert frame: same_rest{Pre, Here}(layer);
   //@ assert same_layer{Pre, Here}(layer);
   //@ assert is_layer(layer);
   //@ assert has_stages(layer);
@@ -1283,6 +1300,14 @@ AXC_INLINE int prove_stage(const axc_layer* layer, int64_t row, int s, const sig
   //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].wide == \at(layer->stage[i].wide, computed);
   //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].lower == \at(layer->stage[i].lower, computed);
   //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].upper == \at(layer->stage[i].upper, computed);
+  //@ assert frame: layer->rows == \at(layer->rows, computed) && layer->channels == \at(layer->channels, computed);
+  //@ assert frame: layer->offsets == \at(layer->offsets, computed) && layer->spread == \at(layer->spread, computed) && layer->limit == \at(layer->limit, computed);
+  //@ assert frame: layer->weight_range.lower == \at(layer->weight_range.lower, computed) && layer->weight_range.upper == \at(layer->weight_range.upper, computed);
+  //@ assert frame: layer->worst_row == \at(layer->worst_row, computed) && layer->worst_node == \at(layer->worst_node, computed);
+  //@ assert frame: layer->worst_stage == \at(layer->worst_stage, computed) && layer->worst_upper == \at(layer->worst_upper, computed) && layer->verdict == \at(layer->verdict, computed);
+  //@ assert frame: layer->box_lower == \at(layer->box_lower, computed) && layer->box_upper == \at(layer->box_upper, computed) && layer->offset == \at(layer->offset, computed);
+  //@ assert frame: layer->witness == \at(layer->witness, computed) && layer->weights == \at(layer->weights, computed) && layer->bias == \at(layer->bias, computed);
+  //@ assert frame: same_rest{computed, Here}(layer);
   //@ assert same_layer{computed, Here}(layer);
   //@ assert \forall integer i; 0 <= i < layer->stages ==> deals(layer->stage[i].group, layer->stage[i].stride, i);
   //@ assert \forall integer i; 0 <= i < layer->stages ==> is_stage_of(&layer->stage[i], i);
@@ -1305,6 +1330,8 @@ AXC_INLINE int prove_stage(const axc_layer* layer, int64_t row, int s, const sig
     requires is_worst(*worst, row, 0, layer->stages) && 0 <= finding->nodes_checked <= 268435456 * row;
     assigns *worst, *finding, memory.final_lower[0 .. registers(0, 0) - 1], memory.final_upper[0 .. registers(0, 0) - 1],
       memory.partial_lower[0 .. registers(0, 0) - 1], memory.partial_upper[0 .. registers(0, 0) - 1];
+    ensures layer->stages == \old(layer->stages) && same_rest{Pre, Here}(layer);
+    ensures \result == 1 ==> has_stages(layer);
     ensures \result == 0 || \result == 1;
     ensures \result == 1 ==> row_right(row, layer->stages) && is_worst(*worst, row + 1, 0, layer->stages) && worst->row >= 0;
     ensures \result == 1 ==> finding->reason == \old(finding->reason) && 0 <= finding->nodes_checked <= 268435456 * (row + 1);
@@ -1344,7 +1371,7 @@ static int prove_row(const axc_layer* layer, int64_t row, inputs in, ranges memo
             seal(row, 0); */
   /*@ loop invariant 0 <= s <= layer->stages && (s < layer->stages ==> sealed(row, s) && registers(s, 0) <= registers(0, 0));
       loop invariant s > 0 ==> values(s) <= registers(0, 0) && is_below(memory.final_lower, memory.final_upper, row, s, 0);
-      loop invariant has_stages(layer) && layer->stages == \at(layer->stages, Pre);
+      loop invariant has_stages(layer) && layer->stages == \at(layer->stages, Pre) && same_rest{Pre, Here}(layer);
       loop invariant is_worst(*worst, row, s, layer->stages) && (s > 0 ==> worst->row >= 0);
       loop invariant row_right(row, s) && finding->reason == \at(finding->reason, Pre);
       loop invariant 0 <= finding->nodes_checked <= 268435456 * row + 16777216 * s;
@@ -1414,8 +1441,12 @@ static int prove_rows(const axc_layer* layer, inputs in, ranges memory, worst_re
     //@ assert has_box(layer, row) && inputs_within(row);
     //@ assert is_inputs(in, row);
     //@ ghost begun:;
+    //@ assert sep1: \separated(layer, memory.final_lower + (0 .. registers(0, 0) - 1));
+    //@ assert sep2: \separated(layer, memory.final_upper + (0 .. registers(0, 0) - 1));
+    //@ assert sep3: \separated(layer, memory.partial_lower + (0 .. registers(0, 0) - 1));
+    //@ assert sep4: \separated(layer, memory.partial_upper + (0 .. registers(0, 0) - 1));
     if (!prove_row(layer, row, in, memory, worst, finding)) return 0;
-    //@ assert *layer == \at(*layer, begun);
+    //@ assert frame: *layer == \at(*layer, begun);
     //@ assert \forall integer i; 0 <= i < layer->stages ==> deals(layer->stage[i].group, layer->stage[i].stride, i);
     //@ assert \forall integer i; 0 <= i < layer->stages ==> is_stage_of(&layer->stage[i], i);
     //@ assert \forall integer i; 0 <= i < layer->stages ==> has_limits(&layer->stage[i], i);
