@@ -1289,6 +1289,8 @@ AXC_INLINE int prove_stage(const axc_layer* layer, int64_t row, int s, const sig
   //@ assert is_below(memory.final_lower, memory.final_upper, row, s + 1, 0);
   //@ ghost computed:;
   const int agrees = compare_stage(stage, row, s, lower, upper, worst, finding) /*@ ghost (layer->stages) */;
+  //@ assert \forall integer i; 0 <= i < nodes ==> memory.final_lower[i] == \at(memory.final_lower[i], computed);
+  //@ assert \forall integer i; 0 <= i < nodes ==> memory.final_upper[i] == \at(memory.final_upper[i], computed);
   //@ assert layer->cols == \at(layer->cols, computed) && layer->stages == \at(layer->stages, computed);
   //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].width == \at(layer->stage[i].width, computed);
   //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].group == \at(layer->stage[i].group, computed);
@@ -1300,10 +1302,15 @@ AXC_INLINE int prove_stage(const axc_layer* layer, int64_t row, int s, const sig
   //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].wide == \at(layer->stage[i].wide, computed);
   //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].lower == \at(layer->stage[i].lower, computed);
   //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].upper == \at(layer->stage[i].upper, computed);
-  //@ assert frame: layer->rows == \at(layer->rows, computed) && layer->channels == \at(layer->channels, computed);
-  //@ assert frame: layer->offsets == \at(layer->offsets, computed) && layer->spread == \at(layer->spread, computed) && layer->limit == \at(layer->limit, computed);
-  //@ assert frame: layer->weight_range.lower == \at(layer->weight_range.lower, computed) && layer->weight_range.upper == \at(layer->weight_range.upper, computed);
-  //@ assert frame: layer->worst_row == \at(layer->worst_row, computed) && layer->worst_node == \at(layer->worst_node, computed);
+  //@ assert frame: layer->rows == \at(layer->rows, computed);
+  //@ assert frame: layer->channels == \at(layer->channels, computed);
+  //@ assert frame: layer->offsets == \at(layer->offsets, computed);
+  //@ assert frame: layer->spread == \at(layer->spread, computed);
+  //@ assert frame: layer->limit == \at(layer->limit, computed);
+  //@ assert frame: layer->weight_range.lower == \at(layer->weight_range.lower, computed);
+  //@ assert frame: layer->weight_range.upper == \at(layer->weight_range.upper, computed);
+  //@ assert frame: layer->worst_row == \at(layer->worst_row, computed);
+  //@ assert frame: layer->worst_node == \at(layer->worst_node, computed);
   //@ assert frame: layer->worst_stage == \at(layer->worst_stage, computed) && layer->worst_upper == \at(layer->worst_upper, computed) && layer->verdict == \at(layer->verdict, computed);
   //@ assert frame: layer->box_lower == \at(layer->box_lower, computed) && layer->box_upper == \at(layer->box_upper, computed) && layer->offset == \at(layer->offset, computed);
   //@ assert frame: layer->witness == \at(layer->witness, computed) && layer->weights == \at(layer->weights, computed) && layer->bias == \at(layer->bias, computed);
@@ -1315,8 +1322,6 @@ AXC_INLINE int prove_stage(const axc_layer* layer, int64_t row, int s, const sig
   //@ assert \forall integer i; 0 <= i < layer->stages ==> has_claims(&layer->stage[i], i);
   //@ assert is_layer(layer);
   //@ assert has_stages(layer);
-  //@ assert \forall integer i; 0 <= i < nodes ==> memory.final_lower[i] == \at(memory.final_lower[i], computed);
-  //@ assert \forall integer i; 0 <= i < nodes ==> memory.final_upper[i] == \at(memory.final_upper[i], computed);
   return agrees;
 }
 
@@ -1330,8 +1335,8 @@ AXC_INLINE int prove_stage(const axc_layer* layer, int64_t row, int s, const sig
     requires is_worst(*worst, row, 0, layer->stages) && 0 <= finding->nodes_checked <= 268435456 * row;
     assigns *worst, *finding, memory.final_lower[0 .. registers(0, 0) - 1], memory.final_upper[0 .. registers(0, 0) - 1],
       memory.partial_lower[0 .. registers(0, 0) - 1], memory.partial_upper[0 .. registers(0, 0) - 1];
-    ensures layer->stages == \old(layer->stages) && same_rest{Pre, Here}(layer);
-    ensures \result == 1 ==> has_stages(layer);
+    ensures layer->stages == \old(layer->stages);
+    ensures \result == 1 ==> has_stages(layer) && same_rest{Pre, Here}(layer);
     ensures \result == 0 || \result == 1;
     ensures \result == 1 ==> row_right(row, layer->stages) && is_worst(*worst, row + 1, 0, layer->stages) && worst->row >= 0;
     ensures \result == 1 ==> finding->reason == \old(finding->reason) && 0 <= finding->nodes_checked <= 268435456 * (row + 1);
@@ -1417,47 +1422,36 @@ static int prove_row(const axc_layer* layer, int64_t row, inputs in, ranges memo
     requires worst->row == -1 && finding->nodes_checked == 0 && finding->reason == AXC_PROVED;
     assigns *worst, *finding, memory.final_lower[0 .. registers(0, 0) - 1], memory.final_upper[0 .. registers(0, 0) - 1],
       memory.partial_lower[0 .. registers(0, 0) - 1], memory.partial_upper[0 .. registers(0, 0) - 1];
-    ensures is_described(layer) && *layer == \old(*layer);
     ensures \result == 0 || \result == 1;
-    ensures \result == 1 ==> is_worst(*worst, rows, 0, layer->stages) && worst->row >= 0 && finding->reason == AXC_PROVED;
-    ensures \result == 1 ==> all_right(layer->stages) && all_within(layer->weight_range);
+    ensures \result == 1 ==> is_described(layer) && same_rest{Pre, Here}(layer) && layer->stages == \old(layer->stages);
+    ensures \result == 1 ==> is_worst(*worst, rows, 0, \old(layer->stages)) && worst->row >= 0 && finding->reason == AXC_PROVED;
+    ensures \result == 1 ==> \old(all_right(layer->stages) && all_within(layer->weight_range));
     ensures \result == 0 ==> finding->reason == AXC_WEIGHT || finding->reason == AXC_LOWER || finding->reason == AXC_UPPER;
-    ensures \result == 0 && finding->reason == AXC_WEIGHT ==> !all_within(layer->weight_range);
-    ensures \result == 0 && finding->reason != AXC_WEIGHT ==> !all_right(layer->stages); */
+    ensures \result == 0 && finding->reason == AXC_WEIGHT ==> \old(!all_within(layer->weight_range));
+    ensures \result == 0 && finding->reason != AXC_WEIGHT ==> \old(!all_right(layer->stages)); */
 static int prove_rows(const axc_layer* layer, inputs in, ranges memory, worst_register* worst, axc_finding* finding) {
+  //@ assert has_stages(layer) && is_layer(layer) && geometry(0);
+  //@ assert \forall integer r; 0 <= r < rows ==> has_box(layer, r) && inputs_within(r);
+  //@ assert \forall integer r; 0 <= r < rows ==> is_inputs(in, r);
   /*@ loop invariant 0 <= row <= layer->rows && finding->reason == AXC_PROVED;
-      loop invariant is_described(layer) && *layer == \at(*layer, Pre);
+      loop invariant has_stages(layer) && same_rest{Pre, Here}(layer) && layer->stages == \at(layer->stages, Pre);
+      loop invariant \forall integer r; 0 <= r < rows ==> is_row(layer->weights + row_start(r), r);
+      loop invariant \forall integer r; 0 <= r < rows ==> has_constants(layer, r, r);
       loop invariant 0 <= finding->nodes_checked <= 268435456 * row;
-      loop invariant is_worst(*worst, row, 0, layer->stages) && (row > 0 ==> worst->row >= 0);
-      loop invariant \forall integer r; 0 <= r < row ==> row_right(r, layer->stages);
+      loop invariant is_worst(*worst, row, 0, \at(layer->stages, Pre)) && (row > 0 ==> worst->row >= 0);
+      loop invariant \forall integer r; 0 <= r < row ==> row_right(r, \at(layer->stages, Pre));
       loop invariant \forall integer r, k; 0 <= r < row && 0 <= k < values(0) ==>
         \at(layer->weight_range.lower, Pre) <= weight(r, k) <= \at(layer->weight_range.upper, Pre);
       loop assigns row, *worst, *finding, memory.final_lower[0 .. registers(0, 0) - 1], memory.final_upper[0 .. registers(0, 0) - 1],
         memory.partial_lower[0 .. registers(0, 0) - 1], memory.partial_upper[0 .. registers(0, 0) - 1];
       loop variant layer->rows - row; */
   for (int64_t row = 0; row < layer->rows; ++row) {
-    //@ assert has_stages(layer) && is_layer(layer) && geometry(0);
-    //@ assert is_row(layer->weights + row_start(row), row) && has_constants(layer, row, row);
-    //@ assert has_box(layer, row) && inputs_within(row);
     //@ assert is_inputs(in, row);
-    //@ ghost begun:;
-    //@ assert sep1: \separated(layer, memory.final_lower + (0 .. registers(0, 0) - 1));
-    //@ assert sep2: \separated(layer, memory.final_upper + (0 .. registers(0, 0) - 1));
-    //@ assert sep3: \separated(layer, memory.partial_lower + (0 .. registers(0, 0) - 1));
-    //@ assert sep4: \separated(layer, memory.partial_upper + (0 .. registers(0, 0) - 1));
     if (!prove_row(layer, row, in, memory, worst, finding)) return 0;
-    //@ assert frame: *layer == \at(*layer, begun);
-    //@ assert \forall integer i; 0 <= i < layer->stages ==> deals(layer->stage[i].group, layer->stage[i].stride, i);
-    //@ assert \forall integer i; 0 <= i < layer->stages ==> is_stage_of(&layer->stage[i], i);
-    //@ assert \forall integer i; 0 <= i < layer->stages ==> has_limits(&layer->stage[i], i);
-    //@ assert \forall integer i; 0 <= i < layer->stages ==> has_claims(&layer->stage[i], i);
-    //@ assert is_layer(layer);
-    //@ assert has_stages(layer);
-    //@ assert \forall integer r; 0 <= r < rows ==> is_row(layer->weights + row_start(r), r);
-    //@ assert \forall integer r; 0 <= r < rows ==> has_constants(layer, r, r);
-    //@ assert \forall integer r; 0 <= r < rows ==> has_box(layer, r) && inputs_within(r);
-    //@ assert is_described(layer);
   }
+  //@ assert \forall integer r; 0 <= r < rows ==> has_box(layer, r) && inputs_within(r);
+  //@ assert is_witness(layer->witness);
+  //@ assert is_described(layer);
   return 1;
 }
 
@@ -1632,59 +1626,76 @@ static void judge_witness(const axc_layer* layer, inputs in, ranges memory, axc_
   }
 }
 
-/*@ // The claimed worst register is the first of those with the least margin, at the end that has it.
-    predicate worst_right(axc_layer* t) =
-      (\forall integer r, s, n; seen(r, s, n, rows, 0, t->stages) ==>
-        margin(t->worst_row, t->worst_stage, t->worst_node) <= margin(r, s, n)) &&
-      (\forall integer r, s, n; seen(r, s, n, rows, 0, t->stages) &&
-        earlier(r, s, n, t->worst_row, t->worst_stage, t->worst_node) ==>
-        margin(t->worst_row, t->worst_stage, t->worst_node) < margin(r, s, n)) &&
-      (t->worst_upper == 1 <==> room_above(t->worst_row, t->worst_stage, t->worst_node) <=
-        room_below(t->worst_row, t->worst_stage, t->worst_node)); */
+/*@ // The worst register: the first of those with the least margin, at the end that has it.
+    predicate is_first_worst(integer row, integer stage, integer node, integer upper, integer stages) =
+      (\forall integer r, s, n; seen(r, s, n, rows, 0, stages) ==> margin(row, stage, node) <= margin(r, s, n)) &&
+      (\forall integer r, s, n; seen(r, s, n, rows, 0, stages) && earlier(r, s, n, row, stage, node) ==>
+        margin(row, stage, node) < margin(r, s, n)) &&
+      (upper == 1 <==> room_above(row, stage, node) <= room_below(row, stage, node));
+    predicate worst_right(axc_layer* t) = is_first_worst(t->worst_row, t->worst_stage, t->worst_node, t->worst_upper, t->stages);
+    predicate witness_right(axc_layer* t) = range_end(t->worst_upper, -1 - t->worst_row, t->worst_stage, t->worst_node) ==
+      claim(t->worst_upper, t->worst_row, t->worst_stage, t->worst_node); */
 
-/*@ requires is_described(layer) && \valid(finding) && \separated(layer, finding);
-    requires \valid(scratch + (0 .. 4 * registers(0, 0) - 1)) && \separated(layer, scratch + (0 .. 4 * registers(0, 0) - 1)) &&
-      \separated(finding, scratch + (0 .. 4 * registers(0, 0) - 1));
-    assigns *finding, scratch[0 .. 4 * registers(0, 0) - 1];
-    ensures finding->reason == AXC_PROVED ==> layer->verdict == AXC_SAFE && all_right(layer->stages) && all_fit(layer->stages);
-    ensures finding->reason == AXC_OVERFLOW ==> layer->verdict == AXC_UNSAFE && all_right(layer->stages) &&
-      !fits(layer->worst_row, layer->worst_stage, layer->worst_node);
-    ensures finding->reason == AXC_PROVED || finding->reason == AXC_OVERFLOW ==> all_within(layer->weight_range) && worst_right(layer) &&
-      witness_in_box(layer->worst_row) && witness_in_limit(layer->worst_row) &&
-      range_end(layer->worst_upper, -1 - layer->worst_row, layer->worst_stage, layer->worst_node) ==
-        claim(layer->worst_upper, layer->worst_row, layer->worst_stage, layer->worst_node);
-    ensures finding->reason == AXC_WEIGHT ==> !all_within(layer->weight_range);
-    ensures finding->reason == AXC_LOWER || finding->reason == AXC_UPPER ==> !all_right(layer->stages);
-    ensures finding->reason == AXC_VERDICT ==> !(layer->verdict == AXC_SAFE <==> all_fit(layer->stages));
-    ensures finding->reason == AXC_WORST ==> !worst_right(layer);
-    ensures finding->reason == AXC_WITNESS_BOX ==> !witness_in_box(layer->worst_row) || !witness_in_limit(layer->worst_row);
-    ensures finding->reason == AXC_WITNESS_VALUE ==>
-      range_end(layer->worst_upper, -1 - layer->worst_row, layer->worst_stage, layer->worst_node) !=
-      claim(layer->worst_upper, layer->worst_row, layer->worst_stage, layer->worst_node);
-    ensures finding->reason == AXC_PROVED || finding->reason == AXC_OVERFLOW || finding->reason == AXC_WEIGHT ||
-      finding->reason == AXC_LOWER || finding->reason == AXC_UPPER || finding->reason == AXC_VERDICT || finding->reason == AXC_WORST ||
-      finding->reason == AXC_WITNESS_BOX || finding->reason == AXC_WITNESS_VALUE; */
-void axc_prove_layer(const axc_layer* layer, int64_t* scratch, axc_finding* finding) {
-  const int64_t n = layer->stage[0].nodes;
-  const ranges memory = {scratch, scratch + n, scratch + 2 * n, scratch + 3 * n};
-  const inputs in = {layer->box_lower, layer->box_upper, layer->channels, layer->limit};
-  worst_register worst = {0, -1, 0, 0, 0};
-  const axc_range nothing = {0, 0};
-  find(finding, AXC_PROVED, NULL, -1, -1, -1);
-  finding->claimed = finding->recomputed = finding->limits = nothing;
-  finding->nodes_checked = 0;
-  /*@ loop invariant 0 <= row <= layer->rows && finding->reason == AXC_PROVED;
-      loop invariant 0 <= finding->nodes_checked <= 268435456 * row;
-      loop invariant is_worst(worst, row, 0, layer->stages) && (row > 0 ==> worst.row >= 0);
-      loop invariant \forall integer r; 0 <= r < row ==> row_right(r, layer->stages);
-      loop invariant \forall integer r, k; 0 <= r < row && 0 <= k < values(0) ==>
-        layer->weight_range.lower <= weight(r, k) <= layer->weight_range.upper;
-      loop assigns row, worst, *finding, scratch[0 .. 4 * registers(0, 0) - 1];
-      loop variant layer->rows - row; */
-  for (int64_t row = 0; row < layer->rows; ++row) {
-    if (!prove_row(layer, row, in, memory, &worst, finding)) return;
+// A register fits exactly if its margin is not negative: all do if the least margin is not.
+/*@ ghost
+  /@ terminates \true;
+     assigns \nothing;
+     ensures \forall integer r, s, n; fits(r, s, n) <==> margin(r, s, n) >= 0; @/
+  void fits_by_margin(void) {}
+*/
+
+/*@ ghost
+  /@ requires is_worst(w, rows, 0, stages) && w.row >= 0;
+     terminates \true;
+     assigns \nothing;
+     ensures w.margin >= 0 <==> all_fit(stages);
+     ensures w.margin < 0 ==> !fits(w.row, w.stage, w.node); @/
+  void least_margin_decides(worst_register w, int64_t stages) {
+    fits_by_margin();
+    /@ assert seen(w.row, w.stage, w.node, rows, 0, stages) && w.margin == margin(w.row, w.stage, w.node); @/
+    /@ assert \forall integer r, s, n; 0 <= r < rows && 0 <= s < stages && 0 <= n < registers(s, 0) ==> seen(r, s, n, rows, 0, stages); @/
+    ;
   }
-  //@ assert worst.margin >= 0 <==> all_fit(layer->stages);
+*/
+
+// There is one worst register: of two, neither comes before the other.
+/*@ ghost
+  /@ requires is_worst(w, rows, 0, stages) && w.row >= 0 && seen(row, stage, node, rows, 0, stages) && (upper == 0 || upper == 1);
+     terminates \true;
+     assigns \nothing;
+     ensures is_first_worst(row, stage, node, upper, stages) <==> row == w.row && stage == w.stage && node == w.node && upper == w.upper; @/
+  void one_worst(worst_register w, int64_t row, int64_t stage, int64_t node, int64_t upper, int64_t stages) {
+    /@ assert seen(w.row, w.stage, w.node, rows, 0, stages) && is_margin(w); @/
+    /@ assert is_first_worst(w.row, w.stage, w.node, w.upper, stages); @/
+    /@ assert is_first_worst(row, stage, node, upper, stages) ==> margin(row, stage, node) == w.margin; @/
+    /@ assert is_first_worst(row, stage, node, upper, stages) ==> !earlier(row, stage, node, w.row, w.stage, w.node); @/
+    /@ assert is_first_worst(row, stage, node, upper, stages) ==> !earlier(w.row, w.stage, w.node, row, stage, node); @/
+    /@ assert is_first_worst(row, stage, node, upper, stages) ==> row == w.row && stage == w.stage && node == w.node; @/
+    ;
+  }
+*/
+
+/* What is left to judge when every claim of every row is right: the verdict, the worst register, its witness. */
+/*@ requires is_described(layer) && \valid(finding) && \separated(layer, finding) && finding->reason == AXC_PROVED;
+    requires memory_for(memory, registers(0, 0)) && apart(layer, memory, registers(0, 0)) && apart_from(finding, memory, registers(0, 0));
+    requires in.lower == layer->box_lower && in.upper == layer->box_upper && in.channels == layer->channels && in.limit == layer->limit;
+    requires is_worst(worst, rows, 0, layer->stages) && worst.row >= 0;
+    assigns *finding, memory.final_lower[0 .. registers(0, 0) - 1], memory.final_upper[0 .. registers(0, 0) - 1],
+      memory.partial_lower[0 .. registers(0, 0) - 1], memory.partial_upper[0 .. registers(0, 0) - 1];
+    ensures finding->reason == AXC_PROVED ==> \old(layer->verdict == AXC_SAFE && all_fit(layer->stages));
+    ensures finding->reason == AXC_OVERFLOW ==>
+      \old(layer->verdict == AXC_UNSAFE && !fits(layer->worst_row, layer->worst_stage, layer->worst_node));
+    ensures finding->reason == AXC_PROVED || finding->reason == AXC_OVERFLOW ==> \old(worst_right(layer) && witness_right(layer) &&
+      witness_in_box(layer->worst_row) && witness_in_limit(layer->worst_row));
+    ensures finding->reason == AXC_VERDICT ==> \old(!(layer->verdict == AXC_SAFE <==> all_fit(layer->stages)));
+    ensures finding->reason == AXC_WORST ==> \old(!worst_right(layer));
+    ensures finding->reason == AXC_WITNESS_BOX ==> \old(!witness_in_box(layer->worst_row) || !witness_in_limit(layer->worst_row));
+    ensures finding->reason == AXC_WITNESS_VALUE ==> \old(!witness_right(layer));
+    ensures finding->reason == AXC_PROVED || finding->reason == AXC_OVERFLOW || finding->reason == AXC_VERDICT ||
+      finding->reason == AXC_WORST || finding->reason == AXC_WITNESS_BOX || finding->reason == AXC_WITNESS_VALUE; */
+static void judge_layer(const axc_layer* layer, inputs in, ranges memory, worst_register worst, axc_finding* finding) {
+  /*@ ghost least_margin_decides(worst, layer->stages);
+            one_worst(worst, layer->worst_row, layer->worst_stage, layer->worst_node, layer->worst_upper, layer->stages); */
   if ((worst.margin >= 0 ? AXC_SAFE : AXC_UNSAFE) != layer->verdict) {
     find(finding, AXC_VERDICT, NULL, worst.row, worst.stage, worst.node);
   } else if (worst.row != layer->worst_row || worst.stage != layer->worst_stage || worst.node != layer->worst_node ||
@@ -1693,4 +1704,73 @@ void axc_prove_layer(const axc_layer* layer, int64_t* scratch, axc_finding* find
   } else {
     judge_witness(layer, in, memory, finding);
   }
+}
+
+/* ---- the layer ---- */
+
+/* Nothing is found yet. */
+/*@ requires is_described(layer) && \valid(finding) && \separated(layer, finding);
+    assigns *finding;
+    ensures finding->reason == AXC_PROVED && finding->nodes_checked == 0;
+    ensures is_described(layer) && same_rest{Pre, Here}(layer) && layer->stages == \old(layer->stages); */
+static void find_nothing(axc_finding* finding) /*@ ghost (const axc_layer* layer) */ {
+  const axc_range nothing = {0, 0};
+  find(finding, AXC_PROVED, NULL, -1, -1, -1);
+  finding->claimed = finding->recomputed = finding->limits = nothing;
+  finding->nodes_checked = 0;
+  //@ assert same_layer{Pre, Here}(layer);
+  //@ assert same_rest{Pre, Here}(layer);
+  //@ assert \forall integer i; 0 <= i < layer->stages ==> is_stage_of(&layer->stage[i], i);
+  //@ assert \forall integer i; 0 <= i < layer->stages ==> has_limits(&layer->stage[i], i);
+  //@ assert \forall integer i; 0 <= i < layer->stages ==> has_claims(&layer->stage[i], i);
+  //@ assert is_layer(layer);
+  //@ assert has_stages(layer);
+  //@ assert \forall integer r; 0 <= r < rows ==> is_row(layer->weights + row_start(r), r);
+  //@ assert \forall integer r; 0 <= r < rows ==> has_constants(layer, r, r);
+  //@ assert \forall integer r; 0 <= r < rows ==> has_box(layer, r) && inputs_within(r);
+  //@ assert is_described(layer);
+}
+
+// The caller's scratch as four arrays of n.
+/*@ ghost
+  /@ requires n >= 1 && \valid(scratch + (0 .. 4 * n - 1)) && \separated(layer, scratch + (0 .. 4 * n - 1)) &&
+       \separated(finding, scratch + (0 .. 4 * n - 1)) && \separated(worst, scratch + (0 .. 4 * n - 1)) && \separated(worst, finding);
+     requires out.final_lower == scratch && out.final_upper == scratch + n && out.partial_lower == scratch + 2 * n &&
+       out.partial_upper == scratch + 3 * n;
+     terminates \true;
+     assigns \nothing;
+     ensures memory_for(out, n);
+     ensures apart(layer, out, n);
+     ensures apart_from(finding, out, n);
+     ensures written_apart(worst, finding, out, n); @/
+  void slices(const axc_layer* layer, int64_t* scratch, worst_register* worst, axc_finding* finding, ranges out, int64_t n) {}
+*/
+
+/*@ requires is_described(layer) && \valid(finding) && \separated(layer, finding);
+    requires \valid(scratch + (0 .. 4 * registers(0, 0) - 1)) && \separated(layer, scratch + (0 .. 4 * registers(0, 0) - 1)) &&
+      \separated(finding, scratch + (0 .. 4 * registers(0, 0) - 1));
+    assigns *finding, scratch[0 .. 4 * registers(0, 0) - 1];
+    ensures finding->reason == AXC_PROVED ==> \old(layer->verdict == AXC_SAFE && all_right(layer->stages) && all_fit(layer->stages));
+    ensures finding->reason == AXC_OVERFLOW ==> \old(layer->verdict == AXC_UNSAFE && all_right(layer->stages) &&
+      !fits(layer->worst_row, layer->worst_stage, layer->worst_node));
+    ensures finding->reason == AXC_PROVED || finding->reason == AXC_OVERFLOW ==> \old(all_within(layer->weight_range) &&
+      worst_right(layer) && witness_right(layer) && witness_in_box(layer->worst_row) && witness_in_limit(layer->worst_row));
+    ensures finding->reason == AXC_WEIGHT ==> \old(!all_within(layer->weight_range));
+    ensures finding->reason == AXC_LOWER || finding->reason == AXC_UPPER ==> \old(!all_right(layer->stages));
+    ensures finding->reason == AXC_VERDICT ==> \old(!(layer->verdict == AXC_SAFE <==> all_fit(layer->stages)));
+    ensures finding->reason == AXC_WORST ==> \old(!worst_right(layer));
+    ensures finding->reason == AXC_WITNESS_BOX ==> \old(!witness_in_box(layer->worst_row) || !witness_in_limit(layer->worst_row));
+    ensures finding->reason == AXC_WITNESS_VALUE ==> \old(!witness_right(layer));
+    ensures finding->reason == AXC_PROVED || finding->reason == AXC_OVERFLOW || finding->reason == AXC_WEIGHT ||
+      finding->reason == AXC_LOWER || finding->reason == AXC_UPPER || finding->reason == AXC_VERDICT || finding->reason == AXC_WORST ||
+      finding->reason == AXC_WITNESS_BOX || finding->reason == AXC_WITNESS_VALUE; */
+void axc_prove_layer(const axc_layer* layer, int64_t* scratch, axc_finding* finding) {
+  const int64_t n = layer->stage[0].nodes;
+  const ranges memory = {scratch, scratch + n, scratch + 2 * n, scratch + 3 * n};
+  const inputs in = {layer->box_lower, layer->box_upper, layer->channels, layer->limit};
+  worst_register worst = {0, -1, 0, 0, 0};
+  //@ assert n == registers(0, 0) && 1 <= n <= 16777216;
+  //@ ghost slices(layer, scratch, &worst, finding, memory, n);
+  find_nothing(finding) /*@ ghost (layer) */;
+  if (prove_rows(layer, in, memory, &worst, finding)) judge_layer(layer, in, memory, worst, finding);
 }
