@@ -745,17 +745,18 @@ static void compute_stage(const axc_layer* layer, int s, const signed char* w, i
   }
 }
 
-/*@ predicate has_constants(axc_layer* t, integer row, integer r) =
-      -4611686018427387904 <= bias(r) <= 4611686018427387904 && 0 <= row <= 2147483648 && t->spread == spread && 0 <= spread <= 16777216 &&
-      (t->bias == \null ==> bias(r) == 0) &&
-      (t->bias != \null ==> \valid_read(t->bias + (8 * row .. 8 * row + 7)) && entry64(t->bias, row) == bias(r)) &&
+/*@ predicate constants_lie{L}(integer z, unsigned char* b, integer offsets, unsigned char* o, integer row, integer r) =
+      -4611686018427387904 <= bias(r) <= 4611686018427387904 && 0 <= row <= 2147483648 && z == spread && 0 <= spread <= 16777216 &&
+      (b == \null ==> bias(r) == 0) &&
+      (b != \null ==> \valid_read(b + (8 * row .. 8 * row + 7)) && entry64(b, row) == bias(r)) &&
       (\forall integer k; 0 <= k < values(0) ==> -16777216 <= offset(k) <= 16777216) &&
-      (t->offsets == 0 || t->offsets == 1 || t->offsets == values(0)) &&
-      (t->offsets == 0 ==> \forall integer k; 0 <= k < values(0) ==> offset(k) == 0) &&
-      (t->offsets == 1 ==> \valid_read(t->offset + (0 .. 3)) &&
-        \forall integer k; 0 <= k < values(0) ==> offset(k) == entry32(t->offset, 0)) &&
-      (t->offsets > 1 ==> \valid_read(t->offset + (0 .. 4 * values(0) - 1)) &&
-        \forall integer k; 0 <= k < values(0) ==> offset(k) == entry32(t->offset, k)); */
+      (offsets == 0 || offsets == 1 || offsets == values(0)) &&
+      (offsets == 0 ==> \forall integer k; 0 <= k < values(0) ==> offset(k) == 0) &&
+      (offsets == 1 ==> \valid_read(o + (0 .. 3)) && \forall integer k; 0 <= k < values(0) ==> offset(k) == entry32(o, 0)) &&
+      (offsets > 1 ==> \valid_read(o + (0 .. 4 * values(0) - 1)) &&
+        \forall integer k; 0 <= k < values(0) ==> offset(k) == entry32(o, k));
+    predicate has_constants{L}(axc_layer* t, integer row, integer r) =
+      constants_lie(t->spread, t->bias, t->offsets, t->offset, row, r); */
 
 /*@ requires w == weight(r, k) && x == offset(k) && -16777216 <= x <= 16777216;
     assigns \nothing;
@@ -1385,6 +1386,8 @@ static int prove_row(const axc_layer* layer, int64_t row, inputs in, ranges memo
       loop variant layer->stages - s; */
   for (int s = 0; s < layer->stages; ++s) {
     //@ assert values(s + 1) == registers(s, 0);
+    //@ assert layer->stage[s].nodes == registers(s, 0) && has_claims(&layer->stage[s], s);
+    //@ assert 0 <= registers(s, 0) <= 16777216;
     if (!prove_stage(layer, row, s, w, ahead, in, constant, memory, worst, finding)
         /*@ ghost (layer->stage[0].nodes) */)
       return 0;
@@ -1447,7 +1450,17 @@ static int prove_rows(const axc_layer* layer, inputs in, ranges memory, worst_re
       loop variant layer->rows - row; */
   for (int64_t row = 0; row < layer->rows; ++row) {
     //@ assert is_inputs(in, row);
-    if (!prove_row(layer, row, in, memory, worst, finding)) return 0;
+    if (!prove_row(layer, row, in, memory, worst, finding)) {
+      /*@ assert finding->reason == AXC_WEIGHT ==> \exists integer k; 0 <= k < values(0) &&
+            !(\at(layer->weight_range.lower, Pre) <= weight(row, k) <= \at(layer->weight_range.upper, Pre)); */
+      //@ assert finding->reason != AXC_WEIGHT ==> !right(row, finding->stage, finding->node);
+      //@ assert finding->reason != AXC_WEIGHT ==> !row_right(row, \at(layer->stages, Pre));
+      //@ assert finding->reason != AXC_WEIGHT ==> \at(!all_right(layer->stages), Pre);
+      return 0;
+    }
+    //@ assert layer->spread == \at(layer->spread, Pre) && layer->bias == \at(layer->bias, Pre);
+    //@ assert layer->offsets == \at(layer->offsets, Pre) && layer->offset == \at(layer->offset, Pre);
+    //@ assert \forall integer r; 0 <= r < rows ==> has_constants(layer, r, r);
   }
   //@ assert \forall integer r; 0 <= r < rows ==> has_box(layer, r) && inputs_within(r);
   //@ assert is_witness(layer->witness);
@@ -1708,29 +1721,6 @@ static void judge_layer(const axc_layer* layer, inputs in, ranges memory, worst_
 
 /* ---- the layer ---- */
 
-/* Nothing is found yet. */
-/*@ requires is_described(layer) && \valid(finding) && \separated(layer, finding);
-    assigns *finding;
-    ensures finding->reason == AXC_PROVED && finding->nodes_checked == 0;
-    ensures is_described(layer) && same_rest{Pre, Here}(layer) && layer->stages == \old(layer->stages); */
-static void find_nothing(axc_finding* finding) /*@ ghost (const axc_layer* layer) */ {
-  const axc_range nothing = {0, 0};
-  find(finding, AXC_PROVED, NULL, -1, -1, -1);
-  finding->claimed = finding->recomputed = finding->limits = nothing;
-  finding->nodes_checked = 0;
-  //@ assert same_layer{Pre, Here}(layer);
-  //@ assert same_rest{Pre, Here}(layer);
-  //@ assert \forall integer i; 0 <= i < layer->stages ==> is_stage_of(&layer->stage[i], i);
-  //@ assert \forall integer i; 0 <= i < layer->stages ==> has_limits(&layer->stage[i], i);
-  //@ assert \forall integer i; 0 <= i < layer->stages ==> has_claims(&layer->stage[i], i);
-  //@ assert is_layer(layer);
-  //@ assert has_stages(layer);
-  //@ assert \forall integer r; 0 <= r < rows ==> is_row(layer->weights + row_start(r), r);
-  //@ assert \forall integer r; 0 <= r < rows ==> has_constants(layer, r, r);
-  //@ assert \forall integer r; 0 <= r < rows ==> has_box(layer, r) && inputs_within(r);
-  //@ assert is_described(layer);
-}
-
 // The caller's scratch as four arrays of n.
 /*@ ghost
   /@ requires n >= 1 && \valid(scratch + (0 .. 4 * n - 1)) && \separated(layer, scratch + (0 .. 4 * n - 1)) &&
@@ -1769,8 +1759,10 @@ void axc_prove_layer(const axc_layer* layer, int64_t* scratch, axc_finding* find
   const ranges memory = {scratch, scratch + n, scratch + 2 * n, scratch + 3 * n};
   const inputs in = {layer->box_lower, layer->box_upper, layer->channels, layer->limit};
   worst_register worst = {0, -1, 0, 0, 0};
-  //@ assert n == registers(0, 0) && 1 <= n <= 16777216;
+  const axc_range nothing = {0, 0};
   //@ ghost slices(layer, scratch, &worst, finding, memory, n);
-  find_nothing(finding) /*@ ghost (layer) */;
+  find(finding, AXC_PROVED, NULL, -1, -1, -1);
+  finding->claimed = finding->recomputed = finding->limits = nothing;
+  finding->nodes_checked = 0;
   if (prove_rows(layer, in, memory, &worst, finding)) judge_layer(layer, in, memory, worst, finding);
 }
