@@ -1419,12 +1419,30 @@ static int prove_row(const axc_layer* layer, int64_t row, inputs in, ranges memo
     predicate all_within(axc_range w) =
       \forall integer r, k; 0 <= r < rows && 0 <= k < values(0) ==> w.lower <= weight(r, k) <= w.upper; */
 
+/* Nothing is found yet. */
+/*@ requires \valid(worst) && \valid(finding) && \separated(worst, finding);
+    assigns *worst, *finding;
+    ensures finding->reason == AXC_PROVED && finding->nodes_checked == 0 && worst->row == -1; */
+static void find_nothing(worst_register* worst, axc_finding* finding) {
+  const axc_range nothing = {0, 0};
+  find(finding, AXC_PROVED, NULL, -1, -1, -1);
+  finding->claimed = finding->recomputed = finding->limits = nothing;
+  finding->nodes_checked = 0;
+  //@ assert \separated(&finding->nodes_checked, worst) && finding->nodes_checked == 0;
+  worst->margin = 0;
+  worst->row = -1;
+  worst->stage = 0;
+  worst->node = 0;
+  worst->upper = 0;
+  //@ assert worst->row == -1;
+  //@ assert finding->nodes_checked == 0;
+}
+
 /* Every register of every row. 0 when a weight or a claim is wrong. */
 /*@ requires is_described(layer) && \valid(worst) && \valid(finding) && \separated(layer, worst) && \separated(layer, finding);
     requires in.lower == layer->box_lower && in.upper == layer->box_upper && in.channels == layer->channels && in.limit == layer->limit;
     requires memory_for(memory, registers(0, 0)) && apart(layer, memory, registers(0, 0));
     requires written_apart(worst, finding, memory, registers(0, 0));
-    requires worst->row == -1 && finding->nodes_checked == 0 && finding->reason == AXC_PROVED;
     assigns *worst, *finding, memory.final_lower[0 .. registers(0, 0) - 1], memory.final_upper[0 .. registers(0, 0) - 1],
       memory.partial_lower[0 .. registers(0, 0) - 1], memory.partial_upper[0 .. registers(0, 0) - 1];
     ensures \result == 0 || \result == 1;
@@ -1438,6 +1456,41 @@ static int prove_rows(const axc_layer* layer, inputs in, ranges memory, worst_re
   //@ assert has_stages(layer) && is_layer(layer) && geometry(0);
   //@ assert \forall integer r; 0 <= r < rows ==> has_box(layer, r) && inputs_within(r);
   //@ assert \forall integer r; 0 <= r < rows ==> is_inputs(in, r);
+  find_nothing(worst, finding);
+  //@ assert layer->rows == \at(layer->rows, Pre);
+  //@ assert layer->cols == \at(layer->cols, Pre);
+  //@ assert layer->channels == \at(layer->channels, Pre);
+  //@ assert layer->offsets == \at(layer->offsets, Pre);
+  //@ assert layer->weight_range.lower == \at(layer->weight_range.lower, Pre);
+  //@ assert layer->weight_range.upper == \at(layer->weight_range.upper, Pre);
+  //@ assert layer->spread == \at(layer->spread, Pre);
+  //@ assert layer->limit == \at(layer->limit, Pre);
+  //@ assert layer->worst_row == \at(layer->worst_row, Pre);
+  //@ assert layer->worst_node == \at(layer->worst_node, Pre);
+  //@ assert layer->stages == \at(layer->stages, Pre);
+  //@ assert layer->worst_stage == \at(layer->worst_stage, Pre) && layer->worst_upper == \at(layer->worst_upper, Pre) && layer->verdict == \at(layer->verdict, Pre);
+  //@ assert layer->box_lower == \at(layer->box_lower, Pre) && layer->box_upper == \at(layer->box_upper, Pre) && layer->offset == \at(layer->offset, Pre);
+  //@ assert layer->witness == \at(layer->witness, Pre) && layer->weights == \at(layer->weights, Pre) && layer->bias == \at(layer->bias, Pre);
+  //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].width == \at(layer->stage[i].width, Pre);
+  //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].group == \at(layer->stage[i].group, Pre);
+  //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].stride == \at(layer->stage[i].stride, Pre);
+  //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].full == \at(layer->stage[i].full, Pre);
+  //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].from_constant == \at(layer->stage[i].from_constant, Pre);
+  //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].final_value == \at(layer->stage[i].final_value, Pre);
+  //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].nodes == \at(layer->stage[i].nodes, Pre);
+  //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].wide == \at(layer->stage[i].wide, Pre);
+  //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].lower == \at(layer->stage[i].lower, Pre);
+  //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].upper == \at(layer->stage[i].upper, Pre);
+  //@ assert same_layer{Pre, Here}(layer);
+  //@ assert same_rest{Pre, Here}(layer);
+  //@ assert \forall integer i; 0 <= i < layer->stages ==> deals(layer->stage[i].group, layer->stage[i].stride, i);
+  //@ assert \forall integer i; 0 <= i < layer->stages ==> is_stage_of(&layer->stage[i], i);
+  //@ assert \forall integer i; 0 <= i < layer->stages ==> has_limits(&layer->stage[i], i);
+  //@ assert \forall integer i; 0 <= i < layer->stages ==> has_claims(&layer->stage[i], i);
+  //@ assert is_layer(layer);
+  //@ assert has_stages(layer);
+  //@ assert \forall integer r; 0 <= r < rows ==> is_row(layer->weights + row_start(r), r);
+  //@ assert \forall integer r; 0 <= r < rows ==> has_constants(layer, r, r);
   /*@ loop invariant 0 <= row <= layer->rows && finding->reason == AXC_PROVED;
       loop invariant has_stages(layer) && same_rest{Pre, Here}(layer) && layer->stages == \at(layer->stages, Pre);
       loop invariant \forall integer r; 0 <= r < rows ==> is_row(layer->weights + row_start(r), r);
@@ -1648,8 +1701,9 @@ static void judge_witness(const axc_layer* layer, inputs in, ranges memory, axc_
         margin(row, stage, node) < margin(r, s, n)) &&
       (upper == 1 <==> room_above(row, stage, node) <= room_below(row, stage, node));
     predicate worst_right(axc_layer* t) = is_first_worst(t->worst_row, t->worst_stage, t->worst_node, t->worst_upper, t->stages);
-    predicate witness_right(axc_layer* t) = range_end(t->worst_upper, -1 - t->worst_row, t->worst_stage, t->worst_node) ==
-      claim(t->worst_upper, t->worst_row, t->worst_stage, t->worst_node); */
+    predicate is_reached(integer row, integer stage, integer node, integer upper) =
+      range_end(upper, -1 - row, stage, node) == claim(upper, row, stage, node);
+    predicate witness_right(axc_layer* t) = is_reached(t->worst_row, t->worst_stage, t->worst_node, t->worst_upper); */
 
 // A register fits exactly if its margin is not negative: all do if the least margin is not.
 /*@ ghost
@@ -1760,11 +1814,47 @@ void axc_prove_layer(const axc_layer* layer, int64_t* scratch, axc_finding* find
   const int64_t n = layer->stage[0].nodes;
   const ranges memory = {scratch, scratch + n, scratch + 2 * n, scratch + 3 * n};
   const inputs in = {layer->box_lower, layer->box_upper, layer->channels, layer->limit};
-  worst_register worst = {0, -1, 0, 0, 0};
-  const axc_range nothing = {0, 0};
+  worst_register worst;
+  //@ assert n == registers(0, 0) && 1 <= n <= 16777216;
   //@ ghost slices(layer, scratch, &worst, finding, memory, n);
-  find(finding, AXC_PROVED, NULL, -1, -1, -1);
-  finding->claimed = finding->recomputed = finding->limits = nothing;
-  finding->nodes_checked = 0;
-  if (prove_rows(layer, in, memory, &worst, finding)) judge_layer(layer, in, memory, worst, finding);
+  /* The layer is described still, now that `worst` is in memory. */
+  //@ assert \forall integer i; 0 <= i < layer->stages ==> is_stage_of(&layer->stage[i], i);
+  //@ assert \forall integer i; 0 <= i < layer->stages ==> has_limits(&layer->stage[i], i);
+  /*@ assert \forall integer i, r; 0 <= i < layer->stages && 0 <= r < rows && layer->stage[i].wide != 0 ==>
+        are_claims(layer->stage[i].lower + 8 * claims_start(i, r), layer->stage[i].wide, 0, r, i); */
+  /*@ assert \forall integer i, r; 0 <= i < layer->stages && 0 <= r < rows && layer->stage[i].wide != 0 ==>
+        are_claims(layer->stage[i].upper + 8 * claims_start(i, r), layer->stage[i].wide, 1, r, i); */
+  /*@ assert \forall integer i, r; 0 <= i < layer->stages && 0 <= r < rows && layer->stage[i].wide == 0 ==>
+        are_claims(layer->stage[i].lower + 4 * claims_start(i, r), layer->stage[i].wide, 0, r, i); */
+  /*@ assert \forall integer i, r; 0 <= i < layer->stages && 0 <= r < rows && layer->stage[i].wide == 0 ==>
+        are_claims(layer->stage[i].upper + 4 * claims_start(i, r), layer->stage[i].wide, 1, r, i); */
+  //@ assert \forall integer i; 0 <= i < layer->stages ==> has_claims(&layer->stage[i], i);
+  //@ assert is_layer(layer);
+  //@ assert has_stages(layer);
+  //@ assert \forall integer r; 0 <= r < rows ==> is_row(layer->weights + row_start(r), r);
+  //@ assert \at(has_constants(layer, 0, 0), Pre);
+  /*@ assert \forall integer r; 0 <= r < rows && layer->bias != \null ==> is_row(layer->weights + row_start(r), r) &&
+        \valid_read(layer->bias + (8 * r .. 8 * r + 7)); */
+  //@ assert layer->offsets == 1 ==> \valid_read(layer->offset + (0 .. 3));
+  //@ assert layer->offsets > 1 ==> \valid_read(layer->offset + (0 .. 4 * values(0) - 1));
+  //@ assert \forall integer r; 0 <= r < rows ==> is_row(layer->weights + row_start(r), r) && has_constants(layer, r, r);
+  //@ assert \forall integer r; 0 <= r < rows ==> has_box(layer, r) && inputs_within(r);
+  //@ assert is_witness(layer->witness);
+  //@ assert is_described(layer);
+  if (prove_rows(layer, in, memory, &worst, finding)) {
+    //@ assert \at(all_right(layer->stages) && all_within(layer->weight_range), Pre);
+    //@ assert same_rest{Pre, Here}(layer) && layer->stages == \at(layer->stages, Pre);
+    //@ assert worst_right(layer) <==> \at(worst_right(layer), Pre);
+    //@ assert layer->worst_row == \at(layer->worst_row, Pre) && layer->worst_node == \at(layer->worst_node, Pre);
+    //@ assert layer->worst_stage == \at(layer->worst_stage, Pre) && layer->worst_upper == \at(layer->worst_upper, Pre);
+    //@ assert witness_right(layer) <==> \at(witness_right(layer), Pre);
+    //@ assert witness_in_box(layer->worst_row) <==> \at(witness_in_box(layer->worst_row), Pre);
+    //@ assert witness_in_limit(layer->worst_row) <==> \at(witness_in_limit(layer->worst_row), Pre);
+    //@ ghost proved:;
+    judge_layer(layer, in, memory, worst, finding);
+    //@ assert finding->reason == AXC_WITNESS_VALUE ==> \at(!witness_right(layer), proved);
+    /*@ assert finding->reason == AXC_PROVED || finding->reason == AXC_OVERFLOW ==> \at(worst_right(layer) && witness_right(layer) &&
+          witness_in_box(layer->worst_row) && witness_in_limit(layer->worst_row), proved); */
+    //@ assert finding->reason != AXC_WEIGHT && finding->reason != AXC_LOWER && finding->reason != AXC_UPPER;
+  }
 }
