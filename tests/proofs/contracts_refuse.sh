@@ -31,6 +31,8 @@ flaw limits_of 'stage->full ? -limits.upper - 1' 'stage->full ? -limits.upper'
 flaw spend 'magnitude > 0; --magnitude' 'magnitude > 1; --magnitude'
 flaw block_of 'block > values ? values' 'block > values + 1 ? values'
 flaw end_held 'return (whole ? final : partial)[node];' 'return (upper ? final : partial)[node];'
+flaw prove_rows 'row < layer->rows; ++row' 'row < layer->rows - 1; ++row'
+flaw judge_layer 'worst.stage != layer->worst_stage || worst.node != layer->worst_node ||' 'worst.stage != layer->worst_stage ||'
 cat "$checker/range.c" - >"$folder/range.c" <<'ACSL'
 /*@ requires is_described(layer) && within(0, 0) && layer->limit > 0 && layer->stages == 2;
     requires within(-1, 0) && witness_in_box(0) && layer->worst_row == 0;

@@ -745,17 +745,18 @@ static void compute_stage(const axc_layer* layer, int s, const signed char* w, i
   }
 }
 
-/*@ predicate has_constants(axc_layer* t, integer row, integer r) =
-      -4611686018427387904 <= bias(r) <= 4611686018427387904 && 0 <= row <= 2147483648 && t->spread == spread && 0 <= spread <= 16777216 &&
-      (t->bias == \null ==> bias(r) == 0) &&
-      (t->bias != \null ==> \valid_read(t->bias + (8 * row .. 8 * row + 7)) && entry64(t->bias, row) == bias(r)) &&
+/*@ predicate constants_lie{L}(integer z, unsigned char* b, integer offsets, unsigned char* o, integer row, integer r) =
+      -4611686018427387904 <= bias(r) <= 4611686018427387904 && 0 <= row <= 2147483648 && z == spread && 0 <= spread <= 16777216 &&
+      (b == \null ==> bias(r) == 0) &&
+      (b != \null ==> \valid_read(b + (8 * row .. 8 * row + 7)) && entry64(b, row) == bias(r)) &&
       (\forall integer k; 0 <= k < values(0) ==> -16777216 <= offset(k) <= 16777216) &&
-      (t->offsets == 0 || t->offsets == 1 || t->offsets == values(0)) &&
-      (t->offsets == 0 ==> \forall integer k; 0 <= k < values(0) ==> offset(k) == 0) &&
-      (t->offsets == 1 ==> \valid_read(t->offset + (0 .. 3)) &&
-        \forall integer k; 0 <= k < values(0) ==> offset(k) == entry32(t->offset, 0)) &&
-      (t->offsets > 1 ==> \valid_read(t->offset + (0 .. 4 * values(0) - 1)) &&
-        \forall integer k; 0 <= k < values(0) ==> offset(k) == entry32(t->offset, k)); */
+      (offsets == 0 || offsets == 1 || offsets == values(0)) &&
+      (offsets == 0 ==> \forall integer k; 0 <= k < values(0) ==> offset(k) == 0) &&
+      (offsets == 1 ==> \valid_read(o + (0 .. 3)) && \forall integer k; 0 <= k < values(0) ==> offset(k) == entry32(o, 0)) &&
+      (offsets > 1 ==> \valid_read(o + (0 .. 4 * values(0) - 1)) &&
+        \forall integer k; 0 <= k < values(0) ==> offset(k) == entry32(o, k));
+    predicate has_constants{L}(axc_layer* t, integer row, integer r) =
+      constants_lie(t->spread, t->bias, t->offsets, t->offset, row, r); */
 
 /*@ requires w == weight(r, k) && x == offset(k) && -16777216 <= x <= 16777216;
     assigns \nothing;
@@ -1141,6 +1142,15 @@ static int compare_stage(const axc_stage* stage, int64_t row, int s, const int64
 
 /*@ predicate has_stages{L}(axc_layer* t) = is_layer(t) && \forall integer s; 0 <= s < t->stages ==>
       has_limits(&t->stage[s], s) && has_claims(&t->stage[s], s);
+    // What has_stages does not look at.
+    predicate same_rest{A, B}(axc_layer* t) = \at(t->rows, A) == \at(t->rows, B) && \at(t->channels, A) == \at(t->channels, B) &&
+      \at(t->box_lower, A) == \at(t->box_lower, B) && \at(t->box_upper, A) == \at(t->box_upper, B) &&
+      \at(t->offsets, A) == \at(t->offsets, B) && \at(t->offset, A) == \at(t->offset, B) &&
+      \at(t->weight_range.lower, A) == \at(t->weight_range.lower, B) && \at(t->weight_range.upper, A) == \at(t->weight_range.upper, B) &&
+      \at(t->spread, A) == \at(t->spread, B) && \at(t->limit, A) == \at(t->limit, B) && \at(t->verdict, A) == \at(t->verdict, B) &&
+      \at(t->worst_row, A) == \at(t->worst_row, B) && \at(t->worst_stage, A) == \at(t->worst_stage, B) &&
+      \at(t->worst_node, A) == \at(t->worst_node, B) && \at(t->worst_upper, A) == \at(t->worst_upper, B) &&
+      \at(t->witness, A) == \at(t->witness, B) && \at(t->weights, A) == \at(t->weights, B) && \at(t->bias, A) == \at(t->bias, B);
     predicate row_right(integer r, integer stages) =
       \forall integer s, n; 0 <= s < stages && 0 <= n < registers(s, 0) ==> right(r, s, n);
     predicate cell_apart(int64_t* x, ranges out, integer n) =
@@ -1156,7 +1166,10 @@ static int compare_stage(const axc_stage* stage, int64_t row, int s, const int64
   /@ requires apart(layer, out, n) && n >= 1;
      terminates \true;
      assigns \nothing;
-     ensures cell_apart(&layer->cols, out, n);
+     ensures cell_apart(&layer->rows, out, n) && cell_apart(&layer->cols, out, n) && cell_apart(&layer->channels, out, n);
+     ensures cell_apart(&layer->offsets, out, n) && cell_apart(&layer->spread, out, n) && cell_apart(&layer->limit, out, n);
+     ensures cell_apart(&layer->weight_range.lower, out, n) && cell_apart(&layer->weight_range.upper, out, n);
+     ensures cell_apart(&layer->worst_row, out, n) && cell_apart(&layer->worst_node, out, n);
      ensures \forall integer i; 0 <= i < 16 ==> cell_apart(&layer->stage[i].group, out, n);
      ensures \forall integer i; 0 <= i < 16 ==> cell_apart(&layer->stage[i].stride, out, n);
      ensures \forall integer i; 0 <= i < 16 ==> cell_apart(&layer->stage[i].nodes, out, n); @/
@@ -1225,7 +1238,7 @@ AXC_INLINE void compute_ends(const axc_layer* layer, int s, const signed char* w
     requires is_worst(*worst, row, s, layer->stages) && 0 <= finding->nodes_checked <= 4611686018427387904;
     assigns *worst, *finding, memory.final_lower[0 .. nodes - 1], memory.final_upper[0 .. nodes - 1],
       memory.partial_lower[0 .. nodes - 1], memory.partial_upper[0 .. nodes - 1];
-    ensures has_stages(layer) && layer->stages == \old(layer->stages);
+    ensures has_stages(layer) && layer->stages == \old(layer->stages) && same_rest{Pre, Here}(layer);
     ensures \result == 0 || \result == 1;
     ensures s + 1 < \old(layer->stages) ==> sealed(row, s + 1) && registers(s + 1, 0) <= registers(s, 0);
     ensures is_below(memory.final_lower, memory.final_upper, row, s + 1, 0);
@@ -1259,6 +1272,11 @@ AXC_INLINE int prove_stage(const axc_layer* layer, int64_t row, int s, const sig
   //@ assert \forall integer i; 0 <= i < layer->stages ==> is_stage_of(&layer->stage[i], i);
   //@ assert \forall integer i; 0 <= i < layer->stages ==> has_limits(&layer->stage[i], i);
   //@ assert \forall integer i; 0 <= i < layer->stages ==> has_claims(&layer->stage[i], i);
+  //@ assert layer->rows == \at(layer->rows, Pre) && layer->channels == \at(layer->channels, Pre);
+  //@ assert layer->offsets == \at(layer->offsets, Pre) && layer->spread == \at(layer->spread, Pre) && layer->limit == \at(layer->limit, Pre);
+  //@ assert layer->weight_range.lower == \at(layer->weight_range.lower, Pre) && layer->weight_range.upper == \at(layer->weight_range.upper, Pre);
+  //@ assert layer->worst_row == \at(layer->worst_row, Pre) && layer->worst_node == \at(layer->worst_node, Pre);
+  //@ assert same_rest{Pre, Here}(layer);
   //@ assert same_layer{Pre, Here}(layer);
   //@ assert is_layer(layer);
   //@ assert has_stages(layer);
@@ -1270,8 +1288,12 @@ AXC_INLINE int prove_stage(const axc_layer* layer, int64_t row, int s, const sig
   //@ assert \forall integer i; 0 <= i < stage->nodes ==> upper[i] == range_end(1, row, s, i);
   //@ assert \forall integer i; 0 <= i < stage->nodes ==> -9223372036854775807 <= lower[i] <= upper[i] <= 9223372036854775807;
   //@ assert is_below(memory.final_lower, memory.final_upper, row, s + 1, 0);
+  //@ assert \forall integer i; 0 <= i < nodes ==> \separated(&memory.final_lower[i], worst) && \separated(&memory.final_lower[i], finding);
+  //@ assert \forall integer i; 0 <= i < nodes ==> \separated(&memory.final_upper[i], worst) && \separated(&memory.final_upper[i], finding);
   //@ ghost computed:;
   const int agrees = compare_stage(stage, row, s, lower, upper, worst, finding) /*@ ghost (layer->stages) */;
+  //@ assert \forall integer i; 0 <= i < nodes ==> memory.final_lower[i] == \at(memory.final_lower[i], computed);
+  //@ assert \forall integer i; 0 <= i < nodes ==> memory.final_upper[i] == \at(memory.final_upper[i], computed);
   //@ assert layer->cols == \at(layer->cols, computed) && layer->stages == \at(layer->stages, computed);
   //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].width == \at(layer->stage[i].width, computed);
   //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].group == \at(layer->stage[i].group, computed);
@@ -1283,6 +1305,19 @@ AXC_INLINE int prove_stage(const axc_layer* layer, int64_t row, int s, const sig
   //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].wide == \at(layer->stage[i].wide, computed);
   //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].lower == \at(layer->stage[i].lower, computed);
   //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].upper == \at(layer->stage[i].upper, computed);
+  //@ assert layer->rows == \at(layer->rows, computed);
+  //@ assert layer->channels == \at(layer->channels, computed);
+  //@ assert layer->offsets == \at(layer->offsets, computed);
+  //@ assert layer->spread == \at(layer->spread, computed);
+  //@ assert layer->limit == \at(layer->limit, computed);
+  //@ assert layer->weight_range.lower == \at(layer->weight_range.lower, computed);
+  //@ assert layer->weight_range.upper == \at(layer->weight_range.upper, computed);
+  //@ assert layer->worst_row == \at(layer->worst_row, computed);
+  //@ assert layer->worst_node == \at(layer->worst_node, computed);
+  //@ assert layer->worst_stage == \at(layer->worst_stage, computed) && layer->worst_upper == \at(layer->worst_upper, computed) && layer->verdict == \at(layer->verdict, computed);
+  //@ assert layer->box_lower == \at(layer->box_lower, computed) && layer->box_upper == \at(layer->box_upper, computed) && layer->offset == \at(layer->offset, computed);
+  //@ assert layer->witness == \at(layer->witness, computed) && layer->weights == \at(layer->weights, computed) && layer->bias == \at(layer->bias, computed);
+  //@ assert same_rest{computed, Here}(layer);
   //@ assert same_layer{computed, Here}(layer);
   //@ assert \forall integer i; 0 <= i < layer->stages ==> deals(layer->stage[i].group, layer->stage[i].stride, i);
   //@ assert \forall integer i; 0 <= i < layer->stages ==> is_stage_of(&layer->stage[i], i);
@@ -1290,8 +1325,6 @@ AXC_INLINE int prove_stage(const axc_layer* layer, int64_t row, int s, const sig
   //@ assert \forall integer i; 0 <= i < layer->stages ==> has_claims(&layer->stage[i], i);
   //@ assert is_layer(layer);
   //@ assert has_stages(layer);
-  //@ assert \forall integer i; 0 <= i < nodes ==> memory.final_lower[i] == \at(memory.final_lower[i], computed);
-  //@ assert \forall integer i; 0 <= i < nodes ==> memory.final_upper[i] == \at(memory.final_upper[i], computed);
   return agrees;
 }
 
@@ -1305,6 +1338,8 @@ AXC_INLINE int prove_stage(const axc_layer* layer, int64_t row, int s, const sig
     requires is_worst(*worst, row, 0, layer->stages) && 0 <= finding->nodes_checked <= 268435456 * row;
     assigns *worst, *finding, memory.final_lower[0 .. registers(0, 0) - 1], memory.final_upper[0 .. registers(0, 0) - 1],
       memory.partial_lower[0 .. registers(0, 0) - 1], memory.partial_upper[0 .. registers(0, 0) - 1];
+    ensures layer->stages == \old(layer->stages);
+    ensures \result == 1 ==> has_stages(layer) && same_rest{Pre, Here}(layer);
     ensures \result == 0 || \result == 1;
     ensures \result == 1 ==> row_right(row, layer->stages) && is_worst(*worst, row + 1, 0, layer->stages) && worst->row >= 0;
     ensures \result == 1 ==> finding->reason == \old(finding->reason) && 0 <= finding->nodes_checked <= 268435456 * (row + 1);
@@ -1344,7 +1379,7 @@ static int prove_row(const axc_layer* layer, int64_t row, inputs in, ranges memo
             seal(row, 0); */
   /*@ loop invariant 0 <= s <= layer->stages && (s < layer->stages ==> sealed(row, s) && registers(s, 0) <= registers(0, 0));
       loop invariant s > 0 ==> values(s) <= registers(0, 0) && is_below(memory.final_lower, memory.final_upper, row, s, 0);
-      loop invariant has_stages(layer) && layer->stages == \at(layer->stages, Pre);
+      loop invariant has_stages(layer) && layer->stages == \at(layer->stages, Pre) && same_rest{Pre, Here}(layer);
       loop invariant is_worst(*worst, row, s, layer->stages) && (s > 0 ==> worst->row >= 0);
       loop invariant row_right(row, s) && finding->reason == \at(finding->reason, Pre);
       loop invariant 0 <= finding->nodes_checked <= 268435456 * row + 16777216 * s;
@@ -1353,6 +1388,8 @@ static int prove_row(const axc_layer* layer, int64_t row, inputs in, ranges memo
       loop variant layer->stages - s; */
   for (int s = 0; s < layer->stages; ++s) {
     //@ assert values(s + 1) == registers(s, 0);
+    //@ assert layer->stage[s].nodes == registers(s, 0) && has_claims(&layer->stage[s], s);
+    //@ assert 0 <= registers(s, 0) <= 16777216;
     if (!prove_stage(layer, row, s, w, ahead, in, constant, memory, worst, finding)
         /*@ ghost (layer->stage[0].nodes) */)
       return 0;
@@ -1364,10 +1401,129 @@ static int prove_row(const axc_layer* layer, int64_t row, inputs in, ranges memo
   return 1;
 }
 
-/* ---- the witness ---- */
+/* ---- all rows ---- */
 
 /*@ predicate is_witness{L}(unsigned char* x) = \valid_read(x + (0 .. 4 * values(0) - 1)) &&
-      \forall integer k; 0 <= k < values(0) ==> entry32(x, k) == witness(k); */
+      \forall integer k; 0 <= k < values(0) ==> entry32(x, k) == witness(k);
+    predicate has_box(axc_layer* t, integer r) = t->limit == input_limit(r) &&
+      (t->channels == 1 ==> box_for_all(t->box_lower, t->box_upper, r)) && (t->channels != 1 ==> box_each(t->box_lower, t->box_upper, r));
+    // The layer in memory is the one that meaning.h speaks about, and keeps the format's limits.
+    predicate is_described{L}(axc_layer* t) = has_stages(t) && t->rows == rows && 1 <= rows <= 2147483648 && is_witness(t->witness) &&
+      (\forall integer r; 0 <= r < rows ==> is_row(t->weights + row_start(r), r) && has_constants(t, r, r)) &&
+      (\forall integer r; 0 <= r < rows ==> has_box(t, r) && inputs_within(r)) &&
+      0 <= t->worst_row < rows && 0 <= t->worst_stage < t->stages && 0 <= t->worst_node < registers(t->worst_stage, 0) &&
+      (t->worst_upper == 0 || t->worst_upper == 1) && (t->verdict == AXC_SAFE || t->verdict == AXC_UNSAFE);
+    predicate all_right(integer stages) = \forall integer r; 0 <= r < rows ==> row_right(r, stages);
+    predicate all_fit(integer stages) =
+      \forall integer r, s, n; 0 <= r < rows && 0 <= s < stages && 0 <= n < registers(s, 0) ==> fits(r, s, n);
+    predicate all_within(axc_range w) =
+      \forall integer r, k; 0 <= r < rows && 0 <= k < values(0) ==> w.lower <= weight(r, k) <= w.upper; */
+
+/* Nothing is found yet. */
+/*@ requires \valid(worst) && \valid(finding) && \separated(worst, finding);
+    assigns *worst, *finding;
+    ensures finding->reason == AXC_PROVED && finding->nodes_checked == 0 && worst->row == -1; */
+static void find_nothing(worst_register* worst, axc_finding* finding) {
+  const axc_range nothing = {0, 0};
+  find(finding, AXC_PROVED, NULL, -1, -1, -1);
+  finding->claimed = finding->recomputed = finding->limits = nothing;
+  finding->nodes_checked = 0;
+  //@ assert \separated(&finding->nodes_checked, worst) && finding->nodes_checked == 0;
+  worst->margin = 0;
+  worst->row = -1;
+  worst->stage = 0;
+  worst->node = 0;
+  worst->upper = 0;
+  //@ assert worst->row == -1;
+  //@ assert finding->nodes_checked == 0;
+}
+
+/* Every register of every row. 0 when a weight or a claim is wrong. */
+/*@ requires is_described(layer) && \valid(worst) && \valid(finding) && \separated(layer, worst) && \separated(layer, finding);
+    requires in.lower == layer->box_lower && in.upper == layer->box_upper && in.channels == layer->channels && in.limit == layer->limit;
+    requires memory_for(memory, registers(0, 0)) && apart(layer, memory, registers(0, 0));
+    requires written_apart(worst, finding, memory, registers(0, 0));
+    assigns *worst, *finding, memory.final_lower[0 .. registers(0, 0) - 1], memory.final_upper[0 .. registers(0, 0) - 1],
+      memory.partial_lower[0 .. registers(0, 0) - 1], memory.partial_upper[0 .. registers(0, 0) - 1];
+    ensures \result == 0 || \result == 1;
+    ensures \result == 1 ==> is_described(layer) && same_rest{Pre, Here}(layer) && layer->stages == \old(layer->stages);
+    ensures \result == 1 ==> is_worst(*worst, rows, 0, \old(layer->stages)) && worst->row >= 0 && finding->reason == AXC_PROVED;
+    ensures \result == 1 ==> \old(all_right(layer->stages) && all_within(layer->weight_range));
+    ensures \result == 0 ==> finding->reason == AXC_WEIGHT || finding->reason == AXC_LOWER || finding->reason == AXC_UPPER;
+    ensures \result == 0 && finding->reason == AXC_WEIGHT ==> \old(!all_within(layer->weight_range));
+    ensures \result == 0 && finding->reason != AXC_WEIGHT ==> \old(!all_right(layer->stages)); */
+static int prove_rows(const axc_layer* layer, inputs in, ranges memory, worst_register* worst, axc_finding* finding) {
+  //@ assert has_stages(layer) && is_layer(layer) && geometry(0);
+  //@ assert \forall integer r; 0 <= r < rows ==> has_box(layer, r) && inputs_within(r);
+  //@ assert \forall integer r; 0 <= r < rows ==> is_inputs(in, r);
+  find_nothing(worst, finding);
+  //@ assert layer->rows == \at(layer->rows, Pre);
+  //@ assert layer->cols == \at(layer->cols, Pre);
+  //@ assert layer->channels == \at(layer->channels, Pre);
+  //@ assert layer->offsets == \at(layer->offsets, Pre);
+  //@ assert layer->weight_range.lower == \at(layer->weight_range.lower, Pre);
+  //@ assert layer->weight_range.upper == \at(layer->weight_range.upper, Pre);
+  //@ assert layer->spread == \at(layer->spread, Pre);
+  //@ assert layer->limit == \at(layer->limit, Pre);
+  //@ assert layer->worst_row == \at(layer->worst_row, Pre);
+  //@ assert layer->worst_node == \at(layer->worst_node, Pre);
+  //@ assert layer->stages == \at(layer->stages, Pre);
+  //@ assert layer->worst_stage == \at(layer->worst_stage, Pre) && layer->worst_upper == \at(layer->worst_upper, Pre) && layer->verdict == \at(layer->verdict, Pre);
+  //@ assert layer->box_lower == \at(layer->box_lower, Pre) && layer->box_upper == \at(layer->box_upper, Pre) && layer->offset == \at(layer->offset, Pre);
+  //@ assert layer->witness == \at(layer->witness, Pre) && layer->weights == \at(layer->weights, Pre) && layer->bias == \at(layer->bias, Pre);
+  //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].width == \at(layer->stage[i].width, Pre);
+  //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].group == \at(layer->stage[i].group, Pre);
+  //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].stride == \at(layer->stage[i].stride, Pre);
+  //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].full == \at(layer->stage[i].full, Pre);
+  //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].from_constant == \at(layer->stage[i].from_constant, Pre);
+  //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].final_value == \at(layer->stage[i].final_value, Pre);
+  //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].nodes == \at(layer->stage[i].nodes, Pre);
+  //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].wide == \at(layer->stage[i].wide, Pre);
+  //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].lower == \at(layer->stage[i].lower, Pre);
+  //@ assert \forall integer i; 0 <= i < 16 ==> layer->stage[i].upper == \at(layer->stage[i].upper, Pre);
+  //@ assert same_layer{Pre, Here}(layer);
+  //@ assert same_rest{Pre, Here}(layer);
+  //@ assert \forall integer i; 0 <= i < layer->stages ==> deals(layer->stage[i].group, layer->stage[i].stride, i);
+  //@ assert \forall integer i; 0 <= i < layer->stages ==> is_stage_of(&layer->stage[i], i);
+  //@ assert \forall integer i; 0 <= i < layer->stages ==> has_limits(&layer->stage[i], i);
+  //@ assert \forall integer i; 0 <= i < layer->stages ==> has_claims(&layer->stage[i], i);
+  //@ assert is_layer(layer);
+  //@ assert has_stages(layer);
+  //@ assert \forall integer r; 0 <= r < rows ==> is_row(layer->weights + row_start(r), r);
+  //@ assert \forall integer r; 0 <= r < rows ==> has_constants(layer, r, r);
+  /*@ loop invariant 0 <= row <= layer->rows && finding->reason == AXC_PROVED;
+      loop invariant has_stages(layer) && same_rest{Pre, Here}(layer) && layer->stages == \at(layer->stages, Pre);
+      loop invariant \forall integer r; 0 <= r < rows ==> is_row(layer->weights + row_start(r), r);
+      loop invariant \forall integer r; 0 <= r < rows ==> has_constants(layer, r, r);
+      loop invariant 0 <= finding->nodes_checked <= 268435456 * row;
+      loop invariant is_worst(*worst, row, 0, \at(layer->stages, Pre)) && (row > 0 ==> worst->row >= 0);
+      loop invariant \forall integer r; 0 <= r < row ==> row_right(r, \at(layer->stages, Pre));
+      loop invariant \forall integer r, k; 0 <= r < row && 0 <= k < values(0) ==>
+        \at(layer->weight_range.lower, Pre) <= weight(r, k) <= \at(layer->weight_range.upper, Pre);
+      loop assigns row, *worst, *finding, memory.final_lower[0 .. registers(0, 0) - 1], memory.final_upper[0 .. registers(0, 0) - 1],
+        memory.partial_lower[0 .. registers(0, 0) - 1], memory.partial_upper[0 .. registers(0, 0) - 1];
+      loop variant layer->rows - row; */
+  for (int64_t row = 0; row < layer->rows; ++row) {
+    //@ assert is_inputs(in, row);
+    if (!prove_row(layer, row, in, memory, worst, finding)) {
+      /*@ assert finding->reason == AXC_WEIGHT ==> \exists integer k; 0 <= k < values(0) &&
+            !(\at(layer->weight_range.lower, Pre) <= weight(row, k) <= \at(layer->weight_range.upper, Pre)); */
+      //@ assert finding->reason != AXC_WEIGHT ==> !right(row, finding->stage, finding->node);
+      //@ assert finding->reason != AXC_WEIGHT ==> !row_right(row, \at(layer->stages, Pre));
+      //@ assert finding->reason != AXC_WEIGHT ==> \at(!all_right(layer->stages), Pre);
+      return 0;
+    }
+    //@ assert layer->spread == \at(layer->spread, Pre) && layer->bias == \at(layer->bias, Pre);
+    //@ assert layer->offsets == \at(layer->offsets, Pre) && layer->offset == \at(layer->offset, Pre);
+    //@ assert \forall integer r; 0 <= r < rows ==> has_constants(layer, r, r);
+  }
+  //@ assert \forall integer r; 0 <= r < rows ==> has_box(layer, r) && inputs_within(r);
+  //@ assert is_witness(layer->witness);
+  //@ assert is_described(layer);
+  return 1;
+}
+
+/* ---- the witness ---- */
 
 /* The first input that the witness takes outside the box; cols when there is none. */
 /*@ requires is_inputs(in, row) && is_witness(witness) && cols == values(0) && 1 <= cols <= 16777216;
@@ -1421,15 +1577,7 @@ static int64_t first_input_beyond_limit(const unsigned char* witness, int64_t li
   return values;
 }
 
-/*@ predicate has_box(axc_layer* t, integer r) = t->limit == input_limit(r) &&
-      (t->channels == 1 ==> box_for_all(t->box_lower, t->box_upper, r)) && (t->channels != 1 ==> box_each(t->box_lower, t->box_upper, r));
-    // The layer in memory is the one that meaning.h speaks about, and keeps the format's limits.
-    predicate is_described{L}(axc_layer* t) = has_stages(t) && t->rows == rows && 1 <= rows <= 2147483648 && is_witness(t->witness) &&
-      (\forall integer r; 0 <= r < rows ==> is_row(t->weights + row_start(r), r) && has_constants(t, r, r)) &&
-      (\forall integer r; 0 <= r < rows ==> has_box(t, r) && inputs_within(r)) &&
-      0 <= t->worst_row < rows && 0 <= t->worst_stage < t->stages && 0 <= t->worst_node < registers(t->worst_stage, 0) &&
-      (t->worst_upper == 0 || t->worst_upper == 1) && (t->verdict == AXC_SAFE || t->verdict == AXC_UNSAFE);
-    predicate apart_from(axc_finding* f, ranges out, integer n) =
+/*@ predicate apart_from(axc_finding* f, ranges out, integer n) =
       \separated(f, out.final_lower + (0 .. n - 1)) && \separated(f, out.final_upper + (0 .. n - 1)) &&
       \separated(f, out.partial_lower + (0 .. n - 1)) && \separated(f, out.partial_upper + (0 .. n - 1));
     predicate witness_in_box(integer row) = \forall integer k; 0 <= k < values(0) ==> least_input(row, k) <= witness(k) <= greatest_input(row, k);
@@ -1546,64 +1694,77 @@ static void judge_witness(const axc_layer* layer, inputs in, ranges memory, axc_
   }
 }
 
-/*@ predicate all_right(integer stages) = \forall integer r; 0 <= r < rows ==> row_right(r, stages);
-    predicate all_fit(integer stages) =
-      \forall integer r, s, n; 0 <= r < rows && 0 <= s < stages && 0 <= n < registers(s, 0) ==> fits(r, s, n);
-    predicate all_within(axc_range w) =
-      \forall integer r, k; 0 <= r < rows && 0 <= k < values(0) ==> w.lower <= weight(r, k) <= w.upper;
-    // The claimed worst register is the first of those with the least margin, at the end that has it.
-    predicate worst_right(axc_layer* t) =
-      (\forall integer r, s, n; seen(r, s, n, rows, 0, t->stages) ==>
-        margin(t->worst_row, t->worst_stage, t->worst_node) <= margin(r, s, n)) &&
-      (\forall integer r, s, n; seen(r, s, n, rows, 0, t->stages) &&
-        earlier(r, s, n, t->worst_row, t->worst_stage, t->worst_node) ==>
-        margin(t->worst_row, t->worst_stage, t->worst_node) < margin(r, s, n)) &&
-      (t->worst_upper == 1 <==> room_above(t->worst_row, t->worst_stage, t->worst_node) <=
-        room_below(t->worst_row, t->worst_stage, t->worst_node)); */
+/*@ // The worst register: the first of those with the least margin, at the end that has it.
+    predicate is_first_worst(integer row, integer stage, integer node, integer upper, integer stages) =
+      (\forall integer r, s, n; seen(r, s, n, rows, 0, stages) ==> margin(row, stage, node) <= margin(r, s, n)) &&
+      (\forall integer r, s, n; seen(r, s, n, rows, 0, stages) && earlier(r, s, n, row, stage, node) ==>
+        margin(row, stage, node) < margin(r, s, n)) &&
+      (upper == 1 <==> room_above(row, stage, node) <= room_below(row, stage, node));
+    predicate worst_right(axc_layer* t) = is_first_worst(t->worst_row, t->worst_stage, t->worst_node, t->worst_upper, t->stages);
+    predicate is_reached(integer row, integer stage, integer node, integer upper) =
+      range_end(upper, -1 - row, stage, node) == claim(upper, row, stage, node);
+    predicate witness_right(axc_layer* t) = is_reached(t->worst_row, t->worst_stage, t->worst_node, t->worst_upper); */
 
-/*@ requires is_described(layer) && \valid(finding) && \separated(layer, finding);
-    requires \valid(scratch + (0 .. 4 * registers(0, 0) - 1)) && \separated(layer, scratch + (0 .. 4 * registers(0, 0) - 1)) &&
-      \separated(finding, scratch + (0 .. 4 * registers(0, 0) - 1));
-    assigns *finding, scratch[0 .. 4 * registers(0, 0) - 1];
-    ensures finding->reason == AXC_PROVED ==> layer->verdict == AXC_SAFE && all_right(layer->stages) && all_fit(layer->stages);
-    ensures finding->reason == AXC_OVERFLOW ==> layer->verdict == AXC_UNSAFE && all_right(layer->stages) &&
-      !fits(layer->worst_row, layer->worst_stage, layer->worst_node);
-    ensures finding->reason == AXC_PROVED || finding->reason == AXC_OVERFLOW ==> all_within(layer->weight_range) && worst_right(layer) &&
-      witness_in_box(layer->worst_row) && witness_in_limit(layer->worst_row) &&
-      range_end(layer->worst_upper, -1 - layer->worst_row, layer->worst_stage, layer->worst_node) ==
-        claim(layer->worst_upper, layer->worst_row, layer->worst_stage, layer->worst_node);
-    ensures finding->reason == AXC_WEIGHT ==> !all_within(layer->weight_range);
-    ensures finding->reason == AXC_LOWER || finding->reason == AXC_UPPER ==> !all_right(layer->stages);
-    ensures finding->reason == AXC_VERDICT ==> !(layer->verdict == AXC_SAFE <==> all_fit(layer->stages));
-    ensures finding->reason == AXC_WORST ==> !worst_right(layer);
-    ensures finding->reason == AXC_WITNESS_BOX ==> !witness_in_box(layer->worst_row) || !witness_in_limit(layer->worst_row);
-    ensures finding->reason == AXC_WITNESS_VALUE ==>
-      range_end(layer->worst_upper, -1 - layer->worst_row, layer->worst_stage, layer->worst_node) !=
-      claim(layer->worst_upper, layer->worst_row, layer->worst_stage, layer->worst_node);
-    ensures finding->reason == AXC_PROVED || finding->reason == AXC_OVERFLOW || finding->reason == AXC_WEIGHT ||
-      finding->reason == AXC_LOWER || finding->reason == AXC_UPPER || finding->reason == AXC_VERDICT || finding->reason == AXC_WORST ||
-      finding->reason == AXC_WITNESS_BOX || finding->reason == AXC_WITNESS_VALUE; */
-void axc_prove_layer(const axc_layer* layer, int64_t* scratch, axc_finding* finding) {
-  const int64_t n = layer->stage[0].nodes;
-  const ranges memory = {scratch, scratch + n, scratch + 2 * n, scratch + 3 * n};
-  const inputs in = {layer->box_lower, layer->box_upper, layer->channels, layer->limit};
-  worst_register worst = {0, -1, 0, 0, 0};
-  const axc_range nothing = {0, 0};
-  find(finding, AXC_PROVED, NULL, -1, -1, -1);
-  finding->claimed = finding->recomputed = finding->limits = nothing;
-  finding->nodes_checked = 0;
-  /*@ loop invariant 0 <= row <= layer->rows && finding->reason == AXC_PROVED;
-      loop invariant 0 <= finding->nodes_checked <= 268435456 * row;
-      loop invariant is_worst(worst, row, 0, layer->stages) && (row > 0 ==> worst.row >= 0);
-      loop invariant \forall integer r; 0 <= r < row ==> row_right(r, layer->stages);
-      loop invariant \forall integer r, k; 0 <= r < row && 0 <= k < values(0) ==>
-        layer->weight_range.lower <= weight(r, k) <= layer->weight_range.upper;
-      loop assigns row, worst, *finding, scratch[0 .. 4 * registers(0, 0) - 1];
-      loop variant layer->rows - row; */
-  for (int64_t row = 0; row < layer->rows; ++row) {
-    if (!prove_row(layer, row, in, memory, &worst, finding)) return;
+// A register fits exactly if its margin is not negative: all do if the least margin is not.
+/*@ ghost
+  /@ terminates \true;
+     assigns \nothing;
+     ensures \forall integer r, s, n; fits(r, s, n) <==> margin(r, s, n) >= 0; @/
+  void fits_by_margin(void) {}
+*/
+
+/*@ ghost
+  /@ requires is_worst(w, rows, 0, stages) && w.row >= 0;
+     terminates \true;
+     assigns \nothing;
+     ensures w.margin >= 0 <==> all_fit(stages);
+     ensures w.margin < 0 ==> !fits(w.row, w.stage, w.node); @/
+  void least_margin_decides(worst_register w, int64_t stages) {
+    fits_by_margin();
+    /@ assert seen(w.row, w.stage, w.node, rows, 0, stages) && w.margin == margin(w.row, w.stage, w.node); @/
+    /@ assert \forall integer r, s, n; 0 <= r < rows && 0 <= s < stages && 0 <= n < registers(s, 0) ==> seen(r, s, n, rows, 0, stages); @/
+    ;
   }
-  //@ assert worst.margin >= 0 <==> all_fit(layer->stages);
+*/
+
+// There is one worst register: of two, neither comes before the other.
+/*@ ghost
+  /@ requires is_worst(w, rows, 0, stages) && w.row >= 0 && seen(row, stage, node, rows, 0, stages) && (upper == 0 || upper == 1);
+     terminates \true;
+     assigns \nothing;
+     ensures is_first_worst(row, stage, node, upper, stages) <==> row == w.row && stage == w.stage && node == w.node && upper == w.upper; @/
+  void one_worst(worst_register w, int64_t row, int64_t stage, int64_t node, int64_t upper, int64_t stages) {
+    /@ assert seen(w.row, w.stage, w.node, rows, 0, stages) && is_margin(w); @/
+    /@ assert is_first_worst(w.row, w.stage, w.node, w.upper, stages); @/
+    /@ assert is_first_worst(row, stage, node, upper, stages) ==> margin(row, stage, node) == w.margin; @/
+    /@ assert is_first_worst(row, stage, node, upper, stages) ==> !earlier(row, stage, node, w.row, w.stage, w.node); @/
+    /@ assert is_first_worst(row, stage, node, upper, stages) ==> !earlier(w.row, w.stage, w.node, row, stage, node); @/
+    /@ assert is_first_worst(row, stage, node, upper, stages) ==> row == w.row && stage == w.stage && node == w.node; @/
+    ;
+  }
+*/
+
+/* What is left to judge when every claim of every row is right: the verdict, the worst register, its witness. */
+/*@ requires is_described(layer) && \valid(finding) && \separated(layer, finding) && finding->reason == AXC_PROVED;
+    requires memory_for(memory, registers(0, 0)) && apart(layer, memory, registers(0, 0)) && apart_from(finding, memory, registers(0, 0));
+    requires in.lower == layer->box_lower && in.upper == layer->box_upper && in.channels == layer->channels && in.limit == layer->limit;
+    requires is_worst(worst, rows, 0, layer->stages) && worst.row >= 0;
+    assigns *finding, memory.final_lower[0 .. registers(0, 0) - 1], memory.final_upper[0 .. registers(0, 0) - 1],
+      memory.partial_lower[0 .. registers(0, 0) - 1], memory.partial_upper[0 .. registers(0, 0) - 1];
+    ensures finding->reason == AXC_PROVED ==> \old(layer->verdict == AXC_SAFE && all_fit(layer->stages));
+    ensures finding->reason == AXC_OVERFLOW ==>
+      \old(layer->verdict == AXC_UNSAFE && !fits(layer->worst_row, layer->worst_stage, layer->worst_node));
+    ensures finding->reason == AXC_PROVED || finding->reason == AXC_OVERFLOW ==> \old(worst_right(layer) && witness_right(layer) &&
+      witness_in_box(layer->worst_row) && witness_in_limit(layer->worst_row));
+    ensures finding->reason == AXC_VERDICT ==> \old(!(layer->verdict == AXC_SAFE <==> all_fit(layer->stages)));
+    ensures finding->reason == AXC_WORST ==> \old(!worst_right(layer));
+    ensures finding->reason == AXC_WITNESS_BOX ==> \old(!witness_in_box(layer->worst_row) || !witness_in_limit(layer->worst_row));
+    ensures finding->reason == AXC_WITNESS_VALUE ==> \old(!witness_right(layer));
+    ensures finding->reason == AXC_PROVED || finding->reason == AXC_OVERFLOW || finding->reason == AXC_VERDICT ||
+      finding->reason == AXC_WORST || finding->reason == AXC_WITNESS_BOX || finding->reason == AXC_WITNESS_VALUE; */
+static void judge_layer(const axc_layer* layer, inputs in, ranges memory, worst_register worst, axc_finding* finding) {
+  /*@ ghost least_margin_decides(worst, layer->stages);
+            one_worst(worst, layer->worst_row, layer->worst_stage, layer->worst_node, layer->worst_upper, layer->stages); */
   if ((worst.margin >= 0 ? AXC_SAFE : AXC_UNSAFE) != layer->verdict) {
     find(finding, AXC_VERDICT, NULL, worst.row, worst.stage, worst.node);
   } else if (worst.row != layer->worst_row || worst.stage != layer->worst_stage || worst.node != layer->worst_node ||
@@ -1611,5 +1772,89 @@ void axc_prove_layer(const axc_layer* layer, int64_t* scratch, axc_finding* find
     find(finding, AXC_WORST, NULL, worst.row, worst.stage, worst.node);
   } else {
     judge_witness(layer, in, memory, finding);
+  }
+}
+
+/* ---- the layer ---- */
+
+// The caller's scratch as four arrays of n.
+/*@ ghost
+  /@ requires n >= 1 && \valid(scratch + (0 .. 4 * n - 1)) && \separated(layer, scratch + (0 .. 4 * n - 1)) &&
+       \separated(finding, scratch + (0 .. 4 * n - 1)) && \separated(worst, scratch + (0 .. 4 * n - 1)) && \separated(worst, finding);
+     requires out.final_lower == scratch && out.final_upper == scratch + n && out.partial_lower == scratch + 2 * n &&
+       out.partial_upper == scratch + 3 * n;
+     terminates \true;
+     assigns \nothing;
+     ensures memory_for(out, n);
+     ensures apart(layer, out, n);
+     ensures apart_from(finding, out, n);
+     ensures written_apart(worst, finding, out, n); @/
+  void slices(const axc_layer* layer, int64_t* scratch, worst_register* worst, axc_finding* finding, ranges out, int64_t n) {}
+*/
+
+/*@ requires is_described(layer) && \valid(finding) && \separated(layer, finding);
+    requires \valid(scratch + (0 .. 4 * registers(0, 0) - 1)) && \separated(layer, scratch + (0 .. 4 * registers(0, 0) - 1)) &&
+      \separated(finding, scratch + (0 .. 4 * registers(0, 0) - 1));
+    assigns *finding, scratch[0 .. 4 * registers(0, 0) - 1];
+    ensures finding->reason == AXC_PROVED ==> \old(layer->verdict == AXC_SAFE && all_right(layer->stages) && all_fit(layer->stages));
+    ensures finding->reason == AXC_OVERFLOW ==> \old(layer->verdict == AXC_UNSAFE && all_right(layer->stages) &&
+      !fits(layer->worst_row, layer->worst_stage, layer->worst_node));
+    ensures finding->reason == AXC_PROVED || finding->reason == AXC_OVERFLOW ==> \old(all_within(layer->weight_range) &&
+      worst_right(layer) && witness_right(layer) && witness_in_box(layer->worst_row) && witness_in_limit(layer->worst_row));
+    ensures finding->reason == AXC_WEIGHT ==> \old(!all_within(layer->weight_range));
+    ensures finding->reason == AXC_LOWER || finding->reason == AXC_UPPER ==> \old(!all_right(layer->stages));
+    ensures finding->reason == AXC_VERDICT ==> \old(!(layer->verdict == AXC_SAFE <==> all_fit(layer->stages)));
+    ensures finding->reason == AXC_WORST ==> \old(!worst_right(layer));
+    ensures finding->reason == AXC_WITNESS_BOX ==> \old(!witness_in_box(layer->worst_row) || !witness_in_limit(layer->worst_row));
+    ensures finding->reason == AXC_WITNESS_VALUE ==> \old(!witness_right(layer));
+    ensures finding->reason == AXC_PROVED || finding->reason == AXC_OVERFLOW || finding->reason == AXC_WEIGHT ||
+      finding->reason == AXC_LOWER || finding->reason == AXC_UPPER || finding->reason == AXC_VERDICT || finding->reason == AXC_WORST ||
+      finding->reason == AXC_WITNESS_BOX || finding->reason == AXC_WITNESS_VALUE; */
+void axc_prove_layer(const axc_layer* layer, int64_t* scratch, axc_finding* finding) {
+  const int64_t n = layer->stage[0].nodes;
+  const ranges memory = {scratch, scratch + n, scratch + 2 * n, scratch + 3 * n};
+  const inputs in = {layer->box_lower, layer->box_upper, layer->channels, layer->limit};
+  worst_register worst;
+  //@ assert n == registers(0, 0) && 1 <= n <= 16777216;
+  //@ ghost slices(layer, scratch, &worst, finding, memory, n);
+  /* The layer is described still, now that `worst` is in memory. */
+  //@ assert \forall integer i; 0 <= i < layer->stages ==> is_stage_of(&layer->stage[i], i);
+  //@ assert \forall integer i; 0 <= i < layer->stages ==> has_limits(&layer->stage[i], i);
+  /*@ assert \forall integer i, r; 0 <= i < layer->stages && 0 <= r < rows && layer->stage[i].wide != 0 ==>
+        are_claims(layer->stage[i].lower + 8 * claims_start(i, r), layer->stage[i].wide, 0, r, i); */
+  /*@ assert \forall integer i, r; 0 <= i < layer->stages && 0 <= r < rows && layer->stage[i].wide != 0 ==>
+        are_claims(layer->stage[i].upper + 8 * claims_start(i, r), layer->stage[i].wide, 1, r, i); */
+  /*@ assert \forall integer i, r; 0 <= i < layer->stages && 0 <= r < rows && layer->stage[i].wide == 0 ==>
+        are_claims(layer->stage[i].lower + 4 * claims_start(i, r), layer->stage[i].wide, 0, r, i); */
+  /*@ assert \forall integer i, r; 0 <= i < layer->stages && 0 <= r < rows && layer->stage[i].wide == 0 ==>
+        are_claims(layer->stage[i].upper + 4 * claims_start(i, r), layer->stage[i].wide, 1, r, i); */
+  //@ assert \forall integer i; 0 <= i < layer->stages ==> has_claims(&layer->stage[i], i);
+  //@ assert is_layer(layer);
+  //@ assert has_stages(layer);
+  //@ assert \forall integer r; 0 <= r < rows ==> is_row(layer->weights + row_start(r), r);
+  //@ assert \at(has_constants(layer, 0, 0), Pre);
+  /*@ assert \forall integer r; 0 <= r < rows && layer->bias != \null ==> is_row(layer->weights + row_start(r), r) &&
+        \valid_read(layer->bias + (8 * r .. 8 * r + 7)); */
+  //@ assert layer->offsets == 1 ==> \valid_read(layer->offset + (0 .. 3));
+  //@ assert layer->offsets > 1 ==> \valid_read(layer->offset + (0 .. 4 * values(0) - 1));
+  //@ assert \forall integer r; 0 <= r < rows ==> is_row(layer->weights + row_start(r), r) && has_constants(layer, r, r);
+  //@ assert \forall integer r; 0 <= r < rows ==> has_box(layer, r) && inputs_within(r);
+  //@ assert is_witness(layer->witness);
+  //@ assert is_described(layer);
+  if (prove_rows(layer, in, memory, &worst, finding)) {
+    //@ assert \at(all_right(layer->stages) && all_within(layer->weight_range), Pre);
+    //@ assert same_rest{Pre, Here}(layer) && layer->stages == \at(layer->stages, Pre);
+    //@ assert worst_right(layer) <==> \at(worst_right(layer), Pre);
+    //@ assert layer->worst_row == \at(layer->worst_row, Pre) && layer->worst_node == \at(layer->worst_node, Pre);
+    //@ assert layer->worst_stage == \at(layer->worst_stage, Pre) && layer->worst_upper == \at(layer->worst_upper, Pre);
+    //@ assert witness_right(layer) <==> \at(witness_right(layer), Pre);
+    //@ assert witness_in_box(layer->worst_row) <==> \at(witness_in_box(layer->worst_row), Pre);
+    //@ assert witness_in_limit(layer->worst_row) <==> \at(witness_in_limit(layer->worst_row), Pre);
+    //@ ghost proved:;
+    judge_layer(layer, in, memory, worst, finding);
+    //@ assert finding->reason == AXC_WITNESS_VALUE ==> \at(!witness_right(layer), proved);
+    /*@ assert finding->reason == AXC_PROVED || finding->reason == AXC_OVERFLOW ==> \at(worst_right(layer) && witness_right(layer) &&
+          witness_in_box(layer->worst_row) && witness_in_limit(layer->worst_row), proved); */
+    //@ assert finding->reason != AXC_WEIGHT && finding->reason != AXC_LOWER && finding->reason != AXC_UPPER;
   }
 }
