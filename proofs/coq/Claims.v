@@ -2,7 +2,7 @@
     that each theorem be "Closed under the global context", that is, proved without an axiom and without an admitted
     step. No definitions, no proofs. *)
 From Axecert Require Import GroupingProof RangeProof SafetyProof LimitedProof CheckerProof Rewritings StrictConstraintProof
-  MultistageProof SoftThreshold PresetsProof.
+  MultistageProof SoftThreshold PresetsProof NotVacuous.
 
 (* TOR-401 *)
 Print Assumptions registers_permutation.
@@ -12,6 +12,8 @@ Print Assumptions dealt_onto.
 Print Assumptions range_holds_everything.
 Print Assumptions upper_ends_reached.
 Print Assumptions lower_ends_reached.
+Print Assumptions upper_inputs_inside.
+Print Assumptions lower_inputs_inside.
 (* TOR-109 *)
 Print Assumptions constant_range_holds.
 Print Assumptions constant_range_reached.
@@ -86,3 +88,13 @@ Print Assumptions neon_weights_off_the_corner.
 Print Assumptions neon_inputs_off_the_corner.
 Print Assumptions sign_trick_exact.
 Print Assumptions sign_trick_pair_fits.
+
+(* TOR-103, TOR-402 *)
+Print Assumptions every_datapath_runs.
+Print Assumptions saturating_run.
+Print Assumptions wrapping_run.
+Print Assumptions undefined_runs.
+(* TOR-101, TOR-104 *)
+Print Assumptions a_certificate_is_safe.
+Print Assumptions a_limited_certificate_is_safe.
+Print Assumptions a_certificate_is_unsafe.

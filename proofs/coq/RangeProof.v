@@ -52,7 +52,8 @@ Proof.
   destruct H; simpl; [reflexivity|]. f_equal; [apply lower_product; assumption | apply IH; assumption].
 Qed.
 
-Lemma upper_inputs_inside weights : forall box, length weights = length box -> Forall not_empty box ->
+(** The inputs that reach the upper ends lie in the box, *)
+Theorem upper_inputs_inside weights : forall box, length weights = length box -> Forall not_empty box ->
   Forall2 inside (inputs_by upper_input weights box) box.
 Proof.
   induction weights as [|w weights IH]; intros box L H; destruct box as [|b box]; simpl in *; try discriminate;
@@ -61,7 +62,8 @@ Proof.
   - apply IH; congruence.
 Qed.
 
-Lemma lower_inputs_inside weights : forall box, length weights = length box -> Forall not_empty box ->
+(** and so do those that reach the lower ones. *)
+Theorem lower_inputs_inside weights : forall box, length weights = length box -> Forall not_empty box ->
   Forall2 inside (inputs_by lower_input weights box) box.
 Proof.
   induction weights as [|w weights IH]; intros box L H; destruct box as [|b box]; simpl in *; try discriminate;

@@ -1,5 +1,5 @@
-// Runs a fuzz target without libFuzzer: driver [--seconds N] [--seed S] FOLDER...: every file of the folders, then files that are made of them by
-// small changes, for N seconds. It knows nothing of coverage; the clang build has libFuzzer instead (preset `fuzz`). What it finds is left in
+// Runs a fuzz target without libFuzzer: driver [--seconds N] [--seed S] PATH...: every file of the paths (files or folders), then files that are made
+// of them by small changes, for N seconds; with 0, none. So AFL can drive it: `afl-fuzz -i CORPUS -o OUT -- fuzz_NAME --seconds 0 @@`. It knows nothing of coverage; the clang build has libFuzzer instead (preset `fuzz`). What it finds is left in
 // finding.bin of the current folder. Main function: main. Side effects: reads the folders; writes finding.bin while a target runs.
 #include <algorithm>
 #include <csignal>
@@ -37,6 +37,11 @@ void run(const Bytes& bytes) {
   current = &bytes;
   (void)LLVMFuzzerTestOneInput(bytes.data(), bytes.size());
   current = nullptr;
+}
+
+Bytes read(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
 Bytes changed(const std::vector<Bytes>& seeds, std::mt19937_64& random) {
@@ -91,16 +96,19 @@ int main(int argc, char** argv) {
     } else if (std::strcmp(argv[i], "--seed") == 0 && i + 1 < argc) {
       seed = std::strtoull(argv[++i], nullptr, 10);
     } else {
+      if (std::filesystem::is_regular_file(argv[i])) {
+        seeds.push_back(read(argv[i]));
+        continue;
+      }
       for (const auto& entry : std::filesystem::recursive_directory_iterator(argv[i])) {
         if (entry.is_regular_file()) {
-          std::ifstream file(entry.path(), std::ios::binary);
-          seeds.emplace_back(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+          seeds.push_back(read(entry.path()));
         }
       }
     }
   }
   if (seeds.empty()) {
-    std::fputs("usage: driver [--seconds N] [--seed S] FOLDER...   (with at least one file)\n", stderr);
+    std::fputs("usage: driver [--seconds N] [--seed S] PATH...   (with at least one file)\n", stderr);
     return 64;
   }
   for (const int signal : {SIGABRT, SIGSEGV, SIGFPE, SIGILL, SIGBUS}) {
