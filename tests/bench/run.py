@@ -45,8 +45,8 @@ def benchmarks(build, out, options):
     layers = ["--layers", str(options.layers)] if options.layers else ["--only", "certifying"]
     return [
         Benchmark("kernels", "Integer products", [
-            ["peers.py", str(build / "tests/bench/bench_kernel"), *core, *kernels[0], *(["--rounds", "1", "--shapes", "2x256x64", "1x256x64"] if quick else [])],
-            ["roofline.py", str(out / "kernels.json"), str(out / "kernels.svg")]], "docs/results/kernels.md"),
+            ["peers.py", str(build / "tests/bench/bench_kernel"), *core, *kernels[0], *kernels[1],
+             *(["--rounds", "1", "--shapes", "2x256x64", "1x256x64"] if quick else [])]], "docs/results/kernels.md"),
         Benchmark("integer_linear", "A layer in Python", [
             ["integer_linear.py", *core, *(["--rounds", "1", "--tokens", "4", "1"] if quick else ["--tokens", "512", "32", "4", "1"])]], "docs/results/kernels.md"),
         Benchmark("peers", "Quantizing, certifying, verifying", [
@@ -62,13 +62,12 @@ def benchmarks(build, out, options):
 def run(benchmark, build, out, cores):
     """Runs it on `cores`, shows what it prints, keeps the Markdown; returns whether it succeeded."""
     printed = []
-    for number, command in enumerate(benchmark.commands):
+    for command in benchmark.commands:
         process = subprocess.Popen([sys.executable, "-B", str(HERE / command[0]), *command[1:]], stdout=subprocess.PIPE, text=True,
                                    env={**os.environ, "PYTHONPATH": str(build / "python")}, preexec_fn=lambda: os.sched_setaffinity(0, cores))
         for line in process.stdout:
-            if number == 0 or benchmark.name != "kernels":  # roofline.py prints the tables of peers.py once more
-                printed.append(line)
-                print(line, end="", flush=True)
+            printed.append(line)
+            print(line, end="", flush=True)
         if process.wait() != 0:
             return False
     (out / f"{benchmark.name}.md").write_text("".join(printed))

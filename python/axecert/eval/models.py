@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from axecert import InputError
 from axecert._core import page_out
+from axecert.transformers import positions
 
 SMOLLM2 = "smollm2"
 
@@ -40,7 +41,7 @@ def context_of(name: str) -> int | None:
     from transformers import AutoConfig
 
     try:
-        return _positions(AutoConfig.from_pretrained(name))
+        return positions(AutoConfig.from_pretrained(name))
     except (OSError, ValueError, KeyError) as error:
         raise _cannot_load(name, error) from error
 
@@ -65,15 +66,7 @@ def parameters_sha256(model: Any) -> str:
 
 def context(model: Any) -> int | None:
     """Positions that the model knows, or None when its configuration does not say."""
-    return _positions(model.config)
-
-
-def _positions(config: Any) -> int | None:
-    for key in ("max_position_embeddings", "n_positions"):
-        value = getattr(config, key, None)
-        if isinstance(value, int):
-            return value
-    return None
+    return positions(model.config)
 
 
 def check_fits(model: Any, tokenizer: Any, lengths: list[int]) -> None:
