@@ -144,7 +144,7 @@ Fixpoint budgets_above (below : bool) (stages : list stage) (boxes : nat -> inte
   end.
 Definition budgets := budgets_above false.
 
-(** Every stage holds what it starts from when all weights are 0. *)
+(** What every stage has left when all weights are 0. *)
 Fixpoint rooms_above (below : bool) (stages : list stage) (bias : Z) : list account :=
   match stages with
   | [] => []
