@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cmath>
 #include <mutex>
+#include <numeric>
 
 #include "axecert/bound/range.hpp"
 #include "axecert/constraint/input_limit.hpp"
@@ -273,23 +274,22 @@ QuantizedLayer quantize(const LayerProblem& problem, const Datapath& datapath, c
   for (std::int64_t k = 0; k < K; ++k) {
     groups.push_back(setting.group(k));
   }
-  result.relative_error = relative_error(problem, result.layer.weights, result.scales, groups);
+  result.relative_error = relative_error(problem, result.layer.weights, result.scales, groups, options.threads);
   return result;
 }
 
 double relative_error(const LayerProblem& problem, const std::vector<std::int8_t>& weights,
-                      const std::vector<float>& scales, const std::vector<std::int64_t>& group_of_column) {
+                      const std::vector<float>& scales, const std::vector<std::int64_t>& group_of_column, int threads) {
   if (!(problem.output_energy > 0)) {
     return -1;
   }
-  // error² = (energy − 2 Σ (D·G) ∘ W + Σ (D·H) ∘ D) / energy, blocks of rows at a time.
+  // error² = (energy + Σ (D·H) ∘ D − 2 Σ (D·G) ∘ W) / energy, blocks of rows at a time; without G, D·H serves both sums.
   const std::int64_t R = problem.rows, K = problem.cols;
   const auto groups = static_cast<std::int64_t>(scales.size()) / R;
   const std::vector<double> gram(problem.gram.begin(), problem.gram.end());
   const std::vector<double> cross(problem.cross.begin(), problem.cross.end());
-  double error = problem.output_energy;
-  for (std::int64_t first = 0; first < R; first += rows_per_block) {
-    const std::int64_t count = std::min(rows_per_block, R - first);
+  std::vector<double> errors(static_cast<std::size_t>((R + rows_per_block - 1) / rows_per_block));
+  for_each_block(R, rows_per_block, threads, [&](std::int64_t first, std::int64_t count) {
     std::vector<double> d(static_cast<std::size_t>(count * K)), product(d.size(), 0);
     for (std::int64_t i = 0; i < count * K; ++i) {
       const std::int64_t row = first + i / K,
@@ -297,16 +297,21 @@ double relative_error(const LayerProblem& problem, const std::vector<std::int8_t
       d[static_cast<std::size_t>(i)] = static_cast<double>(scales[static_cast<std::size_t>(row * groups + group)]) *
                                        weights[static_cast<std::size_t>(first * K + i)];
     }
+    double error = 0;
     multiply_add(count, K, K, {d.data(), K}, {gram.data(), K}, product.data(), K);
     for (std::size_t i = 0; i < d.size(); ++i) {
       error += d[i] * product[i];
     }
-    std::fill(product.begin(), product.end(), 0.0);
-    multiply_add(count, K, K, {d.data(), K}, {cross.empty() ? gram.data() : cross.data(), K}, product.data(), K);
+    if (!cross.empty()) {
+      std::fill(product.begin(), product.end(), 0.0);
+      multiply_add(count, K, K, {d.data(), K}, {cross.data(), K}, product.data(), K);
+    }
     for (std::size_t i = 0; i < d.size(); ++i) {
       error -= 2 * product[i] * static_cast<double>(problem.weight[static_cast<std::size_t>(first * K) + i]);
     }
-  }
+    errors[static_cast<std::size_t>(first / rows_per_block)] = error;
+  });
+  const double error = std::accumulate(errors.begin(), errors.end(), problem.output_energy);
   return std::sqrt(std::max(0.0, error / problem.output_energy));
 }
 
