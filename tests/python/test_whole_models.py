@@ -206,7 +206,6 @@ def test_without_original_inputs_the_float_model_is_never_run(family: str, monke
 
     monkeypatch.setattr(models._DecoderBlock, "run_reference", never)
     monkeypatch.setattr(models._Head, "run_reference", never)
-    monkeypatch.setattr(models.copy, "deepcopy", never)
     alone, model = both.with_(original_inputs=False), build(family)
     report = models.quantize(model, tokens(), alone, head=True, folder=tmp_path / "run")
     assert same(integers(model), integers(wanted))
