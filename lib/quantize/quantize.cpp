@@ -208,8 +208,9 @@ QuantizedLayer quantize(const LayerProblem& problem, const Datapath& datapath, c
   result.layer.input_limit = problem.input.limit;
 
   const bool integer_bias = bias_is_integer(problem, datapath, options);
-  const LayerProblem regularized = with_ridge(problem, options.ridge, integer_bias);
-  const LayerSetting setting(regularized, datapath, options, box);
+  const bool as_it_is = options.ridge == 0 && (integer_bias || problem.bias.empty());
+  const LayerProblem regularized = as_it_is ? LayerProblem{} : with_ridge(problem, options.ridge, integer_bias);
+  const LayerSetting setting(as_it_is ? problem : regularized, datapath, options, box);
   result.groups = setting.groups();
   result.weight_bits = setting.weight_bits();  // fewer than asked for when data types alone must fit
   result.statistics.dampening_raised = setting.correction().dampening_raised;
