@@ -413,13 +413,13 @@ def quantize(
                 block.advance_reference()
         _page_out(floating, block.quantized)
         layers[current] = {}  # the float layers that were replaced can go
-        if current + 1 < blocks or head:
+        if current + 1 < blocks or (head and finished <= blocks):
             with watch.phase("quantized forward"):
                 block.advance_quantized()
             release_freed_memory()  # what the passes freed lies between what the layers hold, and would add up
         note("done", "", current + 1, blocks, -1.0)
     if head:
-        report.layers += _quantize_head(chain, setting, floats, quantized)
+        report.layers += _quantize_head(chain, setting, floats, quantized, journal)
     report.not_certified = _not_certified(model, recipe, chain.length)
     attach_report(model, report)
     return report
@@ -490,9 +490,9 @@ def _journal(
 
 
 def _quantize_head(
-    chain: _Model, setting: Setting, floats: torch.Tensor | None, quantized: torch.Tensor
+    chain: _Model, setting: Setting, floats: torch.Tensor | None, quantized: torch.Tensor, journal: Journal | None
 ) -> list[LayerReport]:
-    """Quantizes the output head behind the last block."""
+    """Quantizes the output head behind the last block; the journal keeps it as one block more."""
     module = chain.model.get_output_embeddings()  # type: ignore[operator]
     path = next((path for path, child in chain.model.named_modules() if child is module), None)
     if path is None:
@@ -500,8 +500,16 @@ def _quantize_head(
     view = matrix_view(module)
     if view is None:
         raise InputError(path, f"is a {type(module).__name__}, no linear layer", "leave out head=True")
-    groups = [InputGroup((Product(path, path, 0, view),), calls=1)]
-    made = quantize_block(_Head(chain, floats, quantized), groups, setting, through=False)
+    head, index = Product(path, path, 0, view), len(chain.blocks)
+    if journal is not None and journal.finished > index:
+        made = [(head, layer, facts) for layer, facts in journal.load(index)]
+        place_layers(chain.model, made, setting.datapath)
+        setting.note("resume", "", 1, 1, -1.0)
+    else:
+        made = quantize_block(_Head(chain, floats, quantized), [InputGroup((head,), calls=1)], setting, through=False)
+        if journal is not None:
+            with setting.watch.phase("store"):
+                journal.store(index, [layer for _, layer, _ in made], [facts for _, _, facts in made])
     return [facts for _, _, facts in made]
 
 
