@@ -1,9 +1,10 @@
 """The long run of the fuzz targets: each with libFuzzer under AddressSanitizer and UndefinedBehaviorSanitizer, one after the other or side by side.
 
-    python3 tests/fuzz/long_run.py [--minutes N] [--jobs N] [--targets NAME...] [--results FILE]
+    python3 tests/fuzz/long_run.py [--minutes N] [--jobs N] [--timeout SECONDS] [--targets NAME...] [--results FILE]
 
 Builds the preset `fuzz` (clang) and the extracted checker (proofs/coq), makes the seeds, then gives every target N minutes (60), --jobs of them at a
-time (1), and prints a row of a table: minutes, of processor time too, inputs tried, edges reached, findings. What the targets learn stays in
+time (1), and prints a row of a table: minutes, of processor time too, inputs tried, edges reached, findings. An input that takes --timeout seconds (25)
+is a finding; on a machine that may stand still for longer, more are needed. What the targets learn stays in
 build/fuzz/learnt, so that the next run goes on from there; what they print in build/fuzz/output; an input that is a finding lies in
 build/fuzz/findings. Exit code 1: there is a finding; 130: interrupted, the rows that there are stand in FILE. `main` is the main function. Writes
 below build/, and FILE with --results (the rows in the order of the targets, anew whenever one ends). Only the Python standard library, cmake, clang,
@@ -19,7 +20,7 @@ import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-TARGETS = ["differential", "checker", "certificate", "tensors", "datapath", "onnx"]
+TARGETS = ["differential", "checker", "certificate", "tensors", "datapath", "onnx", "index", "layers", "policy", "multipliers", "journal"]
 
 
 def build(targets):
@@ -32,13 +33,13 @@ def build(targets):
     return folder
 
 
-def start(folder, target, minutes):
+def start(folder, target, minutes, timeout):
     learnt, findings, output = folder / "learnt" / target, folder / "findings", folder / "output" / f"{target}.txt"
     for path in (learnt, findings, output.parent):
         path.mkdir(parents=True, exist_ok=True)
     with open(output, "wb") as stream:
         return subprocess.Popen(
-            [str(folder / f"tests/fuzz/fuzz_{target}"), f"-max_total_time={round(60 * minutes)}", "-timeout=25", "-rss_limit_mb=3000",
+            [str(folder / f"tests/fuzz/fuzz_{target}"), f"-max_total_time={round(60 * minutes)}", f"-timeout={timeout}", "-rss_limit_mb=3000",
              "-max_len=20000", "-print_final_stats=1", f"-artifact_prefix={findings}/{target}-", str(learnt), str(folder / "seeds" / target)],
             stdout=subprocess.DEVNULL, stderr=stream, env={**os.environ, "AXECERT_PROVED_CHECK": str(folder / "coq/proved_check")})
 
@@ -54,13 +55,13 @@ def row(folder, target, seconds, usage, finding):
             f"{int(edges[-1]) if edges else 0:,} | {int(finding)} |")
 
 
-def run(folder, targets, minutes, jobs, show):
+def run(folder, targets, minutes, jobs, timeout, show):
     """How many targets ended with a finding; show is called with the rows so far whenever one ends."""
     waiting, running, rows, findings = list(targets), {}, {}, 0
     try:
         while waiting or running:
             while waiting and len(running) < jobs:
-                process = start(folder, waiting[0], minutes)
+                process = start(folder, waiting[0], minutes, timeout)
                 running[process.pid] = (waiting.pop(0), process, time.monotonic())
             pid, status, usage = os.wait4(-1, 0)
             if pid not in running:
@@ -81,6 +82,7 @@ def main():
     parser = argparse.ArgumentParser(description="The long run of the fuzz targets.")
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--timeout", type=int, default=25)
     parser.add_argument("--targets", nargs="+", choices=TARGETS, default=TARGETS)
     parser.add_argument("--results", type=pathlib.Path)
     a = parser.parse_args()
@@ -96,7 +98,7 @@ def main():
         print(f"{len(rows)} of {len(a.targets)} targets done", file=sys.stderr, flush=True)
 
     try:
-        findings = run(build(a.targets), a.targets, a.minutes, a.jobs, show)
+        findings = run(build(a.targets), a.targets, a.minutes, a.jobs, a.timeout, show)
     except KeyboardInterrupt:
         findings = None
     print("\n".join(head + last), flush=True)
