@@ -36,7 +36,8 @@ inline bool has_deep_key(std::string_view text) {
     } else if (c == '"' || c == '\'') {
       const bool several_lines = text.substr(i, 3) == std::string(3, c);
       const std::string end = several_lines ? std::string(3, c) : std::string(1, c);
-      for (i += end.size(); i < text.size() && text.substr(i, end.size()) != end && (several_lines || text[i] != '\n'); ++i) {
+      for (i += end.size(); i < text.size() && text.substr(i, end.size()) != end && (several_lines || text[i] != '\n');
+           ++i) {
         if (c == '"' && text[i] == '\\') {
           ++i;
         }

@@ -201,7 +201,9 @@ class Finder {
     }
     Scope::Definition codes = scope_.find(input(node_, 0));
     constexpr int most_steps = 500;
-    for (int steps = 0; codes.node != nullptr && passes_values(*codes.node) && codes.node->op_type() != "Concat" && steps < most_steps; ++steps) {
+    for (int steps = 0;
+         codes.node != nullptr && passes_values(*codes.node) && codes.node->op_type() != "Concat" && steps < most_steps;
+         ++steps) {
       codes = codes.scope->find(input(*codes.node, 0));
     }
     if (codes.node == nullptr || codes.node->op_type() != "DynamicQuantizeLinear" || codes.output != 0) {

@@ -72,7 +72,8 @@ constexpr std::size_t step_work = 16;
 std::int64_t product(const std::vector<std::int64_t>& shape, const std::string& place) {
   const std::optional<std::int64_t> n = checked_elements(shape);
   if (!n || shape.size() > most_axes) {
-    throw InputError(place, "its shape is negative, has more than 64 axes, or is beyond any file", "export the model again");
+    throw InputError(place, "its shape is negative, has more than 64 axes, or is beyond any file",
+                     "export the model again");
   }
   return *n;
 }
@@ -281,7 +282,9 @@ std::optional<std::vector<std::int64_t>> new_shape(const Scope& scope, const onn
   if (std::any_of(numbers.begin(), numbers.end(), [&](std::int64_t axis) { return axis < 0 || axis >= rank; })) {
     return std::nullopt;
   }
-  const auto named = [&](std::int64_t axis) { return std::find(numbers.begin(), numbers.end(), axis) != numbers.end(); };
+  const auto named = [&](std::int64_t axis) {
+    return std::find(numbers.begin(), numbers.end(), axis) != numbers.end();
+  };
   std::size_t next = 0;
   for (std::int64_t axis = 0; axis < rank; ++axis) {
     if (op == "Unsqueeze") {
@@ -295,7 +298,8 @@ std::optional<std::vector<std::int64_t>> new_shape(const Scope& scope, const onn
     }
   }
   const bool distinct = op == "Squeeze" || static_cast<std::int64_t>(shape.size()) == rank;  // axes
-  return distinct && shape.size() <= most_axes && checked_elements(shape) == array.elements() ? std::optional(shape) : std::nullopt;
+  return distinct && shape.size() <= most_axes && checked_elements(shape) == array.elements() ? std::optional(shape)
+                                                                                              : std::nullopt;
 }
 
 // Clip of an integer constant.
@@ -438,7 +442,8 @@ double Constant::real(std::int64_t i) const {
   }
 }
 
-std::optional<std::vector<std::int64_t>> reshaped(const Constant& array, const std::vector<std::int64_t>& numbers, bool zeros_stay) {
+std::optional<std::vector<std::int64_t>> reshaped(const Constant& array, const std::vector<std::int64_t>& numbers,
+                                                  bool zeros_stay) {
   std::vector<std::int64_t> shape;
   std::optional<std::size_t> open;
   for (std::size_t i = 0; i < numbers.size() && i < most_axes; ++i) {
@@ -452,7 +457,8 @@ std::optional<std::vector<std::int64_t>> reshaped(const Constant& array, const s
   if (open && known && *known > 0) {
     shape[*open] = array.elements() / *known;
   }
-  return numbers.size() <= most_axes && checked_elements(shape) == array.elements() ? std::optional(shape) : std::nullopt;
+  return numbers.size() <= most_axes && checked_elements(shape) == array.elements() ? std::optional(shape)
+                                                                                    : std::nullopt;
 }
 
 bool is_constant(const Scope& scope, const std::string& name) {

@@ -90,8 +90,10 @@ void ModelFile::charge(std::size_t bytes) const {
   constexpr std::size_t besides = std::size_t{1} << 20;  // for the smallest models
   work_ += bytes;
   if (work_ / most_work > size_ && work_ > besides) {
-    throw InputError(path_, "makes its constants of one another so often that reading it is more work than a file of its size warrants",
-                     "fold its constants, or export it again");
+    throw InputError(
+        path_,
+        "makes its constants of one another so often that reading it is more work than a file of its size warrants",
+        "fold its constants, or export it again");
   }
 }
 

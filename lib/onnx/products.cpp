@@ -70,7 +70,7 @@ class Finder {
   CodeRanges ranges_;
   std::set<std::string> functions_;
   std::set<std::string> layer_names_;
-  std::map<std::string, int> next_number_;  // of a layer whose nodes share a name
+  std::map<std::string, int> next_number_;      // of a layer whose nodes share a name
   std::map<std::string, std::size_t> unknown_;  // operator → its entry of import_.unknown
   std::vector<std::unique_ptr<Scope>> scopes_;  // kept: CodeRanges remembers them
 };
@@ -378,7 +378,8 @@ void Finder::match_multiply_nbits(const Scope& scope, const onnx::NodeProto& nod
   }
   const std::int64_t blocks = (k + block - 1) / block;
   const std::int64_t blob = (block * bits + 7) / 8, zero_bytes = (blocks * bits + 7) / 8;
-  if (packed->type != onnx::TensorProto::UINT8 || packed->elements() / (blocks * blob) != n || packed->elements() % (blocks * blob) != 0) {
+  if (packed->type != onnx::TensorProto::UINT8 || packed->elements() / (blocks * blob) != n ||
+      packed->elements() % (blocks * blob) != 0) {
     throw InputError(scope.place(node), "its weights do not have N × blocks × " + std::to_string(blob) + " bytes",
                      "export the model again");
   }

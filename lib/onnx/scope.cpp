@@ -7,7 +7,9 @@ Scope::Scope(const ModelFile& file, const onnx::GraphProto& graph, const Scope* 
     : file_(file), graph_(graph), parent_(parent), prefix_(std::move(prefix)) {
   constexpr std::size_t longest_prefix = 4096;  // it stands before the name of every node of the graph
   if (prefix_.size() > longest_prefix) {
-    throw InputError(file.path(), "has graphs within graphs whose nodes' names together have more than 4,096 characters", "shorten them");
+    throw InputError(file.path(),
+                     "has graphs within graphs whose nodes' names together have more than 4,096 characters",
+                     "shorten them");
   }
   const std::string where = file.path() + ": graph '" + prefix_ + graph.name() + "'";
   const auto define = [&](const std::string& name, Definition definition) {

@@ -130,7 +130,8 @@ std::size_t parameter_index(const CodedWeights& w, std::int64_t i) {
 
 // Codes of float constants: clamp(round(x / scale) + zero point) in single precision, as QuantizeLinear has it, or
 // round(clamp(x / scale + zero point)), as Quant has it.
-void encode(CodedWeights& w, const Constant& reals, IntegerRange box, float (*rounded)(float), bool qonnx, const std::string& place) {
+void encode(CodedWeights& w, const Constant& reals, IntegerRange box, float (*rounded)(float), bool qonnx,
+            const std::string& place) {
   const std::int64_t n = reals.elements();
   std::vector<std::byte> codes(static_cast<std::size_t>(n));
   for (std::int64_t i = 0; i < n; ++i) {
@@ -140,7 +141,8 @@ void encode(CodedWeights& w, const Constant& reals, IntegerRange box, float (*ro
     const float z = static_cast<float>(w.zero_point[p]);
     const float code = qonnx ? rounded(std::clamp(step + z, low, high)) : std::clamp(rounded(step) + z, low, high);
     if (std::isnan(code)) {
-      throw InputError(place, "its weights are not numbers, or infinite or zero beside a scale of the same kind", "export the model again");
+      throw InputError(place, "its weights are not numbers, or infinite or zero beside a scale of the same kind",
+                       "export the model again");
     }
     codes[static_cast<std::size_t>(i)] = static_cast<std::byte>(static_cast<int>(code));
   }
@@ -265,7 +267,8 @@ std::optional<CodedWeights> coded(const Scope& scope, const std::string& name, b
     if (w->axis >= 0 || !shape) {
       return std::nullopt;
     }
-    const auto extents = reshaped(w->codes, numbers<std::int64_t>(*shape), integer_attribute(node, "allowzero", 0) != 0);
+    const auto extents =
+        reshaped(w->codes, numbers<std::int64_t>(*shape), integer_attribute(node, "allowzero", 0) != 0);
     if (!extents) {
       return std::nullopt;
     }

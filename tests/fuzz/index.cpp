@@ -28,8 +28,7 @@ struct Folder {
 };
 
 void write(const std::filesystem::path& path, const std::uint8_t* data, std::size_t size) {
-  std::ofstream(path, std::ios::binary)
-      .write(reinterpret_cast<const char*>(data), static_cast<std::streamsize>(size));
+  std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char*>(data), static_cast<std::streamsize>(size));
 }
 
 void demand_same(const Tensor* one, const Tensor& other) {
@@ -45,7 +44,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size < 2) {
     return 0;
   }
-  const std::size_t length = std::min(size - 2, static_cast<std::size_t>(data[0]) | static_cast<std::size_t>(data[1]) << 8);
+  const std::size_t length =
+      std::min(size - 2, static_cast<std::size_t>(data[0]) | static_cast<std::size_t>(data[1]) << 8);
   const std::filesystem::path index = folder.path / "model.safetensors.index.json";
   write(index, data + 2, length);
   write(folder.path / "a.safetensors", data + 2 + length, size - 2 - length);
@@ -59,7 +59,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const TensorFile all = files.all_arrays();
     for (const auto& [name, tensor] : all.tensors) {
       const std::span<const std::uint8_t> bytes = files.bytes_of(name);
-      if (bytes.size() != tensor.data.size() || !std::equal(bytes.begin(), bytes.end(), reinterpret_cast<const std::uint8_t*>(tensor.data.data()))) {
+      if (bytes.size() != tensor.data.size() ||
+          !std::equal(bytes.begin(), bytes.end(), reinterpret_cast<const std::uint8_t*>(tensor.data.data()))) {
         fuzz::finding("an array is another where it is mapped");
       }
     }

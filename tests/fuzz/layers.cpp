@@ -2,8 +2,8 @@
 // certified of integer layers the checker says safe or unsafe, never that something is malformed. Input: the file, .safetensors or .npz.
 // Main function: LLVMFuzzerTestOneInput. It aborts on a finding.
 // Requirements: TOR-202, TOR-504.
-#include "axecert/checker/checker.h"
 #include "axecert/model/layers.hpp"
+#include "axecert/checker/checker.h"
 #include "axecert/report/votes.hpp"
 #include "target.hpp"
 

@@ -12,11 +12,12 @@ namespace axe::hostile {
 
 struct HostileCase {
   std::string name;
-  std::string format;                             ///< a key of `memory_limits`
-  std::function<std::size_t(std::size_t)> write;  ///< puts the files of about n bytes into the folder; their size in bytes
-  std::function<void()> read;                     ///< InputError when they are refused
-  std::optional<bool> refused = true;             ///< must they be? nothing: that depends on n
-  std::size_t growth_from = 100'000;              ///< n at which growth is looked at
+  std::string format;  ///< a key of `memory_limits`
+  std::function<std::size_t(std::size_t)>
+      write;                           ///< puts the files of about n bytes into the folder; their size in bytes
+  std::function<void()> read;          ///< InputError when they are refused
+  std::optional<bool> refused = true;  ///< must they be? nothing: that depends on n
+  std::size_t growth_from = 100'000;   ///< n at which growth is looked at
 };
 
 /// How many bytes each reader holds at most for every byte of its files (docs/assurance/hostile_files.md has the reasons), and besides.
