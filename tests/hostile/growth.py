@@ -5,6 +5,8 @@
 PROGRAM is hostile_growth, which reads each case at two sizes. A case fails when its exponent, log(instructions ratio) / log(bytes ratio), is above 1.25:
 2 is quadratic, 1 linear, and n log n is below 1.1 here. Below 2 million instructions at the greater size nothing is said, and for files that do not grow.
 Exit code 0: no case failed. Only the Python standard library. Side effects: a temporary folder.
+
+Requirements: TOR-202.
 """
 
 import argparse

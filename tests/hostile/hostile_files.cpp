@@ -16,6 +16,7 @@
 #include "axecert/model/layers.hpp"
 #include "axecert/model/weight_files.hpp"
 #include "axecert/numeric/error.hpp"
+#include "axecert/smt/journal.hpp"
 #if AXECERT_HAS_ONNX
 #include "axecert/onnx/import.hpp"
 #endif
@@ -413,6 +414,41 @@ void add_toml(Table& table) {
   add("one long comment", [](std::size_t n) { return "#" + std::string(n, 'a') + "\n"; });
 }
 
+/// Lines of Z3's journal with their hashes.
+std::size_t written_journal(std::size_t n, const std::function<std::string(std::size_t)>& line) {
+  std::string text, chain;
+  for (std::size_t i = 0; text.size() < n; ++i) {
+    const std::string content =
+        i == 0 ? "axecert z3 journal 1 certificate  z3 " + smt_version() + " rlimit 1" : line(i);
+    const std::string hashed = chain + "\n" + content;
+    chain = to_hex(sha256(hashed.data(), hashed.size()));
+    text += content + " " + chain + "\n";
+  }
+  return written("journal", text);
+}
+
+void add_journals(Table& table) {
+  const auto read = [] { const SmtJournal journal(place("journal"), "", 1); };
+  table.files(
+      "journal", "spans from the last to the first",
+      [](std::size_t n) {
+        return written_journal(n, [](auto i) {
+          const std::size_t at = 10'000'000 - 2 * i;
+          return "box a " + std::to_string(at) + " " + std::to_string(at + 1);
+        });
+      },
+      read, false);
+  table.files(
+      "journal", "spans that all overlap",
+      [](std::size_t n) { return written_journal(n, [](auto i) { return "box a 0 " + std::to_string(i); }); }, read,
+      false);
+  table.files(
+      "journal", "a line of many words",
+      [](std::size_t n) { return written_journal(n, [n](auto) { return repeated("a ", n); }); }, read);
+  table.text(
+      "journal", "no line's end", "journal", [](std::size_t n) { return std::string(n, 'a'); }, read);
+}
+
 void add_certificates(Table& table) {
   const auto both = [&](const std::string& name, const std::function<tiny::Bytes(std::size_t)>& make,
                         bool refused = true) {  // by lib/certificate
@@ -770,8 +806,8 @@ void add_onnx(Table& table) {
 }  // namespace
 
 const std::vector<MemoryLimit>& memory_limits() {
-  static const std::vector<MemoryLimit> limits{{"safetensors", 64}, {"npz", 1040},  {"index", 64}, {"toml", 64},
-                                               {"certificate", 8},  {"checker", 6}, {"onnx", 600}};
+  static const std::vector<MemoryLimit> limits{{"safetensors", 64}, {"npz", 1040},      {"journal", 24}, {"index", 64},
+                                               {"toml", 64},        {"certificate", 8}, {"checker", 6},  {"onnx", 600}};
   return limits;
 }
 
@@ -783,6 +819,7 @@ const std::vector<HostileCase>& hostile_cases() {
     add_index(table);
     add_toml(table);
     add_certificates(table);
+    add_journals(table);
 #if AXECERT_HAS_ONNX
     add_onnx(table);
 #endif
