@@ -163,8 +163,8 @@ class Laboratory:
         for source in self.users:
             objects[source] = folder / f"user-{source.parent.name}-{source.name}.o"
             command = [*self.compile, *USERS, *headers, *self.includes, f'-DAXECERT_SOURCE_DIR="{self.root}"', "-fPIC", "-w", "-c", "-o",
-                       str(objects[source]), "-x", "c++", "-"]
-            if subprocess.run(command, input=source.read_bytes(), capture_output=True, cwd=folder).returncode != 0:
+                       str(objects[source]), str(source)]
+            if subprocess.run(command, capture_output=True, cwd=folder).returncode != 0:
                 return None
         return objects
 
@@ -181,10 +181,10 @@ class Laboratory:
 
     def judge_users(self, mutant, library, folder):
         """What the killers, built with the changed header, make of it: "stillborn", "killed", "same code" (no object of theirs differs) or "survived"."""
+        originals = self.original_users()
         objects = self.build_users(folder, ["-I", str(self.shadow(mutant, folder))])
         if objects is None:
             return "stillborn"
-        originals = self.original_users()
         if all(path.read_bytes() == originals[source].read_bytes() for source, path in objects.items()):
             return "same code"
         limit = math.ceil(10 * self.cost(HOST, False) + 0.5)
@@ -200,8 +200,8 @@ class Laboratory:
         shadow = self.shadow(mutant, folder)
         for source in self.sources:
             objects[source] = folder / (source.name + ".o")
-            command = [*self.compile, *flags, *also, "-I", str(shadow), *self.includes, "-fPIC", "-w", "-c", "-o", str(objects[source]),
-                       "-x", "c" if self.suffix == ".c" else "c++", "-"]
+            command = [*self.compile, *flags, *also, "-I", str(shadow), *self.includes, *self.precompiled.get(tuple(flags), []), "-fPIC", "-w", "-c", "-o",
+                       str(objects[source]), "-x", "c" if self.suffix == ".c" else "c++", "-"]
             if self.fast and flags == PLAIN:
                 command = [*self.fast, *also, "-I", str(shadow), "-w", "-fPIC", "-c", "-o", str(objects[source]), "-"]
             if subprocess.run(command, input=source.read_bytes(), capture_output=True, cwd=shadow).returncode != 0:
@@ -221,9 +221,9 @@ class Laboratory:
         """Whether the mutant compiles to the original's very object files."""
         changed = self.root / mutant.file
         if changed.suffix != self.suffix:
-            objects = {}
+            objects, originals = {}, self.originals(SAME_CODE)
             return self.build_with_header(mutant, folder, SAME_CODE, objects) and all(
-                path.read_bytes() == self.originals(SAME_CODE)[source].read_bytes() for source, path in objects.items())
+                path.read_bytes() == originals[source].read_bytes() for source, path in objects.items())
         target = folder / "same.o"
         original = self.originals(SAME_CODE)[changed]
         return self.build_object(changed, mutant.text, target, SAME_CODE) and target.read_bytes() == original.read_bytes()
