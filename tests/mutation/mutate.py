@@ -405,6 +405,9 @@ def main():
             problems.append(f"survived: {o.mutant.file}:{o.mutant.line}:{o.mutant.column}: {o.mutant.key}")
         if o.state == "killed" and o.mutant.key in reasons and not reasons[o.mutant.key].endswith(PROCESSORS_DIFFER):
             problems.append(f"equivalent.txt lists a mutant that {o.by} kills: {o.mutant.key}")
+    for key in reasons:
+        killed = [o for o in outcomes if key.endswith("*") and o.state == "killed" and o.mutant.key.startswith(key[:-1])]
+        problems += [f"equivalent.txt lists, by a *, a mutant that {o.by} kills: {o.mutant.key}" for o in killed]
     settled = {key: (state, by) for key, (state, by) in before.items() if key in keys} | {o.mutant.key: (o.state, o.by) for o in outcomes}
     if a.report:
         a.report.write_text(json.dumps({"subject": a.subject, "mutants": len(everything), "problems": problems, "outcomes": settled},
