@@ -20,20 +20,21 @@ std::size_t at(std::int64_t row, std::int64_t col, std::int64_t cols) {
   return static_cast<std::size_t>(row * cols + col);
 }
 
-/// M with P(H + ηI)Pᵀ = M Mᵀ in sweep order. While that is not positive definite to working precision, η grows tenfold.
+/// M with P(H + ηI)Pᵀ = M Mᵀ in sweep order, in the upper triangle. While that is not positive definite to working precision, η
+/// grows tenfold.
 std::vector<double> factorize(const LayerProblem& problem, const std::vector<std::int64_t>& order, double mean_diagonal,
                               double& dampening, int& raised) {
   const std::int64_t K = problem.cols;
-  std::vector<double> damped(static_cast<std::size_t>(K * K)), factor;
+  std::vector<double> factor(static_cast<std::size_t>(K * K));
   for (int attempt = 0; attempt <= 8; ++attempt, ++raised, dampening *= 10) {
     for (std::int64_t t = 0; t < K; ++t) {
       const std::int64_t row = order[static_cast<std::size_t>(t)];
-      for (std::int64_t u = 0; u < K; ++u) {
-        damped[at(t, u, K)] = problem.gram[at(row, order[static_cast<std::size_t>(u)], K)];
+      for (std::int64_t u = t; u < K; ++u) {
+        factor[at(t, u, K)] = problem.gram[at(row, order[static_cast<std::size_t>(u)], K)];
       }
-      damped[at(t, t, K)] += dampening * mean_diagonal;
+      factor[at(t, t, K)] += dampening * mean_diagonal;
     }
-    if (upper_factor(K, damped, factor)) {
+    if (upper_factor(K, factor)) {
       return factor;
     }
   }
@@ -94,12 +95,15 @@ ErrorCorrection make_correction(const LayerProblem& problem, const QuantizeOptio
     }
   }
   if (diffuses) {
-    std::vector<double> inverse = factor;  // (M Mᵀ)⁻¹ = (M⁻¹)ᵀ M⁻¹, so U = M⁻¹
-    invert_upper(K, inverse);
+    std::vector<double> pivots;
+    for (std::int64_t t = 0; t < K; ++t) {
+      pivots.push_back(factor[at(t, t, K)]);
+    }
+    invert_upper(K, factor);  // (M Mᵀ)⁻¹ = (M⁻¹)ᵀ M⁻¹, so U = M⁻¹
     result.coupling.assign(static_cast<std::size_t>(K * K), 0);
     for (std::int64_t j = 0; j < K; ++j) {
       for (std::int64_t t = j + 1; t < K; ++t) {
-        result.coupling[at(j, t, K)] = static_cast<float>(-inverse[at(j, t, K)] * factor[at(j, j, K)]);
+        result.coupling[at(j, t, K)] = static_cast<float>(-factor[at(j, t, K)] * pivots[static_cast<std::size_t>(j)]);
       }
     }
   } else if (options.corrector == Corrector::gpfq) {

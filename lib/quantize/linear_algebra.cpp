@@ -4,6 +4,8 @@
 
 #include <cblas.h>
 
+#include <algorithm>
+
 extern "C" {
 void dpotrf_(const char* uplo, const int* n, double* a, const int* lda, int* info);
 void dtrtri_(const char* uplo, const char* diag, const int* n, double* a, const int* lda, int* info);
@@ -15,26 +17,14 @@ void single_threaded_blas() {
   openblas_set_num_threads(1);
 }
 
-bool upper_factor(std::int64_t n, const std::vector<double>& a, std::vector<double>& m) {
+bool upper_factor(std::int64_t n, std::vector<double>& a) {
   // With J the reversal of indices, J A J = L Lᵀ gives A = (J L J)(J L J)ᵀ, and J L J is upper triangular.
-  const auto size = static_cast<std::size_t>(n * n);
-  std::vector<double> reversed(size);
-  for (std::size_t i = 0; i < size; ++i) {
-    reversed[size - 1 - i] = a[i];
-  }
+  std::reverse(a.begin(), a.end());
   const int order = static_cast<int>(n);
   int info = 0;
-  dpotrf_("U", &order, reversed.data(), &order, &info);  // row-major lower triangle: L
-  if (info != 0) {
-    return false;
-  }
-  m.assign(size, 0);
-  for (std::int64_t i = 0; i < n; ++i) {
-    for (std::int64_t j = 0; j <= i; ++j) {
-      m[size - 1 - static_cast<std::size_t>(i * n + j)] = reversed[static_cast<std::size_t>(i * n + j)];
-    }
-  }
-  return true;
+  dpotrf_("U", &order, a.data(), &order, &info);  // row-major lower triangle: L
+  std::reverse(a.begin(), a.end());
+  return info == 0;
 }
 
 void invert_upper(std::int64_t n, std::vector<double>& m) {

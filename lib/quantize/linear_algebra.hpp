@@ -11,11 +11,11 @@ namespace axe {
 /// Sets BLAS to one thread; idempotent.
 void single_threaded_blas();
 
-/// M upper triangular [n, n] with A = M Mᵀ, for symmetric positive definite A [n, n]; false when A is not (M is then
-/// undefined). In double.
-bool upper_factor(std::int64_t n, const std::vector<double>& a, std::vector<double>& m);
+/// In place: M upper triangular [n, n] with A = M Mᵀ, for symmetric positive definite A [n, n]; false when A is not (M is then
+/// undefined). Nothing below the diagonal is read, and what is left there is undefined. In double.
+bool upper_factor(std::int64_t n, std::vector<double>& a);
 
-/// In place: inverse of the upper triangular M [n, n].
+/// In place: inverse of the upper triangular M [n, n]; nothing below the diagonal is read or changed.
 void invert_upper(std::int64_t n, std::vector<double>& m);
 
 /// X with A X = B, for A = M Mᵀ as factored above; B, X [n, columns], in place.

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cmath>
 #include <mutex>
+#include <numeric>
 
 #include "axecert/bound/range.hpp"
 #include "axecert/constraint/input_limit.hpp"
@@ -207,8 +208,9 @@ QuantizedLayer quantize(const LayerProblem& problem, const Datapath& datapath, c
   result.layer.input_limit = problem.input.limit;
 
   const bool integer_bias = bias_is_integer(problem, datapath, options);
-  const LayerProblem regularized = with_ridge(problem, options.ridge, integer_bias);
-  const LayerSetting setting(regularized, datapath, options, box);
+  const bool as_it_is = options.ridge == 0 && (integer_bias || problem.bias.empty());
+  const LayerProblem regularized = as_it_is ? LayerProblem{} : with_ridge(problem, options.ridge, integer_bias);
+  const LayerSetting setting(as_it_is ? problem : regularized, datapath, options, box);
   result.groups = setting.groups();
   result.weight_bits = setting.weight_bits();  // fewer than asked for when data types alone must fit
   result.statistics.dampening_raised = setting.correction().dampening_raised;
@@ -273,40 +275,55 @@ QuantizedLayer quantize(const LayerProblem& problem, const Datapath& datapath, c
   for (std::int64_t k = 0; k < K; ++k) {
     groups.push_back(setting.group(k));
   }
-  result.relative_error = relative_error(problem, result.layer.weights, result.scales, groups);
+  result.relative_error = relative_error(problem, result.layer.weights, result.scales, groups, options.threads);
   return result;
 }
 
 double relative_error(const LayerProblem& problem, const std::vector<std::int8_t>& weights,
-                      const std::vector<float>& scales, const std::vector<std::int64_t>& group_of_column) {
+                      const std::vector<float>& scales, const std::vector<std::int64_t>& group_of_column, int threads) {
   if (!(problem.output_energy > 0)) {
     return -1;
   }
-  // error² = (energy − 2 Σ (D·G) ∘ W + Σ (D·H) ∘ D) / energy, blocks of rows at a time.
   const std::int64_t R = problem.rows, K = problem.cols;
   const auto groups = static_cast<std::int64_t>(scales.size()) / R;
-  const std::vector<double> gram(problem.gram.begin(), problem.gram.end());
-  const std::vector<double> cross(problem.cross.begin(), problem.cross.end());
-  double error = problem.output_energy;
-  for (std::int64_t first = 0; first < R; first += rows_per_block) {
-    const std::int64_t count = std::min(rows_per_block, R - first);
-    std::vector<double> d(static_cast<std::size_t>(count * K)), product(d.size(), 0);
-    for (std::int64_t i = 0; i < count * K; ++i) {
-      const std::int64_t row = first + i / K,
-                         group = groups == 1 ? 0 : group_of_column[static_cast<std::size_t>(i % K)];
-      d[static_cast<std::size_t>(i)] = static_cast<double>(scales[static_cast<std::size_t>(row * groups + group)]) *
-                                       weights[static_cast<std::size_t>(first * K + i)];
-    }
-    multiply_add(count, K, K, {d.data(), K}, {gram.data(), K}, product.data(), K);
-    for (std::size_t i = 0; i < d.size(); ++i) {
-      error += d[i] * product[i];
-    }
-    std::fill(product.begin(), product.end(), 0.0);
-    multiply_add(count, K, K, {d.data(), K}, {cross.empty() ? gram.data() : cross.data(), K}, product.data(), K);
-    for (std::size_t i = 0; i < d.size(); ++i) {
-      error -= 2 * product[i] * static_cast<double>(problem.weight[static_cast<std::size_t>(first * K) + i]);
-    }
+  const auto dequantized = [&](std::int64_t row, std::int64_t k) {
+    const std::int64_t group = groups == 1 ? 0 : group_of_column[static_cast<std::size_t>(k)];
+    return static_cast<double>(scales[static_cast<std::size_t>(row * groups + group)]) *
+           weights[static_cast<std::size_t>(row * K + k)];
+  };
+  // Squared error of each block of rows, added in their order: the same for any number of threads.
+  std::vector<double> errors(static_cast<std::size_t>((R + rows_per_block - 1) / rows_per_block));
+  double error = 0;
+  if (problem.cross.empty()) {  // Σ (W − D) H ∘ (W − D): nothing cancels, so that single precision, H's own, suffices
+    for_each_block(R, rows_per_block, threads, [&](std::int64_t first, std::int64_t count) {
+      std::vector<float> left(static_cast<std::size_t>(count * K)), product(left.size(), 0);
+      for (std::int64_t i = 0; i < count * K; ++i) {
+        left[static_cast<std::size_t>(i)] =
+            static_cast<float>(problem.weight[static_cast<std::size_t>(first * K + i)] - dequantized(first + i / K, i % K));
+      }
+      multiply_add(count, K, K, {left.data(), K}, {problem.gram.data(), K}, product.data(), K);
+      errors[static_cast<std::size_t>(first / rows_per_block)] =
+          std::inner_product(left.begin(), left.end(), product.begin(), 0.0);
+    });
+  } else {  // energy + Σ (D·H) ∘ D − 2 Σ (D·G) ∘ W
+    const std::vector<double> gram(problem.gram.begin(), problem.gram.end());
+    const std::vector<double> cross(problem.cross.begin(), problem.cross.end());
+    for_each_block(R, rows_per_block, threads, [&](std::int64_t first, std::int64_t count) {
+      std::vector<double> d(static_cast<std::size_t>(count * K)), with_gram(d.size(), 0), with_cross(d.size(), 0);
+      for (std::int64_t i = 0; i < count * K; ++i) {
+        d[static_cast<std::size_t>(i)] = dequantized(first + i / K, i % K);
+      }
+      multiply_add(count, K, K, {d.data(), K}, {gram.data(), K}, with_gram.data(), K);
+      multiply_add(count, K, K, {d.data(), K}, {cross.data(), K}, with_cross.data(), K);
+      double& sum = errors[static_cast<std::size_t>(first / rows_per_block)];
+      for (std::size_t i = 0; i < d.size(); ++i) {
+        sum += d[i] * with_gram[i] -
+               2 * with_cross[i] * static_cast<double>(problem.weight[static_cast<std::size_t>(first * K) + i]);
+      }
+    });
+    error = problem.output_energy;
   }
+  error = std::accumulate(errors.begin(), errors.end(), error);
   return std::sqrt(std::max(0.0, error / problem.output_energy));
 }
 

@@ -127,9 +127,11 @@ void validate_outliers(const QuantizedLayer& layer);
 QuantizedLayer quantize(const LayerProblem& problem, const Datapath& datapath, const QuantizeOptions& options,
                         const std::function<void(std::int64_t, std::int64_t)>& progress = {});
 
-/// ‖XWᵀ − X̃Dᵀ‖_F / ‖XWᵀ‖_F of integer weights [rows, K] with scales [rows, groups], in double.
+/// ‖XWᵀ − X̃Dᵀ‖_F / ‖XWᵀ‖_F of integer weights [rows, K] with scales [rows, groups]; without G, ‖X̃(W − D)ᵀ‖_F in the
+/// numerator. The same for any `threads`.
 double relative_error(const LayerProblem& problem, const std::vector<std::int8_t>& weights,
-                      const std::vector<float>& scales, const std::vector<std::int64_t>& group_of_column);
+                      const std::vector<float>& scales, const std::vector<std::int64_t>& group_of_column,
+                      int threads = 1);
 
 std::string to_text(Corrector);   // "none" | "optq" | "gpfq" | "qronos"
 std::string to_text(Constraint);  // "none" | "datatype" | "ep-init" | "axe" | "input"

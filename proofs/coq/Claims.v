@@ -2,7 +2,7 @@
     that each theorem be "Closed under the global context", that is, proved without an axiom and without an admitted
     step. No definitions, no proofs. *)
 From Axecert Require Import GroupingProof RangeProof SafetyProof LimitedProof CheckerProof Rewritings StrictConstraintProof
-  MultistageProof SoftThreshold PresetsProof NotVacuous.
+  MultistageProof SoftThreshold PresetsProof BracketingProof NotVacuous.
 
 (* TOR-401 *)
 Print Assumptions registers_permutation.
@@ -43,6 +43,15 @@ Print Assumptions overflowing_layer_overflows.
 Print Assumptions check_decides.
 Print Assumptions safe_certificate_is_safe.
 
+(* TOR-101, TOR-103 *)
+Print Assumptions order_is_a_bracketing.
+Print Assumptions every_bracketing.
+Print Assumptions bracketed_datapath_is_safe.
+Print Assumptions bracketed_certificate_is_safe.
+Print Assumptions bracketing_overflows.
+Print Assumptions prefixes_are_not_enough.
+Print Assumptions starts_have_to_wait.
+
 (* TOR-406 *)
 Print Assumptions recentring_exact.
 Print Assumptions proved_layer_computes_the_row.
@@ -60,9 +69,20 @@ Print Assumptions zero_is_admissible.
 Print Assumptions joint_limits_inside.
 Print Assumptions published_limits_keep.
 Print Assumptions published_budgets_fit.
+Print Assumptions published_form_needs_zero.
+Print Assumptions double_is_precise.
+Print Assumptions float32_is_precise.
 Print Assumptions sweep_keeps_balance.
+Print Assumptions joint_sweep_is_a_sweep.
+Print Assumptions published_sweep_is_a_sweep.
 Print Assumptions sweep_is_safe.
+Print Assumptions joint_sweep_is_safe.
+Print Assumptions published_sweep_is_safe.
+Print Assumptions planned_sweep_is_safe.
+Print Assumptions accepted_constant_enters_once.
 Print Assumptions sweep_computes_the_integers.
+Print Assumptions sweeps_choose_weights.
+Print Assumptions chosen_weights_fit.
 
 (* TOR-501 *)
 Print Assumptions soft_threshold_projects.

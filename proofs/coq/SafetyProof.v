@@ -282,6 +282,27 @@ Proof.
     exists ((content + v) :: later), r. econstructor; eassumption.
 Qed.
 
+Lemma register_run_exists s from values : exists t, register_runs s from values t.
+Proof.
+  destruct (something_settles s from) as (settled & Hs). destruct (adds_exists s values settled) as (later & r & Ha).
+  exists (Trace (from :: later) r), values, settled, later. simpl. auto.
+Qed.
+
+Lemma registers_run s from : forall groups, exists ts, Forall2 (register_runs s from) groups ts.
+Proof.
+  induction groups as [|g groups (ts & Hts)]; [exists []; constructor|].
+  destruct (register_run_exists s from g) as (t & Ht). exists (t :: ts). constructor; assumption.
+Qed.
+
+(** Whatever the stages, the constant and the products are. *)
+Theorem every_datapath_runs : forall stages constant values, exists traces, runs stages constant values traces.
+Proof.
+  induction stages as [|s stages IH]; intros constant values.
+  - exists []. constructor.
+  - destruct (registers_run s (start s constant) (dealt s values)) as (ts & Hts).
+    destruct (IH constant (map content ts)) as (rest & Hr). exists (ts :: rest). econstructor; eassumption.
+Qed.
+
 (** A register whose claimed range leaves the limits: with the stages below it exact, inputs in the box and a constant
     drive it out of its limits. If it claims every partial sum, a run of it meets a sum that does not fit; if it claims
     the final value, the exact final value is not one of its limits. *)

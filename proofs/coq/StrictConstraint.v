@@ -1,9 +1,10 @@
 (** AXE's strict constraint: what is left of a register's limits while weights are chosen ([account]), between which
     integers the next weight must lie ([admissible], the exact form; [within_joint_limits] and [within_published_limits],
-    the forms with half a step of slack), and every sequence of choices that keeps to it ([sweep]). The Coq reading of
-    lib/constraint/budget.hpp and strict_limits.hpp. Sources: AXE (arXiv 2409.17092) eqs. 17, 19-21. No proofs here. *)
-From Coq Require Import ZArith QArith List.
-From Axecert Require Import Grouping Datapath Machine Range Safety Checker.
+    the forms with half a step of slack), and every sequence of choices that keeps to it ([sweep]; [joint_sweep],
+    [published_sweep]). The Coq reading of lib/constraint/budget.hpp and strict_limits.hpp. Sources: AXE (arXiv 2409.17092)
+    eqs. 17, 19-21. No proofs here. *)
+From Coq Require Import ZArith QArith List Bool.
+From Axecert Require Import Grouping Datapath Machine Range Safety Checker Rewritings.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -34,20 +35,27 @@ Definition admissible (a : account) (c : cost) (q : Z) : Prop :=
 
 Definition rounds_to (y : Q) (q : Z) : Prop := (inject_Z q - y <= 1 # 2)%Q /\ (y - inject_Z q <= 1 # 2)%Q.
 
+(** Every operation may come out too large by a factor of 1 + u: u is 0 over the rationals (strict_limits.hpp), 2^-53 in double
+    (budget.hpp), 2^-24 in float32. No result that is not positive becomes positive. *)
+
 (** y <= max(left / unit - 1/2, 0). *)
-Definition half_inside (y : Q) (left unit : Z) : Prop :=
-  unit <> 0 -> (y <= 0)%Q \/ (y <= inject_Z left / inject_Z unit - (1 # 2))%Q.
+Definition half_inside (u y : Q) (left unit : Z) : Prop :=
+  unit <> 0 -> (y <= 0)%Q \/ (y <= (inject_Z left / inject_Z unit * (1 + u) - (1 # 2)) * (1 + u))%Q.
 
 (** Brevitas' form. *)
-Definition within_joint_limits (a : account) (c : cost) (y : Q) : Prop :=
-  half_inside y (above a) (with_sign c) /\ half_inside y (below a) (against_sign c) /\
-  half_inside (- y) (above a) (against_sign c) /\ half_inside (- y) (below a) (with_sign c).
+Definition within_joint_limits (u : Q) (a : account) (c : cost) (y : Q) : Prop :=
+  half_inside u y (above a) (with_sign c) /\ half_inside u y (below a) (against_sign c) /\
+  half_inside u (- y) (above a) (against_sign c) /\ half_inside u (- y) (below a) (with_sign c).
 
 (** The paper's form: positives and negatives have a budget each, limit / (β - α) - 1/2; [P] and [N] are the sums of the
     positive and of the negative weights so far. *)
-Definition within_published_limits (limit : Z) (box : interval) (P N : Z) (y : Q) : Prop :=
-  let each := (inject_Z limit / inject_Z (upper box - lower box) - (1 # 2))%Q in
-  ((y <= 0)%Q \/ (y <= each - inject_Z P)%Q) /\ ((- y <= 0)%Q \/ (- y <= each + inject_Z N)%Q).
+Definition within_published_limits (u : Q) (limit : Z) (box : interval) (P N : Z) (y : Q) : Prop :=
+  let each := ((inject_Z limit / inject_Z (upper box - lower box) * (1 + u) - (1 # 2)) * (1 + u))%Q in
+  ((y <= 0)%Q \/ (y <= (each - inject_Z P) * (1 + u))%Q) /\ ((- y <= 0)%Q \/ (- y <= (each + inject_Z N) * (1 + u))%Q).
+
+(** What u has to be for an account: small beside 1, and beside what is left. *)
+Definition precise (u : Q) (a : account) : Prop :=
+  (0 <= u)%Q /\ (u <= 1 # 4)%Q /\ (u * inject_Z (above a) <= 1 # 4)%Q /\ (u * inject_Z (below a) <= 1 # 4)%Q.
 
 (** ** The sweep *)
 
@@ -62,50 +70,95 @@ Definition set (w : nat -> Z) (k : nat) (q : Z) : nat -> Z := fun j => if Nat.eq
 
 (** What a sweep can end with: all weights 0 at first; then, as often as one likes, any column whatever gets any weight that
     every register of that column admits, judged by what is left without that column. Nothing is said of who chooses: the
-    corrector, the order of the columns, moves of weights chosen before are all covered. *)
+    corrector, the order of the columns, moves of weights chosen before are all covered. Exact form: *)
 Inductive sweep (budgets : list budget) : (nat -> Z) -> Prop :=
 | sweep_begins : sweep budgets (fun _ => 0)
 | sweep_takes w k q : sweep budgets w ->
     (forall b, In b budgets -> In k (columns b) -> admissible (left b (set w k 0)) (costs b k) q) ->
     sweep budgets (set w k q).
 
+(** The grid of the weights holds 0, so that what is cut to it comes nearer to 0. *)
+Definition toward_zero (r q : Z) : Prop := 0 <= q <= r \/ r <= q <= 0.
+
+(** Brevitas' form: one real number inside the limits of every register of the column, rounded and cut to the grid. *)
+Inductive joint_sweep (u : Q) (budgets : list budget) : (nat -> Z) -> Prop :=
+| joint_begins : joint_sweep u budgets (fun _ => 0)
+| joint_takes w k y r q : joint_sweep u budgets w ->
+    (forall b, In b budgets -> In k (columns b) -> within_joint_limits u (left b (set w k 0)) (costs b k) y) ->
+    rounds_to y r -> toward_zero r q -> joint_sweep u budgets (set w k q).
+
+(** The paper's form: as much for the positives as for the negatives, whatever the other sign leaves. For operands in [α, β],
+    α <= 0 <= β, and no constant, [span] is [α, β] and [each_side] of P bits is 2^(P - 1) - 1. *)
+Definition span (c : cost) : interval := Interval (- against_sign c) (with_sign c).
+Definition each_side (a : account) : Z := Z.min (above a) (below a).
+Inductive published_sweep (u : Q) (budgets : list budget) : (nat -> Z) -> Prop :=
+| published_begins : published_sweep u budgets (fun _ => 0)
+| published_takes w k y r q : published_sweep u budgets w ->
+    (forall b, In b budgets -> In k (columns b) ->
+       let others := map (set w k 0) (columns b) in
+       within_published_limits u (each_side (room b)) (span (costs b k)) (positives others) (negatives others) y) ->
+    rounds_to y r -> toward_zero r q -> published_sweep u budgets (set w k q).
+
+(** One box, and one offset, for all columns of a register. *)
+Definition same_costs (b : budget) : Prop := forall j k, In j (columns b) -> In k (columns b) -> costs b j = costs b k.
+
+(** Registers that no weights of the grid can overdraw, which lib/constraint/budget.cpp leaves out of its plan. *)
+Definition most_above (grid : interval) (c : cost) : Z :=
+  Z.max (Z.max 0 (upper grid) * with_sign c) (Z.max 0 (- lower grid) * against_sign c).
+Definition most_below (grid : interval) (c : cost) : Z :=
+  Z.max (Z.max 0 (upper grid) * against_sign c) (Z.max 0 (- lower grid) * with_sign c).
+Definition never_binds (grid : interval) (b : budget) : Prop :=
+  sum (map (fun k => most_above grid (costs b k)) (columns b)) <= above (room b) /\
+  sum (map (fun k => most_below grid (costs b k)) (columns b)) <= below (room b).
+
 (** ** The budgets of a datapath *)
 
 (** Columns of the registers of stage s, when those of the values below it are [groups]. *)
 Definition columns_of_stage (s : stage) (groups : list (list nat)) : list (list nat) := map (@concat nat) (dealt s groups).
-Definition columns_after (below : list stage) (groups : list (list nat)) : list (list nat) :=
-  fold_left (fun g s => columns_of_stage s g) below groups.
 Definition single_columns (count : nat) : list (list nat) := map (fun k => [k]) (seq 0 count).
 
-(** A column whose operands lie in [box] and, where the stage starts from the constant, whose offset less the zero point lies
-    in [offset - spread, offset]. *)
-Definition column_cost (s : stage) (box : interval) (offset spread : Z) : cost :=
-  match initial s with
-  | InitialZero => Cost (Z.max 0 (upper box)) (Z.max 0 (- lower box))
-  | InitialConstant => Cost (Z.max 0 (upper box) + Z.max 0 offset) (Z.max 0 (- lower box) + Z.max 0 (spread - offset))
-  end.
-Definition stage_room (s : stage) (bias : Z) : account :=
-  match initial s with
-  | InitialZero => Account (upper (limits s)) (- lower (limits s))
-  | InitialConstant => Account (upper (limits s) - Z.max 0 bias) (- lower (limits s) - Z.max 0 (- bias))
-  end.
+(** A column whose operands lie in [box] and, in a register that holds the row's constant, whose offset less the zero point
+    lies in [offset - spread, offset]. *)
+Definition column_cost (holds_constant : bool) (box : interval) (offset spread : Z) : cost :=
+  if holds_constant
+  then Cost (Z.max 0 (upper box) + Z.max 0 offset) (Z.max 0 (- lower box) + Z.max 0 (spread - offset))
+  else Cost (Z.max 0 (upper box)) (Z.max 0 (- lower box)).
+Definition stage_room (holds_constant : bool) (s : stage) (bias : Z) : account :=
+  if holds_constant
+  then Account (upper (limits s) - Z.max 0 bias) (- lower (limits s) - Z.max 0 (- bias))
+  else Account (upper (limits s)) (- lower (limits s)).
 
-Definition stage_budgets (s : stage) (boxes : nat -> interval) (offsets : nat -> Z) (spread bias : Z)
+Definition stage_budgets (holds_constant : bool) (s : stage) (boxes : nat -> interval) (offsets : nat -> Z) (spread bias : Z)
     (groups : list (list nat)) : list budget :=
-  map (fun g => Budget g (fun k => column_cost s (boxes k) (offsets k) spread) (stage_room s bias)) (columns_of_stage s groups).
+  map (fun g => Budget g (fun k => column_cost holds_constant (boxes k) (offsets k) spread) (stage_room holds_constant s bias))
+    (columns_of_stage s groups).
 
-Fixpoint budgets (stages : list stage) (boxes : nat -> interval) (offsets : nat -> Z) (spread bias : Z)
+(** The constant is held by the stage that starts from it and by every stage above. [below]: a stage below held it. *)
+Fixpoint budgets_above (below : bool) (stages : list stage) (boxes : nat -> interval) (offsets : nat -> Z) (spread bias : Z)
     (groups : list (list nat)) : list budget :=
   match stages with
   | [] => []
-  | s :: stages' => stage_budgets s boxes offsets spread bias groups ++
-      budgets stages' boxes offsets spread bias (columns_of_stage s groups)
+  | s :: stages' => let holds_constant := below || starts_from_constant s in
+      stage_budgets holds_constant s boxes offsets spread bias groups ++
+      budgets_above holds_constant stages' boxes offsets spread bias (columns_of_stage s groups)
   end.
+Definition budgets := budgets_above false.
 
-(** The row's constant enters in the topmost stage or outside, and there in one register. *)
-Fixpoint constant_at_the_top (stages : list stage) (groups : list (list nat)) : Prop :=
+(** What every stage has left when all weights are 0. *)
+Fixpoint rooms_above (below : bool) (stages : list stage) (bias : Z) : list account :=
+  match stages with
+  | [] => []
+  | s :: stages' => let holds_constant := below || starts_from_constant s in
+      stage_room holds_constant s bias :: rooms_above holds_constant stages' bias
+  end.
+Definition rooms := rooms_above false.
+
+(** The row's constant enters in one stage at most, and there in one register. *)
+Fixpoint constant_enters_once (stages : list stage) (groups : list (list nat)) : Prop :=
   match stages with
   | [] => True
-  | [s] => initial s = InitialConstant -> length (columns_of_stage s groups) = 1%nat
-  | s :: stages' => initial s = InitialZero /\ constant_at_the_top stages' (columns_of_stage s groups)
+  | s :: stages' =>
+      if starts_from_constant s
+      then length (columns_of_stage s groups) = 1%nat /\ Forall (fun t => initial t = InitialZero) stages'
+      else constant_enters_once stages' (columns_of_stage s groups)
   end.

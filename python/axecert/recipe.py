@@ -42,6 +42,9 @@ class Recipe:
                      among them.
     order            "layer": every group of layers of a block is calibrated behind the already quantized groups before it;
                      "block": the whole block in one pass, behind the already quantized blocks before it.
+    original_inputs  layers approach what they give on the float model's inputs X (G = X̃ᵀX). False: on X̃ alone (G = H), as
+                     OPTQ's own implementation has it; the float model is never run, and reported errors are those of
+                     each layer alone, ‖X̃(W − D)ᵀ‖ / ‖X̃Wᵀ‖.
     seed             of the rotation's signs.
     head             of a language model (`axecert.transformers`): the output head is quantized too.
     """
@@ -58,6 +61,7 @@ class Recipe:
     outliers: float | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     order: str = "layer"
+    original_inputs: bool = True
     seed: int = 0
     head: bool = False
 
@@ -134,7 +138,7 @@ class Recipe:
     @classmethod
     def published(cls, **changes: Any) -> Recipe:
         """AXE as its paper has it (arXiv 2409.17092): the options of `QuantizeOptions.published()`, unsigned codes as they
-        are, computed per token."""
+        are, computed per token. OPTQ has `original_inputs` off; GPFQ and Qronos correct what the float model's inputs show."""
         options = {
             "scales": "max",
             "target": "original",
@@ -144,7 +148,12 @@ class Recipe:
             "ridge": 0.0,
         }
         options.update(changes.pop("options", {}))
-        settings = {"datapath": "axe:P=16,T=128", "activations": "token-asymmetric", **changes}
+        settings = {
+            "datapath": "axe:P=16,T=128",
+            "activations": "token-asymmetric",
+            "original_inputs": options.get("corrector") in ("gpfq", "qronos"),
+            **changes,
+        }
         return cls(options=options, **settings)
 
 
@@ -174,6 +183,8 @@ def _check(recipe: Recipe) -> None:
         raise refuse("activations", f'{recipe.activations!r} cannot keep the limit of the constraint "input"', remedy)
     if not isinstance(recipe.head, bool):
         raise refuse("head", f"{recipe.head!r} is not True or False", "use False to leave it floating point")
+    if not isinstance(recipe.original_inputs, bool):
+        raise refuse("original_inputs", f"{recipe.original_inputs!r} is not True or False", "use True for G = X̃ᵀX")
     if recipe.order not in ORDERS:
         raise refuse("order", f"{recipe.order!r} is not known", "use one of " + ", ".join(ORDERS))
     if not _between(0, recipe.percentile, 1) or recipe.percentile == 0:

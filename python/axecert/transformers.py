@@ -261,7 +261,7 @@ class _Model:
 class _DecoderBlock:
     """One decoder block in both forms with its hidden states (engine.Block)."""
 
-    def __init__(self, chain: _Model, index: int, floats: torch.Tensor, quantized: torch.Tensor) -> None:
+    def __init__(self, chain: _Model, index: int, floats: torch.Tensor | None, quantized: torch.Tensor) -> None:
         self.quantized = chain.blocks[index]
         self.reference = self.quantized  # until `separate`
         self.batches = len(chain.batches)
@@ -269,26 +269,29 @@ class _DecoderBlock:
         self._floats, self._quantized = floats, quantized
 
     def separate(self) -> None:
-        """Keeps a float copy as the reference; from here on `quantized` may change."""
-        self.reference = copy.deepcopy(self.quantized)
+        """Keeps a float copy as the reference, if it has inputs; from here on `quantized` may change."""
+        if self._floats is not None:
+            self.reference = copy.deepcopy(self.quantized)
 
     def _run(self, module: nn.Module, batch: int, hidden: torch.Tensor) -> object:
         rows = self._chain.batches[batch]
         return self._chain.call(self._index, rows).run(module, hidden[rows])
 
     def run_reference(self, batch: int) -> object:
+        assert self._floats is not None
         return self._run(self.reference, batch, self._floats)
 
     def run_quantized(self, batch: int) -> object:
         return self._run(self.quantized, batch, self._quantized)
 
     def keep_reference_output(self, batch: int, output: object) -> None:
+        assert self._floats is not None
         self._floats[self._chain.batches[batch]] = first_tensor(output)
 
     def advance_reference(self) -> None:
-        """Moves the float model's hidden states past this block."""
+        """Moves the float model's hidden states, if they are kept, past this block."""
         with torch.inference_mode():
-            for batch in range(self.batches):
+            for batch in range(self.batches if self._floats is not None else 0):
                 self.keep_reference_output(batch, self.run_reference(batch))
 
     def advance_quantized(self) -> None:
@@ -307,12 +310,13 @@ class _DecoderBlock:
 class _Head:
     """The output head behind the last block, as a block of its own (engine.Block)."""
 
-    def __init__(self, chain: _Model, floats: torch.Tensor, quantized: torch.Tensor) -> None:
+    def __init__(self, chain: _Model, floats: torch.Tensor | None, quantized: torch.Tensor) -> None:
         self.reference = self.quantized = chain.model
         self.batches = len(chain.batches)
         self._chain, self._floats, self._quantized = chain, floats, quantized
 
     def run_reference(self, batch: int) -> object:
+        assert self._floats is not None
         return self._chain.run_tail(self._chain.batches[batch], self._floats[self._chain.batches[batch]])
 
     def run_quantized(self, batch: int) -> object:
@@ -346,8 +350,8 @@ def quantize(
     offload     keep hidden states in unnamed files in `folder` instead of memory.
     progress    called with a `Progress` after every step.
 
-    Memory beside the model: two hidden states of sequences × length × width × 4 bytes, a copy of one block, and the moments
-    of one group of layers. Deterministic: equal calls on one machine give equal integers. When an error ends the run, blocks
+    Memory beside the model: two hidden states of sequences × length × width × 4 bytes (one, and no copy, without the recipe's
+    `original_inputs`), a copy of one block, and the moments of one group of layers. Deterministic: equal calls on one machine give equal integers. When an error ends the run, blocks
     already replaced stay replaced: load the model again.
     """
     _require(model, token_ids, folder, offload)
@@ -368,10 +372,11 @@ def quantize(
     shape = (chain.sequences, chain.length, chain.width())
     scratch = Path(folder) if folder is not None and offload else None
     with watch.phase("float forward"):
-        floats = _HiddenStates(shape, scratch).values
-        chain.embed(floats)
         quantized = _HiddenStates(shape, scratch).values
-        quantized.copy_(floats)
+        chain.embed(quantized)
+        floats = _HiddenStates(shape, scratch).values if recipe.original_inputs else None
+        if floats is not None:
+            floats.copy_(quantized)
 
     current = 0
 
@@ -408,13 +413,13 @@ def quantize(
                 block.advance_reference()
         _page_out(floating, block.quantized)
         layers[current] = {}  # the float layers that were replaced can go
-        if current + 1 < blocks or head:
+        if current + 1 < blocks or (head and finished <= blocks):
             with watch.phase("quantized forward"):
                 block.advance_quantized()
             release_freed_memory()  # what the passes freed lies between what the layers hold, and would add up
         note("done", "", current + 1, blocks, -1.0)
     if head:
-        report.layers += _quantize_head(chain, setting, floats, quantized)
+        report.layers += _quantize_head(chain, setting, floats, quantized, journal)
     report.not_certified = _not_certified(model, recipe, chain.length)
     attach_report(model, report)
     return report
@@ -485,9 +490,9 @@ def _journal(
 
 
 def _quantize_head(
-    chain: _Model, setting: Setting, floats: torch.Tensor, quantized: torch.Tensor
+    chain: _Model, setting: Setting, floats: torch.Tensor | None, quantized: torch.Tensor, journal: Journal | None
 ) -> list[LayerReport]:
-    """Quantizes the output head behind the last block."""
+    """Quantizes the output head behind the last block; the journal keeps it as one block more."""
     module = chain.model.get_output_embeddings()  # type: ignore[operator]
     path = next((path for path, child in chain.model.named_modules() if child is module), None)
     if path is None:
@@ -495,8 +500,16 @@ def _quantize_head(
     view = matrix_view(module)
     if view is None:
         raise InputError(path, f"is a {type(module).__name__}, no linear layer", "leave out head=True")
-    groups = [InputGroup((Product(path, path, 0, view),), calls=1)]
-    made = quantize_block(_Head(chain, floats, quantized), groups, setting, through=False)
+    head, index = Product(path, path, 0, view), len(chain.blocks)
+    if journal is not None and journal.finished > index:
+        made = [(head, layer, facts) for layer, facts in journal.load(index)]
+        place_layers(chain.model, made, setting.datapath)
+        setting.note("resume", "", 1, 1, -1.0)
+    else:
+        made = quantize_block(_Head(chain, floats, quantized), [InputGroup((head,), calls=1)], setting, through=False)
+        if journal is not None:
+            with setting.watch.phase("store"):
+                journal.store(index, [layer for _, layer, _ in made], [facts for _, _, facts in made])
     return [facts for _, _, facts in made]
 
 

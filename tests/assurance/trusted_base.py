@@ -19,7 +19,7 @@ GROUPS = {
     "verify": ["cli/main.cpp", "cli/verify.cpp", "cli/voters.*", "verify/election/*.?pp", "verify/report/votes.?pp", "lib/certificate/vote.?pp"],
     "formats": ["lib/model/tensors.?pp", "lib/model/safetensors.cpp", "lib/model/npz.cpp", "lib/onnx/*.?pp", "cli/onnx_input.?pp"],
     "meaning": ["proofs/coq/Grouping.v", "proofs/coq/Datapath.v", "proofs/coq/Machine.v", "proofs/coq/Range.v", "proofs/coq/Safety.v",
-                "proofs/coq/Limited.v", "proofs/coq/Checker.v", "proofs/coq/Claims.v"],
+                "proofs/coq/Limited.v", "proofs/coq/Bracketing.v", "proofs/coq/Checker.v", "proofs/coq/Claims.v"],
     "proved": ["proofs/coq/reader/*.ml"],
     "licence": ["verify/licence/*.?pp", "lib/kernel/*.?pp"],
     "voters": ["verify/smt/*.?pp", "verify/replay/*.?pp", "lib/datapath/machine.?pp", "lib/datapath/topology.cpp"],

@@ -80,6 +80,24 @@ std::vector<double> dequantized(const QuantizedLayer& result, const Datapath& da
   return d;
 }
 
+/// ‖X̃(W − D)ᵀ‖ / ‖XWᵀ‖ from H, term by term.
+double error_alone(const LayerProblem& problem, const std::vector<double>& d) {
+  const std::int64_t K = problem.cols;
+  double sum = 0;
+  for (std::int64_t r = 0; r < problem.rows; ++r) {
+    const auto left = [&](std::int64_t k) {
+      const auto i = static_cast<std::size_t>(r * K + k);
+      return static_cast<double>(problem.weight[i]) - d[i];
+    };
+    for (std::int64_t i = 0; i < K; ++i) {
+      for (std::int64_t k = 0; k < K; ++k) {
+        sum += left(i) * static_cast<double>(problem.gram[static_cast<std::size_t>(i * K + k)]) * left(k);
+      }
+    }
+  }
+  return problem.output_energy > 0 ? std::sqrt(std::max(0.0, sum) / problem.output_energy) : -1;
+}
+
 /// ‖XWᵀ − X̃Dᵀ‖ / ‖XWᵀ‖ on the data.
 double error_by_definition(const SyntheticLayer& s, const std::vector<double>& d) {
   const std::int64_t K = s.problem.cols;
@@ -243,6 +261,14 @@ TEST_CASE("whatever is combined: registers fit, the error is the definition's, a
     }
     CHECK(squares_differ_by(relative_error(s.problem, result.layer.weights, result.scales, groups)) <=
           2e-7 + 2e-7 * error * error);
+    if (checked % 16 == 0) {
+      LayerProblem alone = s.problem;
+      alone.cross.clear();
+      const double found = relative_error(alone, result.layer.weights, result.scales, groups);
+      CHECK(found == doctest::Approx(error_alone(alone, d)).epsilon(1e-5));
+      CHECK(found == relative_error(alone, result.layer.weights, result.scales, groups, 3));
+      CHECK(result.relative_error == relative_error(s.problem, result.layer.weights, result.scales, groups, 3));
+    }
     // Half a step is what the bias may be rounded by; float adds next to nothing.
     CHECK(distance_in_steps(s, result, datapath, d) <= (s.problem.bias.empty() ? 1e-6 : 0.5 + 1e-6));
     CHECK(result.weight_zero_points.empty() == !options.asymmetric_weights);

@@ -168,6 +168,7 @@ def test_layers_compute_their_own_integers(activations: str, form: str) -> None:
         {"outliers": 5.0, "activations": "token-asymmetric"},
         {"box_clip": 1e-3, "datapath": "axe:P=16,T=16,act=box"},
         {"order": "block"},
+        {"order": "block", "equalize": "awq", "original_inputs": False},
         {"activations": "tensor-asymmetric", "percentile": 0.999},
         {"datapath": "axe:P=16,T=16,outer=float,act=s8", "options": {"granularity": "tile"}},
     ],
@@ -194,6 +195,30 @@ def test_every_part_of_a_recipe_keeps_the_product(changes: dict[str, Any]) -> No
     if "outliers" in changes:
         assert any(layer.outlier_columns for layer in report.layers)
         assert any("outlier" in item.why for item in report.not_certified)
+
+
+@pytest.mark.parametrize("outliers", [None, 5.0])
+def test_errors_without_original_inputs_are_those_of_each_layer_alone(outliers: float | None) -> None:
+    """‖X̃(W − D)ᵀ‖ / ‖X̃Wᵀ‖, from codes of X̃ recomputed here; X̃ of the second layer comes from the quantized first."""
+    module, data = net(), batches()
+    weights = {name: layer.weight.detach().double().numpy() for name, layer in module.named_modules() if isinstance(layer, nn.Linear)}
+    report = axecert.torch.quantize(module, data, recipe("axe:P=20,T=16,act=s8", original_inputs=False, outliers=outliers))
+    received: dict[str, list[np.ndarray]] = {}
+    for name, layer in axecert.torch.integer_layers(module).items():
+        def note(_: Any, args: Any, name: str = name) -> None:
+            received.setdefault(name, []).append(args[0].reshape(-1, args[0].shape[-1]).double().numpy())
+
+        layer.register_forward_pre_hook(note)
+    for batch in data:
+        module(batch)
+    for name, layer in axecert.torch.integer_layers(module).items():
+        x, w = np.concatenate(received[name]), weights[name].copy()
+        x[:, layer.layer.outlier_columns] = 0
+        w[:, layer.layer.outlier_columns] = 0
+        scale = np.abs(x).max(axis=1, keepdims=True) / 127
+        coded = scale * np.rint(x / scale)
+        d = layer.layer.weights * layer.layer.scales.reshape(-1, 1).astype(np.float64)
+        assert report.layer(name).relative_error == pytest.approx(np.linalg.norm(coded @ (w - d).T) / np.linalg.norm(coded @ w.T), rel=1e-3)
 
 
 def test_few_rows_have_a_kernel_of_their_own_and_the_same_bytes() -> None:

@@ -271,6 +271,31 @@ def test_blocks_that_are_damaged_or_of_another_run_are_refused(tmp_path: Path) -
         axecert.transformers.quantize(made(), tokens(), NARROW, folder=folder)
 
 
+def test_a_finished_head_is_not_quantized_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = made()
+    report = axecert.transformers.quantize(wanted, tokens(), NARROW, folder=tmp_path, head=True)
+    axecert.transformers.quantize(made(), tokens(), NARROW, folder=tmp_path)  # without the head nothing is lost
+
+    def never(*_: Any) -> None:
+        raise AssertionError("the head is calibrated again")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(axecert.transformers._Head, "run_quantized", never)
+        model = made()
+        again = axecert.transformers.quantize(model, tokens(), NARROW, folder=tmp_path, head=True)
+    assert again.layers == report.layers and torch.equal(logits(model), logits(wanted))
+    head = sorted(tmp_path.glob("block-*.safetensors"))[-1]
+    content = bytearray(head.read_bytes())
+    content[-1] ^= 1
+    head.write_bytes(content)
+    with pytest.raises(InputError, match="SHA-256"):
+        axecert.transformers.quantize(made(), tokens(), NARROW, folder=tmp_path, head=True)
+    head.unlink()
+    model = made()
+    axecert.transformers.quantize(model, tokens(), NARROW, folder=tmp_path, head=True)
+    assert torch.equal(logits(model), logits(wanted))
+
+
 def test_calibration_tokens_are_drawn_without_replacement() -> None:
     tokenizer, text = tiny_language_model.tokenizer(), tiny_language_model.text(60, seed=1)
     ids = tokenizer(text, add_special_tokens=False)["input_ids"]

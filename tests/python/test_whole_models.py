@@ -194,6 +194,29 @@ def test_calibration_inputs_are_those_of_the_float_model_and_of_the_quantized_bl
     assert not np.allclose(*last, rtol=1e-2)  # three bits are coarse: the two differ
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_without_original_inputs_the_float_model_is_never_run(family: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """OPTQ towards W itself looks at X only to report errors, so the integers are the same with and without."""
+    both = Recipe.published(datapath="axe:P=16,T=8", original_inputs=True)
+    wanted = build(family)
+    seen = models.quantize(wanted, tokens(), both, head=True)
+
+    def never(*_: Any) -> None:
+        raise AssertionError("the float model is run")
+
+    monkeypatch.setattr(models._DecoderBlock, "run_reference", never)
+    monkeypatch.setattr(models._Head, "run_reference", never)
+    alone, model = both.with_(original_inputs=False), build(family)
+    report = models.quantize(model, tokens(), alone, head=True, folder=tmp_path / "run")
+    assert same(integers(model), integers(wanted))
+    resumed = build(family)
+    models.quantize(resumed, tokens(), alone, head=True, folder=tmp_path / "run")
+    assert same(integers(resumed), integers(wanted))
+    # Each layer's own error: no more than with what the layers before it did, and equal where there are none.
+    assert all(0 < layer.relative_error for layer in report.layers)
+    assert report.layers[-1].relative_error < seen.layers[-1].relative_error
+
+
 # Interruptions.
 
 def finished(tmp_path: Path) -> Path:
@@ -340,9 +363,9 @@ def test_a_weight_that_is_not_finite_names_its_layer() -> None:
 
 @pytest.mark.parametrize("recipe", [
     Recipe.published(datapath="axe:P=16,T=8"), Recipe(rotate=True), Recipe(outliers=2.0), Recipe(equalize="awq", order="block"),
-    Recipe(datapath="axe:P=12,T=8,outer=float,act=s8", options={"granularity": "tile"}),
+    Recipe(equalize="budget", original_inputs=False), Recipe(datapath="axe:P=12,T=8,outer=float,act=s8", options={"granularity": "tile"}),
     Recipe(datapath="axe:P=16,T=8,act=box", activations="tensor-asymmetric", percentile=0.999),
-], ids=["published", "rotate", "outliers", "awq", "tile", "box"])  # fmt: skip
+], ids=["published", "rotate", "outliers", "awq", "budget", "tile", "box"])  # fmt: skip
 def test_every_kind_of_recipe_runs_on_a_whole_model_and_is_safe(recipe: Recipe, tmp_path: Path) -> None:
     wanted = logits(build("llama3"), tokens(seed=1))
     model = build("llama3")

@@ -56,7 +56,7 @@ class GroupCalibration:
     @property
     def needs_original_observation(self) -> bool:
         """Whether that pass also needs the float model's inputs."""
-        return self._recipe.equalize in GOALS
+        return self._recipe.equalize in GOALS and self._recipe.original_inputs
 
     @property
     def needs_energy(self) -> bool:
@@ -80,11 +80,12 @@ class GroupCalibration:
             if self._observed is None:
                 self._observed = ChannelStatistics(self._cols)
             self._observed.add(x)
-        if original is not None:
+        if self._recipe.equalize in GOALS:
+            ours, theirs = self._integer_part(x), None if original is None else self._integer_part(_array(original))
             with self._watch.phase("moments"):
                 if self._observed_moments is None:
                     self._observed_moments = Moments(self._cols)
-                self._observed_moments.add(self._integer_part(x), self._integer_part(_array(original)), torch.get_num_threads())
+                self._observed_moments.add(ours, theirs, torch.get_num_threads())
 
     def choose_transform(self) -> None:
         """After `observe`: outlier channels, equalization and rotation."""
@@ -130,25 +131,26 @@ class GroupCalibration:
         low, high, shift = (np.array([n], dtype=np.int32) for n in (grid.code_lower, grid.code_upper, 0))
         self._quantizer = InputQuantizer(self._cols, self._transform, grid, low, high, shift, self._datapath)
 
-    def accumulate(self, quantized: torch.Tensor, original: torch.Tensor, *, energy: bool) -> None:
-        """Last pass: matching rows [n, K] of the quantized and of the float model. With `energy`, ‖XWᵀ‖² is taken from
-        XᵀX, for runs that do not compute the float outputs."""
+    def accumulate(self, quantized: torch.Tensor, original: torch.Tensor | None, *, energy: bool) -> None:
+        """Last pass: matching rows [n, K] of the quantized model and, with `original_inputs`, of the float one. With `energy`,
+        ‖XWᵀ‖² is taken from XᵀX, for runs that do not compute the float outputs."""
         assert self._transform is not None and self._quantizer is not None
-        x_tilde, x = self._integer_part(_array(quantized)), self._integer_part(_array(original))
+        x_tilde, x = self._integer_part(_array(quantized)), None if original is None else self._integer_part(_array(original))
         require_finite(x_tilde, self._place)
-        require_finite(x, self._place + " (float model)")
+        if x is not None:
+            require_finite(x, self._place + " (float model)")
         with self._watch.phase("statistics"):
             if self._datapath.form == "boxed":
                 self._note_codes(x_tilde)
             x_tilde = self._quantizer.fake_quantize(x_tilde, torch.get_num_threads())
-            x = self._transform.apply(x)
+            x = None if x is None else self._transform.apply(x)
         with self._watch.phase("moments"):
             self._moments.add(x_tilde, x, torch.get_num_threads())
-            if energy:
+            if energy and x is not None:
                 if self._originals is None:
                     self._originals = Moments(self._cols)
                 self._originals.add(x, None, torch.get_num_threads())
-        self.tokens += len(x)
+        self.tokens += len(x_tilde)
 
     # The result.
 
@@ -157,7 +159,7 @@ class GroupCalibration:
         assert self._transform is not None and self._quantizer is not None
         if self.tokens == 0:
             raise self._no_data()
-        gram, cross = self._moments.gram, self._moments.cross
+        gram, cross = self._moments.gram, self._moments.cross if self._recipe.original_inputs else None
         code_min, code_max = self._code_ranges()
         made = []
         for product in self.group.products:
@@ -248,10 +250,10 @@ class GroupCalibration:
         return low, high
 
     def _energy(self, product: Product, weight: Floats) -> float:
-        """‖XWᵀ‖², measured by the run, or tr(W XᵀX Wᵀ); -1 when the data are all zero."""
-        if self._originals is not None:
-            gram = self._originals.gram
-            energy = float(np.sum((weight @ gram) * weight, dtype=np.float64))
+        """‖XWᵀ‖², measured by the run, or tr(W XᵀX Wᵀ), of X̃ where X is not looked at; -1 when the data are all zero."""
+        inputs = self._originals if self._recipe.original_inputs else self._moments
+        if inputs is not None:
+            energy = float(np.sum((weight @ inputs.gram) * weight, dtype=np.float64))
         else:
             energy = self.energies.get(product.name, -1.0)
         return energy if energy > 0 else -1.0

@@ -1,8 +1,8 @@
 """Quantizes the layers of one block of a model behind its quantized predecessors, without keeping any layer's inputs.
 
-`quantize_block` is the main function: for each group of layers that share an input, in execution order, it runs the float
-block and the partly quantized one batch by batch, streams the group's inputs into moments, quantizes, and puts the integer
-layers in place. It changes the block that it is given.
+`quantize_block` is the main function: for each group of layers that share an input, in execution order, it runs the partly
+quantized block and, with `original_inputs`, the float one batch by batch, streams the group's inputs into moments, quantizes,
+and puts the integer layers in place. It changes the block that it is given.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .report import LayerReport, Stopwatch
 class Block(Protocol):
     """A block in two forms, and how to run either on one batch."""
 
-    reference: nn.Module  # floating point, never changed
+    reference: nn.Module  # floating point, never changed; not run without `original_inputs`
     quantized: nn.Module  # its layers are replaced as they are quantized
     batches: int
 
@@ -57,8 +57,8 @@ Quantized = list[tuple[Product, QuantizedLayer, LayerReport]]
 def quantize_block(block: Block, groups: Sequence[InputGroup], setting: Setting, *, through: bool = True) -> Quantized:
     """Replaces the layers in `groups` of `block.quantized`; returns the integer layers in execution order.
 
-    With `through`, the last pass over the float block runs to its end and hands every batch's output to
-    `keep_reference_output`.
+    With `through`, the last pass over the float block, if it is run at all, goes to its end and hands every batch's output
+    to `keep_reference_output`.
     """
     stages = _stages(groups, setting.recipe.order)
     total = sum(len(group.products) for group in groups)
@@ -117,15 +117,11 @@ def _calibrate(block: Block, calibrations: Sequence[GroupCalibration], setting: 
         both = any(calibration.needs_original_observation for calibration in calibrations)
         for batch in range(block.batches):
             setting.note("observe", name, batch, block.batches, -1.0)
-            ours = quantized_inputs(batch).matrices
-            theirs = reference_inputs(batch).matrices if both else None
+            ours = quantized_inputs(batch)
+            theirs = reference_inputs(batch) if both else None
             for index, calibration in enumerate(calibrations):
-                if theirs is None:
-                    for x in ours[index]:
-                        calibration.observe(x, None)
-                else:
-                    for x, original in _pairs(groups[index], batch, ours[index], theirs[index]):
-                        calibration.observe(x, original)
+                for x, original in _pairs(groups, index, batch, ours, theirs):
+                    calibration.observe(x, original)
             del ours, theirs
     for calibration in calibrations:
         calibration.choose_transform()
@@ -139,27 +135,31 @@ def _calibrate(block: Block, calibrations: Sequence[GroupCalibration], setting: 
         calibration.choose_grid()
     for batch in range(block.batches):
         setting.note("calibrate", name, batch, block.batches, -1.0)
-        ours = quantized_inputs(batch).matrices
-        run = reference_inputs(batch, through=last)
+        ours = quantized_inputs(batch)
+        theirs = reference_inputs(batch, through=last) if setting.recipe.original_inputs else None
         for index, calibration in enumerate(calibrations):
-            for x_tilde, x in _pairs(groups[index], batch, ours[index], run.matrices[index]):
+            for x_tilde, x in _pairs(groups, index, batch, ours, theirs):
                 calibration.accumulate(x_tilde, x, energy=not last or calibration.needs_energy)
-        if last:
-            block.keep_reference_output(batch, run.output)
-        del ours, run
+        if last and theirs is not None:
+            block.keep_reference_output(batch, theirs.output)
+        del ours, theirs
     for calibration in calibrations:
         calibration.energies = energies
 
 
 def _pairs(
-    group: InputGroup, batch: int, ours: Sequence[torch.Tensor], theirs: Sequence[torch.Tensor]
-) -> Iterable[tuple[torch.Tensor, torch.Tensor]]:
-    """Inputs of the quantized and of the float module, call by call."""
-    shapes = [tuple(x.shape) for x in ours], [tuple(x.shape) for x in theirs]
+    groups: Sequence[InputGroup], index: int, batch: int, ours: GroupInputs, theirs: GroupInputs | None
+) -> Iterable[tuple[torch.Tensor, torch.Tensor | None]]:
+    """Inputs of one group in the quantized module and in the float one (None where that was not run), call by call."""
+    quantized = ours.matrices[index]
+    if theirs is None:
+        return ((x, None) for x in quantized)
+    shapes = [tuple(x.shape) for x in quantized], [tuple(x.shape) for x in theirs.matrices[index]]
     if shapes[0] != shapes[1]:
         problem = f"receives {shapes[0]} in the quantized module and {shapes[1]} in the float one, for calibration batch {batch}"
-        raise InputError("layer " + group.first.name, problem, "how often it is called, and with how many rows, must not depend on the data")
-    return zip(ours, theirs, strict=True)
+        remedy = "how often it is called, and with how many rows, must not depend on the data"
+        raise InputError("layer " + groups[index].first.name, problem, remedy)
+    return zip(quantized, theirs.matrices[index], strict=True)
 
 
 def place_layers(

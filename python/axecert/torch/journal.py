@@ -1,6 +1,6 @@
 """Finished blocks of a run that may be interrupted: one file of integer layers each, and a journal of their hashes.
 
-`Journal` is the main class. A journal belongs to one recipe, one model and one calibration set, by their hashes; blocks of
+`Journal` is the main class. The output head, where it is quantized, is the block behind the last. A journal belongs to one recipe, one model and one calibration set, by their hashes; blocks of
 anything else are never loaded. Side effects: `journal.json` and `block-NNN.safetensors` in its folder, each written whole or
 not at all.
 """

@@ -119,8 +119,8 @@ class _Call:
 class _WholeModule:
     """The module as one block (engine.Block)."""
 
-    def __init__(self, module: nn.Module, calls: Sequence[_Call]) -> None:
-        self.reference = copy.deepcopy(module)
+    def __init__(self, module: nn.Module, calls: Sequence[_Call], *, keep_original: bool) -> None:
+        self.reference = copy.deepcopy(module) if keep_original else module
         self.quantized = module
         self.batches = len(calls)
         self._calls = calls
@@ -149,7 +149,7 @@ def quantize(
 
     calibration  batches: a tensor, a tuple of arguments or a mapping of keyword arguments each. They are kept; the inputs of
                  the layers are not. A layer's calibration inputs come from the module as far as it is quantized (X̃) and from
-                 the floating-point module (X).
+                 the floating-point module (X), unless the recipe has no `original_inputs`.
     only, skip   shell patterns on module paths.
     strict       InputError for weights that would stay floating point because their module is not supported or not called,
                  unless `only` or `skip` leaves them out.
@@ -173,7 +173,7 @@ def quantize(
         groups, uncalled = input_groups(module, lambda: module(*calls[0].args, **calls[0].kwargs), layers)
         lines = unsupported_modules(module) + [f"{path}: was never called through its forward" for path in uncalled]
         unsupported = refuse_or_report(lines, strict, only, skip)
-        block = _WholeModule(module, calls)
+        block = _WholeModule(module, calls, keep_original=recipe.original_inputs)
 
     def note(phase: str, layer: str, done: int, total: int, error: float) -> None:
         if progress is not None:
