@@ -127,7 +127,14 @@ TEST_CASE("TOSA RESCALE: the shift's range, the value within [-2^(shift-1), 2^(s
   edge(Requantizer::tosa, std::ldexp(1, 28), -2, -3);
   CHECK(outcome(Requantizer::tosa, 0, std::ldexp(1, 29)) == Outcome::fails);   // shift 1
   CHECK(outcome(Requantizer::tosa, 0, std::ldexp(1, -32)) == Outcome::fits);   // shift 62
-  CHECK(outcome(Requantizer::tosa, 0, std::ldexp(1, -33)) == Outcome::fails);  // no multiplier left
+  const auto reason = [](IntegerRange sums, double multiplier) {
+    return check_requantization(Requantizer::tosa, sums, multiplier).reason;
+  };
+  CHECK(reason({0, 0}, std::ldexp(1, -33)) == "its multiplier rounds to 0");
+  CHECK(reason({0, 1 << 28}, 2) == "the sum 268435456 is outside [-2^28, 2^28)");
+  CHECK(outcome(Requantizer::tosa16, 0, std::ldexp(1, -33)) == Outcome::fails);
+  // A multiplier that would round up out of 15 bits does not out of 31: its shift stays 31.
+  edge(Requantizer::tosa, 1 - 1e-9, (1 << 30) - 1, 1 << 30);
   // 16 bits: 1 is 2^14 · 2^-14; the result must have 32 bits, and rounds to the nearest.
   edge(Requantizer::tosa16, 1, INT32_MAX, std::int64_t{INT32_MAX} + 1);
   edge(Requantizer::tosa16, 1, INT32_MIN, std::int64_t{INT32_MIN} - 1);
