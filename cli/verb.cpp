@@ -199,6 +199,10 @@ std::string suggestion(const std::string& name, const std::vector<std::string>& 
   const std::string* nearest = nullptr;
   std::size_t least = std::max<std::size_t>(2, name.size() / 2);
   for (const std::string& candidate : names) {
+    constexpr std::size_t longest = 200;  // distance() takes time with the product of both lengths
+    if (std::max(name.size(), candidate.size()) > longest) {
+      continue;
+    }
     const bool part = !name.empty() && candidate.find(name) != std::string::npos;
     const std::size_t steps = part ? 0 : distance(name, candidate);
     if (steps < least || (steps == least && nearest == nullptr)) {

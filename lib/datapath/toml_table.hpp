@@ -3,6 +3,7 @@
 
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <initializer_list>
 #include <string>
@@ -20,8 +21,46 @@ inline std::string toml_place(const std::string& where, const toml::source_posit
   return where + ":" + std::to_string(position.line) + ":" + std::to_string(position.column);
 }
 
+/// The longest document that is read, and the most dots in a key of it. toml++ limits how deep values nest, but not keys, and is recursive in both.
+constexpr std::size_t longest_toml = std::size_t{1} << 20;
+constexpr int most_dots = 8;
+
+/// Whether a key has more dots than most_dots, strings and comments left out.
+inline bool has_deep_key(std::string_view text) {
+  int dots = 0;
+  for (std::size_t i = 0; i < text.size() && dots <= most_dots; ++i) {
+    const char c = text[i];
+    if (c == '#') {
+      i = std::min(text.find('\n', i), text.size());
+      dots = 0;
+    } else if (c == '"' || c == '\'') {
+      const bool several_lines = text.substr(i, 3) == std::string(3, c);
+      const std::string end = several_lines ? std::string(3, c) : std::string(1, c);
+      for (i += end.size(); i < text.size() && text.substr(i, end.size()) != end && (several_lines || text[i] != '\n');
+           ++i) {
+        if (c == '"' && text[i] == '\\') {
+          ++i;
+        }
+      }
+      i += end.size() - 1;
+      for (int more = 0; several_lines && more < 2 && i + 1 < text.size() && text[i + 1] == c; ++more) {
+        ++i;  // a text may end with quotes
+      }
+    } else {
+      dots = c == '.' ? dots + 1 : std::string_view("=,[]{}\n").find(c) != std::string_view::npos ? 0 : dots;
+    }
+  }
+  return dots > most_dots;
+}
+
 /// `text` as a document; InputError with the place of what is no TOML. `where` is its name in messages.
 inline toml::table toml_document(std::string_view text, const std::string& where) {
+  if (text.size() > longest_toml) {
+    throw InputError(where, "is longer than 1 MiB", "is it a file of another kind?");
+  }
+  if (has_deep_key(text)) {
+    throw InputError(where, "has a key with more than 8 dots", "the file must be nested less deeply");
+  }
   try {
     return toml::parse(text, std::string_view(where));
   } catch (const toml::parse_error& error) {

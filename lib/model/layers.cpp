@@ -354,7 +354,8 @@ StoredLayer read_stored(const TensorFile& file, const std::string& name, const D
   // offset_k = c_k − least zero point: the operand is code − c_k, the value is code − zero point.
   if (keys.has("input_shift") || keys.has("input_zero_point") || stored.source == InputSource::clamped) {
     const std::string box = stored.source == InputSource::clamped ? "input_lower, " : "";
-    keys.need("input_shift", "it stands beside " + box + "input_zero_point; 0 when codes reach the multiplier as they are");
+    keys.need("input_shift",
+              "it stands beside " + box + "input_zero_point; 0 when codes reach the multiplier as they are");
     keys.need("input_zero_point", "it stands beside " + box + "input_shift");
     const std::vector<std::int32_t> shift = per_channel(keys, "input_shift", layer.cols);
     const IntegerRange zero_point = read_zero_point(keys);
@@ -394,11 +395,25 @@ bool is_array_of(const std::string& array, const std::string& layer) {
   return array.rfind('.') == layer.size() && array.starts_with(layer);
 }
 
+std::map<std::string, std::string> metadata_of(const TensorFile& file, const std::string& layer) {
+  const std::string prefix = layer + ".";
+  std::map<std::string, std::string> found;
+  for (auto word = file.metadata.lower_bound(prefix); word != file.metadata.end() && word->first.starts_with(prefix);
+       ++word) {
+    if (is_array_of(word->first, layer)) {
+      found.insert(*word);
+    }
+  }
+  return found;
+}
+
 TensorFile arrays_of(const TensorFile& file, const std::string& layer) {
-  TensorFile found{file.path, {}, file.metadata};
-  for (const auto& [key, tensor] : file.tensors) {
-    if (is_array_of(key, layer)) {
-      found.tensors.emplace(key, tensor);
+  TensorFile found{file.path, {}, metadata_of(file, layer)};
+  const std::string prefix = layer + ".";
+  for (auto array = file.tensors.lower_bound(prefix); array != file.tensors.end() && array->first.starts_with(prefix);
+       ++array) {
+    if (is_array_of(array->first, layer)) {
+      found.tensors.insert(*array);
     }
   }
   return found;

@@ -54,8 +54,10 @@ std::vector<QuantizedLayer> read_quantized(const TensorFile& file);
 /// NAME of every `NAME.weight`, sorted. Throws InputError when there is none.
 std::vector<std::string> layer_names(const TensorFile& file);
 
-/// Whether `array` is NAME.KEY of layer NAME, KEY without a dot; and all that are, with the file's metadata.
+/// Whether `array` is NAME.KEY of layer NAME, KEY without a dot; and all that are, with the metadata NAME.KEY. All metadata for every layer would take
+/// time with their product.
 bool is_array_of(const std::string& array, const std::string& layer);
+std::map<std::string, std::string> metadata_of(const TensorFile& file, const std::string& layer);
 TensorFile arrays_of(const TensorFile& file, const std::string& layer);
 
 /// The integer layers of a weights file, sorted by name. Box and offsets come from `NAME.input_*` when present (`source` is

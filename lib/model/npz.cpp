@@ -277,6 +277,7 @@ TensorFile read_npz(const std::filesystem::path& path) {
     throw InputError(file.path, "not a readable .npz archive: " + text, "the file is truncated or damaged");
   }
   const zip_int64_t members = zip_get_num_entries(archive.get(), 0);
+  std::uint64_t room = std::filesystem::file_size(path);
   for (zip_int64_t i = 0; i < members; ++i) {
     const auto index = static_cast<zip_uint64_t>(i);
     zip_stat_t status;
@@ -287,6 +288,10 @@ TensorFile read_npz(const std::filesystem::path& path) {
       throw InputError(file.path, "member " + std::to_string(i) + " of the archive is damaged",
                        "write the file again with numpy.savez");
     }
+    if (status.comp_size > room) {  // members that share packed bytes would unpack to more than the file warrants
+      throw InputError(file.path, "its members take more bytes than the file has", "the file is damaged");
+    }
+    room -= status.comp_size;
     std::string name = status.name;
     const std::string place = file.path + ": " + name;
     if (name.size() <= 4 || name.compare(name.size() - 4, 4, ".npy") != 0) {

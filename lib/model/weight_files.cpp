@@ -241,7 +241,7 @@ TensorFile WeightFiles::layer_without_weights(const std::string& name) const {
 }
 
 TensorFile WeightFiles::layer(const std::string& name, bool with_weights) const {
-  TensorFile file{this->name(), {}, state_->outline.metadata};
+  TensorFile file{this->name(), {}, metadata_of(state_->outline, name)};
   const std::string prefix = name + ".";
   std::optional<std::size_t> shard;
   bool several = false;
@@ -265,7 +265,7 @@ TensorFile WeightFiles::layer(const std::string& name, bool with_weights) const 
 }
 
 TensorFile WeightFiles::rows(const std::string& name, std::int64_t begin, std::int64_t end) const {
-  TensorFile file{this->name(), {}, state_->outline.metadata};
+  TensorFile file{this->name(), {}, metadata_of(state_->outline, name)};
   const Tensor& weight = state_->outline.at(name + ".weight");
   if (weight.dtype != DType::i8 || weight.shape.size() != 2 || begin < 0 || begin >= end || end > weight.shape[0]) {
     throw InputError(this->name() + ": " + name + ".weight",

@@ -40,7 +40,7 @@ class WeightFiles {
   const std::string& name() const { return outline().path; }
   /// Names of the layers, sorted, as layer_names.
   std::vector<std::string> layers() const;
-  /// The arrays NAME.KEY of one layer, and all metadata. `path` names the shard, or the index when the layer lies in several.
+  /// The arrays NAME.KEY of one layer, and its metadata NAME.KEY. `path` names the shard, or the index when the layer lies in several.
   TensorFile layer(const std::string& name) const;
   /// The same, but of NAME.weight only type and shape: its data are bytes_of(NAME.weight), where they are mapped.
   TensorFile layer_without_weights(const std::string& name) const;

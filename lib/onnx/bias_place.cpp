@@ -149,7 +149,7 @@ class Finder {
   // B · code, of int32.
   std::optional<BiasPlace> dequantized(const Scope& scope, const onnx::NodeProto& node,
                                        const std::optional<std::vector<double>>& scales) {
-    if (readers_.only(node.output(0)) == nullptr) {
+    if (readers_.only(output(node, 0)) == nullptr) {
       return refuse("other nodes use it too");
     }
     std::optional<std::vector<double>> step = steps_of(constant(scope, input(node, 1)), rows_, 0);
@@ -164,7 +164,7 @@ class Finder {
 
   // The constant of the Add that alone reads the node's result.
   std::optional<BiasPlace> added(const onnx::NodeProto& node, const std::optional<std::vector<double>>& scales) {
-    const Readers::Use* use = readers_.only(node.output(0));
+    const Readers::Use* use = readers_.only(output(node, 0));
     if (use == nullptr || use->node->op_type() != "Add" || use->graph != &scope_.graph()) {
       return refuse("no Add alone reads its result");
     }
@@ -175,8 +175,8 @@ class Finder {
   void factors(const std::string& name, int depth, std::vector<std::string>& all) const {
     const Scope::Definition made = scope_.find(name);
     if (depth < 4 && made.node != nullptr && made.node->op_type() == "Mul" && made.scope == &scope_) {
-      factors(made.node->input(0), depth + 1, all);
-      factors(made.node->input(1), depth + 1, all);
+      factors(input(*made.node, 0), depth + 1, all);
+      factors(input(*made.node, 1), depth + 1, all);
     } else {
       all.push_back(name);
     }
@@ -184,7 +184,7 @@ class Finder {
 
   // MatMulInteger → Cast → Mul …→ Add, as quantize_dynamic writes it.
   std::optional<BiasPlace> behind_integers() {
-    const Readers::Use* use = readers_.only(node_.output(0));
+    const Readers::Use* use = readers_.only(output(node_, 0));
     if (use == nullptr || use->node->op_type() != "Cast" || use->graph != &scope_.graph() ||
         integer_attribute(*use->node, "to", 0) != onnx::TensorProto::FLOAT) {
       return refuse("no Cast to float alone reads its output");
@@ -192,7 +192,7 @@ class Finder {
     std::vector<std::string> all;
     const onnx::NodeProto* last = use->node;
     for (int multiplied = 0; multiplied < 4; ++multiplied) {
-      use = readers_.only(last->output(0));
+      use = readers_.only(output(*last, 0));
       if (use == nullptr || use->node->op_type() != "Mul" || use->graph != &scope_.graph()) {
         break;
       }
@@ -200,8 +200,11 @@ class Finder {
       last = use->node;
     }
     Scope::Definition codes = scope_.find(input(node_, 0));
-    while (codes.node != nullptr && passes_values(*codes.node) && codes.node->op_type() != "Concat") {
-      codes = codes.scope->find(codes.node->input(0));
+    constexpr int most_steps = 500;
+    for (int steps = 0;
+         codes.node != nullptr && passes_values(*codes.node) && codes.node->op_type() != "Concat" && steps < most_steps;
+         ++steps) {
+      codes = codes.scope->find(input(*codes.node, 0));
     }
     if (codes.node == nullptr || codes.node->op_type() != "DynamicQuantizeLinear" || codes.output != 0) {
       return refuse("no DynamicQuantizeLinear makes its inputs");

@@ -7,6 +7,8 @@
 #include <cstring>
 #include <numeric>
 
+#include "axecert/model/containers.hpp"
+
 namespace axe {
 namespace {
 
@@ -63,19 +65,21 @@ T load(const std::vector<std::byte>& data, std::int64_t i) {
   return value;
 }
 
+constexpr std::size_t most_axes = 64;
+constexpr int most_steps = 500;  // behind an initializer
+constexpr std::size_t step_work = 16;
+
 std::int64_t product(const std::vector<std::int64_t>& shape, const std::string& place) {
-  std::int64_t n = 1;
-  for (const std::int64_t extent : shape) {
-    if (extent < 0 || (extent != 0 && n > (std::int64_t{1} << 40) / extent)) {
-      throw InputError(place, "its shape is negative or beyond any file", "export the model again");
-    }
-    n *= extent;
+  const std::optional<std::int64_t> n = checked_elements(shape);
+  if (!n || shape.size() > most_axes) {
+    throw InputError(place, "its shape is negative, has more than 64 axes, or is beyond any file",
+                     "export the model again");
   }
-  return n;
+  return *n;
 }
 
 template <class T, class Field>
-void fill_from(Constant& array, const Field& field, const std::string& place) {
+void fill_from(const ModelFile& file, Constant& array, const Field& field, const std::string& place) {
   if (static_cast<std::int64_t>(field.size()) != array.elements()) {
     throw InputError(place,
                      "holds " + std::to_string(field.size()) + " numbers for a shape of " +
@@ -83,6 +87,7 @@ void fill_from(Constant& array, const Field& field, const std::string& place) {
                      "export the model again");
   }
   array.data.resize(static_cast<std::size_t>(field.size()) * sizeof(T));
+  file.charge(array.data.size());
   for (int i = 0; i < field.size(); ++i) {
     const T value = static_cast<T>(field.Get(i));
     std::memcpy(array.data.data() + static_cast<std::size_t>(i) * sizeof(T), &value, sizeof(T));
@@ -118,6 +123,7 @@ Constant decode(const ModelFile& file, const TensorProto& tensor, bool trace) {
                      "integers of 4 to 64 bits, and floats of 16 to 64");
   }
   const std::span<const std::byte> raw = file.raw(tensor, place);
+  file.charge(step_work + place.size() + raw.size());
   if (!raw.empty() || n == 0) {
     if (packed_in_nibbles(array.type)) {
       array.data = unpacked(raw, n, array.type == onnx_int4, place);
@@ -132,32 +138,33 @@ Constant decode(const ModelFile& file, const TensorProto& tensor, bool trace) {
   } else {
     switch (array.type) {
       case TensorProto::FLOAT:
-        fill_from<float>(array, tensor.float_data(), place);
+        fill_from<float>(file, array, tensor.float_data(), place);
         break;
       case TensorProto::DOUBLE:
-        fill_from<double>(array, tensor.double_data(), place);
+        fill_from<double>(file, array, tensor.double_data(), place);
         break;
       case TensorProto::INT64:
-        fill_from<std::int64_t>(array, tensor.int64_data(), place);
+        fill_from<std::int64_t>(file, array, tensor.int64_data(), place);
         break;
       case TensorProto::UINT32:
-        fill_from<std::uint32_t>(array, tensor.uint64_data(), place);
+        fill_from<std::uint32_t>(file, array, tensor.uint64_data(), place);
         break;
       case TensorProto::UINT64:
-        fill_from<std::uint64_t>(array, tensor.uint64_data(), place);
+        fill_from<std::uint64_t>(file, array, tensor.uint64_data(), place);
         break;
       case TensorProto::INT32:
-        fill_from<std::int32_t>(array, tensor.int32_data(), place);
+        fill_from<std::int32_t>(file, array, tensor.int32_data(), place);
         break;
       case TensorProto::INT16:
       case TensorProto::UINT16:
       case TensorProto::FLOAT16:
       case TensorProto::BFLOAT16:
-        fill_from<std::uint16_t>(array, tensor.int32_data(), place);
+        fill_from<std::uint16_t>(file, array, tensor.int32_data(), place);
         break;
       case onnx_uint4:
       case onnx_int4: {
         std::vector<std::byte> packed;
+        file.charge(static_cast<std::size_t>(tensor.int32_data_size()));
         for (const std::int32_t value : tensor.int32_data()) {
           packed.push_back(static_cast<std::byte>(value));
         }
@@ -165,7 +172,7 @@ Constant decode(const ModelFile& file, const TensorProto& tensor, bool trace) {
         break;
       }
       default:
-        fill_from<std::uint8_t>(array, tensor.int32_data(), place);
+        fill_from<std::uint8_t>(file, array, tensor.int32_data(), place);
     }
   }
   if (trace) {
@@ -185,6 +192,7 @@ std::optional<Constant> of_constant_node(const ModelFile& file, const onnx::Node
   }
   Constant array;
   const auto put = [&](auto number) {
+    file.charge(sizeof number);
     const auto* bytes = reinterpret_cast<const std::byte*>(&number);
     array.data.insert(array.data.end(), bytes, bytes + sizeof number);
   };
@@ -228,6 +236,8 @@ std::vector<std::int64_t> integers_of(const Constant& array) {
   return values;
 }
 
+std::optional<Constant> folded(const Scope& scope, const std::string& name, bool trace);
+
 // Reshape's, Squeeze's, Unsqueeze's and Flatten's new shape; nothing when it is not known.
 std::optional<std::vector<std::int64_t>> new_shape(const Scope& scope, const onnx::NodeProto& node,
                                                    const Constant& array) {
@@ -257,52 +267,39 @@ std::optional<std::vector<std::int64_t>> new_shape(const Scope& scope, const onn
   } else if (op != "Squeeze") {
     return std::nullopt;
   }
-  std::vector<std::int64_t> shape;
+  if (numbers.size() > most_axes) {
+    return std::nullopt;
+  }
   if (op == "Reshape") {
-    std::int64_t known = 1, open = -1;
-    for (std::size_t i = 0; i < numbers.size(); ++i) {
-      shape.push_back(numbers[i] == 0 && i < array.shape.size() && integer_attribute(node, "allowzero", 0) == 0
-                          ? array.shape[i]
-                          : numbers[i]);
-      if (shape.back() == -1) {
-        open = static_cast<std::int64_t>(i);
-      } else {
-        known *= shape.back();
+    return reshaped(array, numbers, integer_attribute(node, "allowzero", 0) != 0);
+  }
+  std::vector<std::int64_t> shape;
+  const std::int64_t rank = static_cast<std::int64_t>(array.shape.size()) +
+                            (op == "Unsqueeze" ? static_cast<std::int64_t>(numbers.size()) : 0);
+  for (std::int64_t& axis : numbers) {
+    axis = axis < 0 ? axis + rank : axis;
+  }
+  if (std::any_of(numbers.begin(), numbers.end(), [&](std::int64_t axis) { return axis < 0 || axis >= rank; })) {
+    return std::nullopt;
+  }
+  const auto named = [&](std::int64_t axis) {
+    return std::find(numbers.begin(), numbers.end(), axis) != numbers.end();
+  };
+  std::size_t next = 0;
+  for (std::int64_t axis = 0; axis < rank; ++axis) {
+    if (op == "Unsqueeze") {
+      if (named(axis)) {
+        shape.push_back(1);
+      } else if (next < array.shape.size()) {
+        shape.push_back(array.shape[next++]);
       }
-    }
-    if (open >= 0 && known > 0) {
-      shape[static_cast<std::size_t>(open)] = array.elements() / known;
-    }
-  } else {
-    const std::int64_t rank = static_cast<std::int64_t>(array.shape.size()) +
-                              (op == "Unsqueeze" ? static_cast<std::int64_t>(numbers.size()) : 0);
-    for (std::int64_t& axis : numbers) {
-      axis = axis < 0 ? axis + rank : axis;
-    }
-    const auto named = [&](std::int64_t axis) {
-      return std::find(numbers.begin(), numbers.end(), axis) != numbers.end();
-    };
-    std::size_t next = 0;
-    for (std::int64_t axis = 0; axis < rank; ++axis) {
-      if (op == "Unsqueeze") {
-        if (named(axis)) {
-          shape.push_back(1);
-        } else if (next < array.shape.size()) {
-          shape.push_back(array.shape[next++]);
-        }
-      } else if (!(named(axis) || (numbers.empty() && array.shape[static_cast<std::size_t>(axis)] == 1))) {
-        shape.push_back(array.shape[static_cast<std::size_t>(axis)]);
-      }
+    } else if (!(named(axis) || (numbers.empty() && array.shape[static_cast<std::size_t>(axis)] == 1))) {
+      shape.push_back(array.shape[static_cast<std::size_t>(axis)]);
     }
   }
-  std::int64_t n = 1;
-  for (const std::int64_t extent : shape) {
-    if (extent < 0) {
-      return std::nullopt;
-    }
-    n *= extent;
-  }
-  return n == array.elements() ? std::optional(shape) : std::nullopt;
+  const bool distinct = op == "Squeeze" || static_cast<std::int64_t>(shape.size()) == rank;  // axes
+  return distinct && shape.size() <= most_axes && checked_elements(shape) == array.elements() ? std::optional(shape)
+                                                                                              : std::nullopt;
 }
 
 // Clip of an integer constant.
@@ -329,6 +326,40 @@ std::optional<Constant> clipped(const Scope& scope, const onnx::NodeProto& node,
   for (std::int64_t i = 0; i < array.elements(); ++i) {
     array.data[static_cast<std::size_t>(i)] = static_cast<std::byte>(std::min(high, std::max(low, array.integer(i))));
   }
+  return array;
+}
+
+// The constant that a name is which is_constant.
+std::optional<Constant> folded(const Scope& scope, const std::string& name, bool trace) {
+  const Scope::Definition d = scope.find(name);
+  if (d.initializer != nullptr) {
+    return decode(scope.file(), *d.initializer, trace);
+  }
+  const onnx::NodeProto& node = *d.node;
+  if (node.op_type() == "Constant") {
+    return of_constant_node(scope.file(), node, trace);
+  }
+  std::optional<Constant> array = folded(*d.scope, input(node, 0), trace);
+  if (!array || node.op_type() == "Identity") {
+    return array;
+  }
+  if (node.op_type() == "Transpose") {
+    const onnx::AttributeProto* perm = attribute(node, "perm");
+    scope.file().charge(array->data.size());
+    return transposed(*array,
+                      perm == nullptr ? std::vector<std::int64_t>{}
+                                      : std::vector<std::int64_t>(perm->ints().begin(), perm->ints().end()),
+                      d.scope->place(node));
+  }
+  if (node.op_type() == "Clip") {
+    scope.file().charge(array->data.size());
+    return clipped(*d.scope, node, std::move(*array));
+  }
+  const auto shape = new_shape(*d.scope, node, *array);
+  if (!shape) {
+    return std::nullopt;
+  }
+  array->shape = *shape;
   return array;
 }
 
@@ -411,50 +442,51 @@ double Constant::real(std::int64_t i) const {
   }
 }
 
+std::optional<std::vector<std::int64_t>> reshaped(const Constant& array, const std::vector<std::int64_t>& numbers,
+                                                  bool zeros_stay) {
+  std::vector<std::int64_t> shape;
+  std::optional<std::size_t> open;
+  for (std::size_t i = 0; i < numbers.size() && i < most_axes; ++i) {
+    shape.push_back(numbers[i] == 0 && i < array.shape.size() && !zeros_stay ? array.shape[i] : numbers[i]);
+    if (shape[i] == -1 && !open) {
+      open = i;
+      shape[i] = 1;
+    }
+  }
+  const std::optional<std::int64_t> known = checked_elements(shape);
+  if (open && known && *known > 0) {
+    shape[*open] = array.elements() / *known;
+  }
+  return numbers.size() <= most_axes && checked_elements(shape) == array.elements() ? std::optional(shape)
+                                                                                    : std::nullopt;
+}
+
 bool is_constant(const Scope& scope, const std::string& name) {
-  const Scope::Definition d = scope.find(name);
-  if (d.initializer != nullptr) {
-    return true;
+  const Scope* place = &scope;
+  const std::string* wanted = &name;
+  for (int steps = 0; steps <= most_steps; ++steps) {
+    scope.file().charge(step_work);
+    const Scope::Definition d = place->find(*wanted);
+    if (d.initializer != nullptr) {
+      return true;
+    }
+    if (d.node == nullptr || d.node->output_size() != 1) {
+      return false;
+    }
+    if (is_standard(*d.node) && d.node->op_type() == "Constant") {
+      return true;
+    }
+    if (!is_fold(*d.node) || d.node->input_size() == 0) {
+      return false;
+    }
+    place = d.scope;
+    wanted = &d.node->input(0);
   }
-  if (d.node == nullptr || d.node->output_size() != 1) {
-    return false;
-  }
-  return (is_standard(*d.node) && d.node->op_type() == "Constant") ||
-         (is_fold(*d.node) && is_constant(*d.scope, input(*d.node, 0)));
+  return false;
 }
 
 std::optional<Constant> constant(const Scope& scope, const std::string& name, bool trace) {
-  const Scope::Definition d = scope.find(name);
-  if (d.initializer != nullptr) {
-    return decode(scope.file(), *d.initializer, trace);
-  }
-  if (d.node == nullptr || !is_constant(scope, name)) {
-    return std::nullopt;
-  }
-  const onnx::NodeProto& node = *d.node;
-  if (node.op_type() == "Constant") {
-    return of_constant_node(scope.file(), node, trace);
-  }
-  std::optional<Constant> array = constant(*d.scope, input(node, 0), trace);
-  if (!array || node.op_type() == "Identity") {
-    return array;
-  }
-  if (node.op_type() == "Transpose") {
-    const onnx::AttributeProto* perm = attribute(node, "perm");
-    return transposed(*array,
-                      perm == nullptr ? std::vector<std::int64_t>{}
-                                      : std::vector<std::int64_t>(perm->ints().begin(), perm->ints().end()),
-                      d.scope->place(node));
-  }
-  if (node.op_type() == "Clip") {
-    return clipped(*d.scope, node, std::move(*array));
-  }
-  const auto shape = new_shape(*d.scope, node, *array);
-  if (!shape) {
-    return std::nullopt;
-  }
-  array->shape = *shape;
-  return array;
+  return is_constant(scope, name) ? folded(scope, name, trace) : std::nullopt;
 }
 
 Constant transposed(const Constant& array, std::vector<std::int64_t> perm, const std::string& place) {

@@ -47,6 +47,10 @@ bool is_constant(const Scope& scope, const std::string& name);
 /// its elements know their origin. Throws InputError for a tensor that contradicts itself (data and shape, broken 4-bit data).
 std::optional<Constant> constant(const Scope& scope, const std::string& name, bool trace = false);
 
+/// The shape that Reshape gives: 0 keeps an extent unless `zeros_stay`, one −1 takes what is left; nothing when the elements are not as many.
+std::optional<std::vector<std::int64_t>> reshaped(const Constant& array, const std::vector<std::int64_t>& numbers,
+                                                  bool zeros_stay);
+
 /// The axes moved as Transpose does; `perm` empty: reversed. Throws InputError (with `place`) when it is no permutation.
 Constant transposed(const Constant& array, std::vector<std::int64_t> perm, const std::string& place);
 

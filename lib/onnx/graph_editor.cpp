@@ -123,13 +123,13 @@ std::optional<GraphEditor::Scales> GraphEditor::scales_of(const NodeProducts& pr
       return refuse("its weights are no matrix");
     }
     // Cast → Mul by S, or by S · (the inputs' scale), once or twice.
-    const Readers::Use* use = readers_.only(node.output(0));
+    const Readers::Use* use = readers_.only(output(node, 0));
     if (use == nullptr || use->node->op_type() != "Cast" || use->graph != &scope.graph() ||
         integer_attribute(*use->node, "to", 0) != onnx::TensorProto::FLOAT) {
       return refuse("no Cast to float alone reads its output");
     }
     for (int factors = 0; factors < 2; ++factors) {
-      use = readers_.only(use->node->output(0));
+      use = readers_.only(output(*use->node, 0));
       if (use == nullptr || use->node->op_type() != "Mul" || use->graph != &scope.graph()) {
         break;
       }
@@ -139,7 +139,7 @@ std::optional<GraphEditor::Scales> GraphEditor::scales_of(const NodeProducts& pr
       }
       const Scope::Definition made = scope.find(input(*use->node, other));
       if (made.node != nullptr && made.scope == &scope && made.node->op_type() == "Mul" &&
-          readers_.only(made.node->output(0)) != nullptr) {
+          readers_.only(output(*made.node, 0)) != nullptr) {
         for (const int i : {0, 1}) {
           if (auto scales = constant_scales(product, scope, *made.node, i, trailing, true)) {
             return scales;
@@ -161,7 +161,7 @@ std::optional<GraphEditor::Scales> GraphEditor::scales_of(const NodeProducts& pr
   } else if (op == "MatMul" || op == "Gemm" || op == "Conv") {
     const Scope::Definition made = scope.find(input(node, 1));
     if (made.node != nullptr && made.scope == &scope && made.node->op_type() == "DequantizeLinear" &&
-        readers_.only(made.node->output(0)) != nullptr && scope.find(input(*made.node, 0)).initializer == w.root) {
+        readers_.only(output(*made.node, 0)) != nullptr && scope.find(input(*made.node, 0)).initializer == w.root) {
       scales = constant_scales(product, scope, *made.node, 1, 0, false);
     }
   }
@@ -262,7 +262,7 @@ void GraphEditor::write(const Scales& scales) {
   if (!scales.same_shape) {  // the product with the inputs' scale is no longer a scalar
     auto& stated = *graph.mutable_value_info();
     const auto found =
-        std::find_if(stated.begin(), stated.end(), [&](const auto& value) { return value.name() == node.output(0); });
+        std::find_if(stated.begin(), stated.end(), [&](const auto& value) { return value.name() == output(node, 0); });
     if (found != stated.end()) {
       stated.erase(found);
     }
@@ -272,8 +272,8 @@ void GraphEditor::write(const Scales& scales) {
 void GraphEditor::write(const Sum& sum) {
   onnx::GraphProto& graph = writable(sum.graph);
   onnx::NodeProto& node = writable(sum.node);
-  const std::string base = node.name().empty() ? node.output(0) : node.name();
-  const std::string result = node.output(0);
+  const std::string base = node.name().empty() ? output(node, 0) : node.name();
+  const std::string result = output(node, 0);
   std::string so_far = fresh(result + "_main");
   node.set_output(0, so_far);
   std::vector<onnx::NodeProto> added;

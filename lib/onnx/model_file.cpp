@@ -40,6 +40,7 @@ ModelFile::ModelFile(const std::filesystem::path& path) : path_(path.string()), 
   if (!model_.ParseFromArray(file.bytes().data(), static_cast<int>(file.bytes().size()))) {
     throw InputError(path_, "is no ONNX model: the protobuf message is broken or cut short", "export it again");
   }
+  size_ = file.bytes().size();
   if (!model_.has_graph()) {
     throw InputError(path_, "holds no graph", "is this an ONNX model?");
   }
@@ -70,6 +71,7 @@ std::span<const std::byte> ModelFile::raw(const onnx::TensorProto& tensor, const
       throw InputError(place, "external data: no file '" + file.string() + "'", "keep it beside the model");
     }
     found = external_.try_emplace(location, file).first;
+    size_ += found->second.bytes().size();
   }
   const std::span<const std::byte> all = std::as_bytes(found->second.bytes());
   const std::size_t offset = number(entry(tensor, "offset"), place, "offset");
@@ -82,6 +84,17 @@ std::span<const std::byte> ModelFile::raw(const onnx::TensorProto& tensor, const
     throw InputError(place, "external data end behind the end of '" + location + "'", "is the file cut short?");
   }
   return all.subspan(offset, length);
+}
+
+void ModelFile::charge(std::size_t bytes) const {
+  constexpr std::size_t besides = std::size_t{1} << 20;  // for the smallest models
+  work_ += bytes;
+  if (work_ / most_work > size_ && work_ > besides) {
+    throw InputError(
+        path_,
+        "makes its constants of one another so often that reading it is more work than a file of its size warrants",
+        "fold its constants, or export it again");
+  }
 }
 
 }  // namespace axe

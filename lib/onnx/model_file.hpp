@@ -29,11 +29,18 @@ class ModelFile {
   /// Throws InputError (`place` is the tensor's) when an external file is missing, too short or outside the model's folder.
   std::span<const std::byte> raw(const onnx::TensorProto& tensor, const std::string& place) const;
 
+  /// Notes `bytes` of work on constants. Throws InputError when it is more than most_work times the bytes of the model: a few nodes can ask for
+  /// the same constant again and again, and each for two others.
+  void charge(std::size_t bytes) const;
+  static constexpr std::size_t most_work = 500;
+
  private:
   std::string path_;
   std::filesystem::path folder_;
   onnx::ModelProto model_;
   mutable std::map<std::string, MappedFile> external_;
+  mutable std::size_t size_ = 0;  ///< of the message and of the external files that were mapped
+  mutable std::size_t work_ = 0;
 };
 
 /// True when the tensor's bytes lie in another file.

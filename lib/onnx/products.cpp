@@ -70,6 +70,7 @@ class Finder {
   CodeRanges ranges_;
   std::set<std::string> functions_;
   std::set<std::string> layer_names_;
+  std::map<std::string, int> next_number_;      // of a layer whose nodes share a name
   std::map<std::string, std::size_t> unknown_;  // operator → its entry of import_.unknown
   std::vector<std::unique_ptr<Scope>> scopes_;  // kept: CodeRanges remembers them
 };
@@ -102,6 +103,9 @@ void Finder::walk(const onnx::GraphProto& graph, const Scope* parent, const std:
       throw with_node(error, scope, node);
     }
     for (const auto& a : node.attribute()) {
+      if (!a.has_g() && a.graphs_size() == 0) {
+        continue;
+      }
       const std::string inner = scope.name_of(node) + "/" + a.name() + "/";
       if (a.has_g()) {
         walk(a.g(), &scope, inner, depth + 1);
@@ -374,7 +378,8 @@ void Finder::match_multiply_nbits(const Scope& scope, const onnx::NodeProto& nod
   }
   const std::int64_t blocks = (k + block - 1) / block;
   const std::int64_t blob = (block * bits + 7) / 8, zero_bytes = (blocks * bits + 7) / 8;
-  if (packed->type != onnx::TensorProto::UINT8 || packed->elements() != n * blocks * blob) {
+  if (packed->type != onnx::TensorProto::UINT8 || packed->elements() / (blocks * blob) != n ||
+      packed->elements() % (blocks * blob) != 0) {
     throw InputError(scope.place(node), "its weights do not have N × blocks × " + std::to_string(blob) + " bytes",
                      "export the model again");
   }
@@ -506,7 +511,7 @@ std::string Finder::layer_name(const std::string& node) {
     name = "node";
   }
   const std::string base = name;
-  for (int i = 2; !layer_names_.insert(name).second; ++i) {
+  for (int& i = next_number_.emplace(base, 2).first->second; !layer_names_.insert(name).second; ++i) {
     name = base + "-" + std::to_string(i);
   }
   return name;
@@ -529,6 +534,10 @@ std::optional<std::int32_t> operand_shift(const Codes& codes, const Datapath& da
 }
 
 void Finder::add(const Scope& scope, const onnx::NodeProto& node, Parts parts) {
+  if (output(node, 0).empty()) {
+    not_covered(scope, node, "it has no output");
+    return;
+  }
   NodeProducts result;
   std::string why_not;
   std::optional<OperandWeights> weights = arranged(*parts.weights, parts.order, scope.place(node), why_not);

@@ -23,7 +23,7 @@ void Readers::collect(const onnx::GraphProto& graph) {
 }
 
 const Readers::Use* Readers::only(const std::string& name) const {
-  const auto found = uses_.find(name);
+  const auto found = name.empty() ? uses_.end() : uses_.find(name);  // an input that is left out reads nothing
   return found != uses_.end() && found->second.size() == 1 && found->second[0].node != nullptr ? &found->second[0]
                                                                                                : nullptr;
 }

@@ -5,6 +5,12 @@ namespace axe {
 
 Scope::Scope(const ModelFile& file, const onnx::GraphProto& graph, const Scope* parent, std::string prefix)
     : file_(file), graph_(graph), parent_(parent), prefix_(std::move(prefix)) {
+  constexpr std::size_t longest_prefix = 4096;  // it stands before the name of every node of the graph
+  if (prefix_.size() > longest_prefix) {
+    throw InputError(file.path(),
+                     "has graphs within graphs whose nodes' names together have more than 4,096 characters",
+                     "shorten them");
+  }
   const std::string where = file.path() + ": graph '" + prefix_ + graph.name() + "'";
   const auto define = [&](const std::string& name, Definition definition) {
     if (!definitions_.emplace(name, definition).second) {
@@ -101,6 +107,10 @@ float real_attribute(const onnx::NodeProto& node, const std::string& name, float
 
 std::string input(const onnx::NodeProto& node, int i) {
   return i < node.input_size() ? node.input(i) : "";
+}
+
+std::string output(const onnx::NodeProto& node, int i) {
+  return i < node.output_size() ? node.output(i) : "";
 }
 
 bool is_standard(const std::string& domain) {

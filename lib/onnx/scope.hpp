@@ -51,8 +51,9 @@ const onnx::AttributeProto* attribute(const onnx::NodeProto& node, const std::st
 std::int64_t integer_attribute(const onnx::NodeProto& node, const std::string& name, std::int64_t otherwise);
 float real_attribute(const onnx::NodeProto& node, const std::string& name, float otherwise);
 
-/// The name of input i; empty when the node has none there.
+/// The name of input or output i; empty when the node has none there.
 std::string input(const onnx::NodeProto& node, int i);
+std::string output(const onnx::NodeProto& node, int i);
 
 /// Whether the node is of ONNX's own operators.
 bool is_standard(const std::string& domain);

@@ -100,8 +100,8 @@ bool set_parameters(const Scope& scope, const onnx::NodeProto& node, CodedWeight
   }
   if (block > 0) {
     const auto extent = w.codes.shape[static_cast<std::size_t>(axis)];
-    w.block = block;
-    w.blocks = (extent + block - 1) / block;
+    w.block = std::min(block, std::max<std::int64_t>(extent, 1));  // a longer one ends with the axis
+    w.blocks = (extent + w.block - 1) / w.block;
     std::vector<std::int64_t> expected = w.codes.shape;
     expected[static_cast<std::size_t>(axis)] = w.blocks;
     if (scale->shape != expected) {
@@ -130,7 +130,8 @@ std::size_t parameter_index(const CodedWeights& w, std::int64_t i) {
 
 // Codes of float constants: clamp(round(x / scale) + zero point) in single precision, as QuantizeLinear has it, or
 // round(clamp(x / scale + zero point)), as Quant has it.
-void encode(CodedWeights& w, const Constant& reals, IntegerRange box, float (*rounded)(float), bool qonnx) {
+void encode(CodedWeights& w, const Constant& reals, IntegerRange box, float (*rounded)(float), bool qonnx,
+            const std::string& place) {
   const std::int64_t n = reals.elements();
   std::vector<std::byte> codes(static_cast<std::size_t>(n));
   for (std::int64_t i = 0; i < n; ++i) {
@@ -139,6 +140,10 @@ void encode(CodedWeights& w, const Constant& reals, IntegerRange box, float (*ro
     const float low = static_cast<float>(box.lower), high = static_cast<float>(box.upper);
     const float z = static_cast<float>(w.zero_point[p]);
     const float code = qonnx ? rounded(std::clamp(step + z, low, high)) : std::clamp(rounded(step) + z, low, high);
+    if (std::isnan(code)) {
+      throw InputError(place, "its weights are not numbers, or infinite or zero beside a scale of the same kind",
+                       "export the model again");
+    }
     codes[static_cast<std::size_t>(i)] = static_cast<std::byte>(static_cast<int>(code));
   }
   w.codes.data = std::move(codes);
@@ -194,7 +199,7 @@ std::optional<CodedWeights> of_quant(const Scope& scope, const onnx::NodeProto& 
     rounded = [](float x) { return x >= 0 ? 1.0f : -1.0f; };
   }
   w.zero_point.assign(w.scale.size(), static_cast<std::int64_t>(zero));
-  encode(w, *reals, node.op_type() == "Quant" ? codes->box : IntegerRange{-1, 1}, rounded, true);
+  encode(w, *reals, node.op_type() == "Quant" ? codes->box : IntegerRange{-1, 1}, rounded, true, scope.place(node));
   return w;
 }
 
@@ -226,7 +231,7 @@ std::optional<CodedWeights> coded(const Scope& scope, const std::string& name, b
       if (!set_parameters(*below.scope, quantizer, w)) {
         return std::nullopt;
       }
-      encode(w, *reals, {codes->type.least(), codes->type.most()}, to_even, false);
+      encode(w, *reals, {codes->type.least(), codes->type.most()}, to_even, false, here.place(quantizer));
       return w;
     }
     std::optional<Constant> codes = constant(here, input(node, 0), trace);
@@ -262,18 +267,13 @@ std::optional<CodedWeights> coded(const Scope& scope, const std::string& name, b
     if (w->axis >= 0 || !shape) {
       return std::nullopt;
     }
-    std::vector<std::int64_t> extents = numbers<std::int64_t>(*shape);
-    std::int64_t known = 1;
-    for (std::size_t i = 0; i < extents.size(); ++i) {
-      extents[i] = extents[i] == 0 && i < w->codes.shape.size() ? w->codes.shape[i] : extents[i];
-      known *= extents[i] == -1 ? 1 : extents[i];
+    const auto extents =
+        reshaped(w->codes, numbers<std::int64_t>(*shape), integer_attribute(node, "allowzero", 0) != 0);
+    if (!extents) {
+      return std::nullopt;
     }
-    for (std::int64_t& extent : extents) {
-      extent = extent == -1 && known > 0 ? w->codes.elements() / known : extent;
-    }
-    const std::int64_t before = w->codes.elements();
-    w->codes.shape = extents;
-    return w->codes.elements() == before ? w : std::nullopt;
+    w->codes.shape = *extents;
+    return w;
   }
   if (w->block > 0) {
     return std::nullopt;
@@ -286,6 +286,7 @@ std::optional<CodedWeights> coded(const Scope& scope, const std::string& name, b
   if (perm_attribute != nullptr) {
     perm.assign(perm_attribute->ints().begin(), perm_attribute->ints().end());
   }
+  here.file().charge(w->codes.data.size());
   w->codes = transposed(w->codes, perm, here.place(node));
   for (std::size_t i = 0; i < perm.size(); ++i) {
     if (w->axis >= 0 && perm[i] == w->axis) {

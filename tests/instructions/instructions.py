@@ -31,10 +31,10 @@ def read_dump(text):
     return name.group(1), int(total.group(1))
 
 
-def measured(program, valgrind):
+def measured(program, valgrind, arguments=()):
     """{task: instructions}."""
     with tempfile.TemporaryDirectory(prefix="axecert-instructions-") as folder:
-        done = subprocess.run([valgrind, "--tool=callgrind", "--collect-atstart=no", f"--callgrind-out-file={folder}/dump", str(program)],
+        done = subprocess.run([valgrind, "--tool=callgrind", "--collect-atstart=no", f"--callgrind-out-file={folder}/dump", str(program), *arguments],
                               capture_output=True, text=True, check=False, env={"OPENBLAS_NUM_THREADS": "1", "LC_ALL": "C"})
         if done.returncode != 0:
             raise SystemExit(f"{valgrind} {program}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}")

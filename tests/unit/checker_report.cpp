@@ -503,6 +503,37 @@ TEST_CASE("the first array that no layer covers, wherever it lies") {
   CHECK((report.uncovered == 3 && std::string(report.layer) == "b.weight"));
 }
 
+// TOR-202
+TEST_CASE("arrays that together take more bytes than their file has are refused at the first that does not fit") {
+  const tiny::Pair pair = tiny::pair_of({tiny::small_layer()}, tiny::two_stages());
+  tiny::Arrays arrays = arrays_of(tiny::small_layer());
+  arrays["large"] = {"F8", {1000}, tiny::Bytes(1000)};
+  const tiny::Bytes weights = tiny::weights_file(arrays);
+  const std::string header = tiny::header_of(weights);
+  const std::size_t data = tiny::data_of(weights).size();
+  // Arrays of the whole data, of a type that nobody looks into: as many as the file's size has room for, and one more.
+  const auto with = [&](std::size_t count) {
+    std::string more = header.substr(0, header.rfind('}'));
+    for (std::size_t i = 0; i < count; ++i) {
+      more += ",\"" + std::to_string(i) + "\":{\"dtype\":\"F8\",\"shape\":[],\"data_offsets\":[0," +
+              std::to_string(data) + "]}";
+    }
+    return tiny::with_header(more + "}", tiny::data_of(weights));
+  };
+  std::size_t count = 0;
+  while (with(count).size() >= (count + 1) * data) ++count;  // all arrays take (count + 1) · data bytes
+  CHECK(check(pair.certificate, {with(count - 1)}).verdict == AXC_SAFE);
+  const tiny::Bytes whole = with(count);
+  const axc_report report = check(pair.certificate, {whole});
+  CHECK((report.verdict == AXC_REFUSED && report.reason == AXC_WEIGHTS_FILE && report.in_weights == 1));
+  CHECK((report.position == name_of(whole, std::to_string(count - 1)) && report.layers == 0));
+  std::vector<std::int64_t> scratch(axc_scratch_size(pair.certificate.data(), pair.certificate.size()) / 8);
+  axc_report searched;
+  axc_check_with(pair.certificate.data(), pair.certificate.size(), whole.data(), whole.size(), scratch.data(),
+                 scratch.size() * 8, &searched);
+  CHECK((searched.reason == report.reason && searched.position == report.position));
+}
+
 // TOR-210
 TEST_CASE("of several layers and arrays the one that is not covered") {
   const tiny::Bytes certificate =

@@ -62,6 +62,22 @@ static int refuse_weights(const job* j, axc_reason reason, const axc_file* file,
   return conclude(j->report, AXC_REFUSED, reason, number_of(j, file), position);
 }
 
+/* Arrays that together take more bytes than their file has overlap: read layer by layer they could take time with its square. */
+static int arrays_fit(const job* j) {
+  axc_array array;
+  for (size_t f = 0; f < j->count; ++f) {
+    const axc_file* file = &j->files[f];
+    axc_cursor c = axc_open_weights(file);
+    size_t room = file->size;
+    while (axc_next_array(&c, file, &array)) {
+      if (array.end - array.begin > room)
+        return refuse_weights(j, AXC_WEIGHTS_FILE, file, (size_t)(array.name.text - file->bytes));
+      room -= array.end - array.begin;
+    }
+  }
+  return 1;
+}
+
 /* ---- a layer's arrays in the weights files ---- */
 
 enum { WEIGHT, BIAS, INPUT_LIMIT, INPUT_LOWER, INPUT_UPPER, INPUT_SHIFT, INPUT_ZERO_POINT, ROLES };
@@ -130,7 +146,7 @@ static void make_index(job* j) {
   j->arrays = filled; /* fewer only when a file changes meanwhile */
 }
 
-/* find_arrays with the index. Of several arrays that are there twice the first second one in the files is refused, as without it. */
+/* find_arrays with the index, in which the weights that are found are marked as covered. Of several arrays that are there twice the first second one in the files is refused, as without it. */
 static int find_in_index(const job* j, const axc_layer* layer, axc_array found[ROLES]) {
   const axc_array* twice = NULL;
   for (int role = 0; role < ROLES; ++role) {
@@ -146,6 +162,7 @@ static int find_in_index(const job* j, const axc_layer* layer, axc_array found[R
     const size_t second = first + 1;
     if (first == j->arrays || compare_to_role(j->index[first].name, layer->name, role) != 0) continue;
     found[role] = j->index[first];
+    if (role == WEIGHT) j->index[first].type = AXC_OTHER;
     if (second == j->arrays || compare_to_role(j->index[second].name, layer->name, role) != 0) continue;
     if (twice == NULL || stands_before(&j->index[second], twice)) twice = &j->index[second];
   }
@@ -320,6 +337,22 @@ static int is_covered(axc_certificate all, axc_span name) {
   return 0;
 }
 
+/* The first integer array NAME.weight in the files of which no layer speaks. */
+static int find_uncovered(const job* j, const axc_certificate* all, axc_array* first) {
+  int found = 0;
+  for (size_t i = 0; i < j->arrays; ++i) { /* in the index what layers speak of is marked */
+    const axc_array* array = &j->index[i];
+    if (is_weight_array(array) && (!found || stands_before(array, first))) found = 1, *first = *array;
+  }
+  for (size_t f = 0; f < j->count && j->index == NULL; ++f) {
+    axc_cursor c = axc_open_weights(&j->files[f]);
+    while (axc_next_array(&c, &j->files[f], first)) {
+      if (is_weight_array(first) && !is_covered(*all, first->name)) return 1;
+    }
+  }
+  return found;
+}
+
 /* Every layer owns exactly one array NAME.weight, all different: what integer ones exceed their number are not covered. */
 static void look_for_uncovered(const job* j, const axc_certificate* all) {
   axc_array array;
@@ -330,18 +363,11 @@ static void look_for_uncovered(const job* j, const axc_certificate* all) {
   }
   j->report->uncovered = arrays - all->layers;
   if (j->report->uncovered == 0 || j->report->verdict == AXC_UNSAFE) return;
-  for (size_t f = 0; f < j->count; ++f) {
-    const axc_file* file = &j->files[f];
-    axc_cursor c = axc_open_weights(file);
-    while (axc_next_array(&c, file, &array)) {
-      if (!is_weight_array(&array) || is_covered(*all, array.name)) continue;
-      name_layer(j->report, array.name);
-      (void)conclude(j->report, AXC_INCOMPLETE, AXC_UNCOVERED, number_of(j, file),
-                     (size_t)(array.name.text - file->bytes));
-      return;
-    }
-  }
   (void)conclude(j->report, AXC_INCOMPLETE, AXC_UNCOVERED, 1, 0);
+  if (!find_uncovered(j, all, &array)) return;
+  name_layer(j->report, array.name);
+  (void)conclude(j->report, AXC_INCOMPLETE, AXC_UNCOVERED, number_of(j, array.file),
+                 (size_t)(array.name.text - array.file->bytes));
 }
 
 static void check_layers(const job* j, axc_certificate* certificate, int64_t* scratch) {
@@ -395,7 +421,7 @@ static axc_verdict check(job* j, size_t certificate_size, void* scratch, size_t 
   (void)conclude(j->report, AXC_SAFE, AXC_PROVED, 0, 0);
   if (memory == NULL || scratch_size < needed) {
     (void)conclude(j->report, AXC_INCOMPLETE, AXC_NO_SCRATCH, 0, 0);
-  } else {
+  } else if (arrays_fit(j)) {
     check_layers(j, &certificate, memory);
   }
   free(own);

@@ -107,7 +107,7 @@ std::vector<std::uint8_t> whole_file(const std::filesystem::path& path) {
 std::vector<std::uint8_t> weights_for_checker(TensorFile file) {
   for (auto& [name, tensor] : file.tensors) {
     const std::string place = file.path + ": " + name;
-    const auto ends_with = [&](const char* suffix) { return name.ends_with(suffix); };
+    const auto ends_with = [&word = name](const char* suffix) { return word.ends_with(suffix); };
     if (ends_with(".weight") && tensor.dtype != DType::i8) {
       tensor = Tensor::of(tensor.shape, tensor.as_i8(place));
     } else if (ends_with(".bias")) {

@@ -133,13 +133,25 @@ void SmtJournal::read(const std::string& binding) {
     for (const SmtDepth depth : {SmtDepth::ground, SmtDepth::box, SmtDepth::bit_precise}) {
       if (words.size() == 4 && words[0] == to_text(depth) && number_of(words[2], span.begin) &&
           number_of(words[3], span.end) && 0 <= span.begin && span.begin < span.end) {
-        merge(proved_[{depth, std::string(words[1])}], span);
+        proved_[{depth, std::string(words[1])}].push_back(span);
         known = true;
       }
     }
     if (!known) {
       throw InputError(place, "is not a line of a journal", start_again);
     }
+  }
+  for (auto& [key, spans] : proved_) {  // all at once: merge() moves what lies behind each
+    std::sort(spans.begin(), spans.end(), [](const NodeSpan& a, const NodeSpan& b) { return a.begin < b.begin; });
+    std::vector<NodeSpan> apart;
+    for (const NodeSpan& span : spans) {
+      if (!apart.empty() && span.begin <= apart.back().end) {
+        apart.back().end = std::max(apart.back().end, span.end);
+      } else {
+        apart.push_back(span);
+      }
+    }
+    spans = std::move(apart);
   }
   if (ftruncate(file_, static_cast<off_t>(whole)) != 0 || lseek(file_, 0, SEEK_END) < 0) {
     fail(path_, "cut to its whole lines", errno);

@@ -103,6 +103,9 @@ let read file =
         need c ":";
         if name = "__metadata__" then (metadata c; None) else Some (entry c name)) in
   if c.at <> c.stop then refuse c "something follows the weights file's header";
-  List.filter_map Fun.id entries
+  let entries = List.filter_map Fun.id entries in
+  if List.fold_left (fun room e -> if room < 0 then room else room - (e.stop - e.start)) size entries < 0 then
+    refuse c "arrays that overlap";
+  entries
 
 let is_integer entry = entry.dtype <> "" && (entry.dtype.[0] = 'I' || entry.dtype.[0] = 'U')

@@ -138,8 +138,8 @@ def _calibrate(block: Block, calibrations: Sequence[GroupCalibration], setting: 
         ours = quantized_inputs(batch)
         theirs = reference_inputs(batch, through=last) if setting.recipe.original_inputs else None
         for index, calibration in enumerate(calibrations):
-            for x_tilde, x in _pairs(groups, index, batch, ours, theirs):
-                calibration.accumulate(x_tilde, x, energy=not last or calibration.needs_energy)
+            for x_tilde, original in _pairs(groups, index, batch, ours, theirs):
+                calibration.accumulate(x_tilde, original, energy=not last or calibration.needs_energy)
         if last and theirs is not None:
             block.keep_reference_output(batch, theirs.output)
         del ours, theirs

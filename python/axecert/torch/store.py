@@ -1,12 +1,13 @@
 """Saving a quantized module and loading it again, so that what runs is what was certified.
 
 `save` writes four files: the integer layers, their certificate, the floating-point rest, and a manifest with the hashes of
-the three. `load` puts them into a floating-point module of the same architecture after the hashes and the certificate were
+the three and of itself. `load` puts them into a floating-point module of the same architecture after the hashes and the certificate were
 checked. Side effects: the files in the folder, and the module given to `load`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Mapping
@@ -97,7 +98,7 @@ def save(module: nn.Module, folder: str | Path, *, overwrite: bool = False) -> N
         write_file(staging / CERTIFICATE, lambda path: certificate.write(str(path)))
         tensors, aliases = _rest(module)
         write_file(staging / REST, lambda path: _save_tensors(tensors, path))
-        manifest = {
+        manifest: dict[str, Any] = {
             "format": FORMAT,
             "datapath": datapath.name,
             "modules": {path: [child.layer.name for child in children] for path, children in paths.items()},
@@ -105,7 +106,8 @@ def save(module: nn.Module, folder: str | Path, *, overwrite: bool = False) -> N
             "report": made.to_dict(times=False),
             "sha256": {name: sha256_of(staging / name) for name in (WEIGHTS, CERTIFICATE, REST)},
         }
-        write_text(staging / MANIFEST, json.dumps(manifest, sort_keys=True, indent=1, allow_nan=False))
+        manifest["sha256"][MANIFEST] = _sha256_without_itself(manifest)
+        write_text(staging / MANIFEST, _text_of(manifest))
         (folder / MANIFEST).unlink(missing_ok=True)  # from here on, no manifest speaks about a mixture
         for name in (WEIGHTS, CERTIFICATE, REST, MANIFEST):
             (staging / name).replace(folder / name)
@@ -123,22 +125,34 @@ def _save_tensors(tensors: dict[str, torch.Tensor], path: Path) -> None:
         raise OSError(str(error)) from error
 
 
+def _text_of(manifest: Mapping[str, Any]) -> str:
+    return json.dumps(manifest, sort_keys=True, indent=1, allow_nan=False)
+
+
+def _sha256_without_itself(manifest: Mapping[str, Any]) -> str:
+    """SHA-256 of the manifest's text without its own hash."""
+    hashes = {name: value for name, value in manifest["sha256"].items() if name != MANIFEST}
+    return hashlib.sha256(_text_of({**manifest, "sha256": hashes}).encode()).hexdigest()
+
+
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """axecert.json, after its format and the hashes of the other files were checked."""
+    """axecert.json, after its format, its own hash and those of the other files were checked."""
     path = folder / MANIFEST
     remedy = "save the module again"
     try:
         manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        form, hashes = manifest["format"], dict(manifest["sha256"])
-        for key, kind in (("datapath", str), ("modules", dict), ("aliases", dict), ("report", dict)):
+        for key, kind in (("datapath", str), ("modules", dict), ("aliases", dict), ("report", dict), ("sha256", dict)):
             if not isinstance(manifest[key], kind):
                 raise TypeError(f"{key} is {manifest[key]!r}")
+        form, hashes, own_hash = manifest["format"], manifest["sha256"], _sha256_without_itself(manifest)
     except FileNotFoundError as error:
         raise InputError(str(path), "is missing", "name a folder that axecert.torch.save wrote") from error
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
         raise InputError(str(path), f"is not a manifest: {error}", remedy) from error
     if form != FORMAT:
         raise InputError(str(path), f"has format {form!r}, not {FORMAT!r}", remedy)
+    if own_hash != hashes.get(MANIFEST):
+        raise InputError(str(path), "was changed after it was saved: its text does not have the SHA-256 that it names", remedy)
     for name in (WEIGHTS, CERTIFICATE, REST):
         if not (folder / name).exists():
             raise InputError(str(folder / name), "is missing", remedy)
