@@ -86,7 +86,10 @@ RequantizationCheck tosa_check(IntegerRange sums, FixedPoint by, int bits) {
       --shift;
     }
   }
-  if (multiplier == 0 || shift < 2 || shift > 62) {
+  if (multiplier == 0) {
+    return fails("its multiplier rounds to 0");
+  }
+  if (shift < 2 || shift > 62) {
     return fails("its multiplier needs a shift of " + std::to_string(shift) + ", 2 to 62 are possible");
   }
   if (bits == 31) {
@@ -260,15 +263,13 @@ RequantizationCheck check_requantization(Requantizer requantizer, IntegerRange s
 }
 
 std::vector<IntegerRange> row_sums(const IntegerLayer& layer, const Datapath& datapath) {
-  // The same registers, wide enough for every sum that a layer can have, each with its final value.
-  Datapath wide = datapath;
-  for (Stage& stage : wide.stages) {
-    stage.width = 64;
+  // The same registers, each with its final value, which only one that wraps may claim; ranges do not depend on widths.
+  Datapath final = datapath;
+  for (Stage& stage : final.stages) {
     stage.overflow = Overflow::wrap;
-    stage.limits = Limits::full;
     stage.claim = Claim::final_value;
   }
-  const StageRanges last = std::move(layer_ranges(layer, Topology(wide, layer.cols)).back());
+  const StageRanges last = std::move(layer_ranges(layer, Topology(final, layer.cols)).back());
   std::vector<IntegerRange> sums;
   for (std::int64_t r = 0; r < layer.rows; ++r) {
     sums.push_back(hull(last.lower.data() + r * last.nodes, last.upper.data() + r * last.nodes, last.nodes));

@@ -41,10 +41,12 @@ SUBJECTS = {
         "link": ["cc"], "quick": ["killer_golden", "killer_checker", "killer_checker_report", "killer_checker_paths", "killer_brute_force"],
         "slow": ["killer_property_checker", "killer_tamper"],
     },
-    # A changed header of lib/bound is seen by its sources alone, not by what else includes it: a body that none of them uses belongs in a source.
+    # A changed header of lib/bound is seen by its sources and, built again, by the killers' own; not by what else includes it.
     "bound": {
         "folder": "lib/bound", "exclude": set(), "sources": ".cpp", "compile": ["c++", "-std=c++20"], "link": ["c++"],
         "quick": ["killer_bound_paths", "killer_bound", "killer_kernel_order", "killer_requantization"], "slow": ["killer_brute_force_bound", "killer_property_bound"],
+        "users": ["unit/bound_paths.cpp", "unit/bound.cpp", "unit/kernel_order.cpp", "unit/requantization.cpp", "property/brute_force_bound.cpp",
+                  "property/bound.cpp"],
     },
     "program": {
         "folder": "verify/checker", "only": "check_main.c", "sources": ".c", "compile": ["cc", "-std=c11", "-DAXC_ONE_TARGET"],
@@ -55,10 +57,12 @@ PLAIN = ["-O0"]
 BESIDE = {"-O0": ["-O2"]}  # what is linked beside the mutated file is not changed: it may as well be fast
 ADDRESS = ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 SAME_CODE = ["-O2"]
+USERS = ["-O1"]  # tests, built again with a changed header: half as long to compile as with -O2, and not slow
 # What the sources of lib/bound include of others, compiled once.
 PRECOMPILED = ["algorithm", "array", "cstdint", "cstdlib", "limits", "map", "optional", "span", "string", "vector", "axecert/datapath/datapath.hpp",
                "axecert/numeric/error.hpp"]
 PROCESSORS_DIFFER = "processors differ."  # the end of a reason that need not hold on every one
+HOST = "killer_host"  # a test program without tests: they come as a shared library, with the subject
 ARGUMENTS = {"killer_brute_force": ["--instances", "400", "--seed", "3"]}  # the others are doctest programs
 
 Outcome = collections.namedtuple("Outcome", "mutant state by seconds")  # state: killed, stillborn, same code, survived
@@ -79,7 +83,10 @@ class Laboratory:
         self.files = [path for path in files if (path.name == subject["only"] if self.is_program else path.name not in subject["exclude"])]
         self.includes = ["-I", str(killers / "include")] if name == "bound" else ["-I", str(root / subject["folder"])]
         self.quick, self.slow = subject["quick"], subject["slow"]
-        missing = [killer for killer in self.quick + self.slow if killer != "program.py" and not (killers / killer).is_file()]
+        self.users = [root / "tests" / name for name in subject.get("users", [])]
+        self.host = [HOST] if self.users else []
+        self.user_objects = None
+        missing = [killer for killer in self.quick + self.slow + self.host if killer != "program.py" and not (killers / killer).is_file()]
         if missing:
             raise SystemExit(f"{killers}: lacks {', '.join(missing)}; build the target mutation_killers")
         self.precompiled = {}
@@ -135,8 +142,8 @@ class Laboratory:
             return None
         return self.linked(objects, folder, flags)
 
-    def build_with_header(self, mutant, folder, flags, objects, also=()):
-        """Every source again, with the changed header before the original, and the flags `also`. False when one does not compile."""
+    def shadow(self, mutant, folder):
+        """A folder with the subject's headers, the changed one among them."""
         changed = self.root / mutant.file
         shadow = folder / "shadow"
         shadow.mkdir(exist_ok=True)
@@ -148,10 +155,53 @@ class Laboratory:
         inner.mkdir(exist_ok=True)
         (inner / changed.parent.name).unlink(missing_ok=True)
         (inner / changed.parent.name).symlink_to(shadow)
+        return shadow
+
+    def build_users(self, folder, headers):
+        """The killers' own sources as objects, with the headers of a folder before the others. None when one does not compile."""
+        objects = {}
+        for source in self.users:
+            objects[source] = folder / f"user-{source.parent.name}-{source.name}.o"
+            command = [*self.compile, *USERS, *headers, *self.includes, f'-DAXECERT_SOURCE_DIR="{self.root}"', "-fPIC", "-w", "-c", "-o",
+                       str(objects[source]), str(source)]
+            if subprocess.run(command, capture_output=True, cwd=folder).returncode != 0:
+                return None
+        return objects
+
+    def original_users(self):
+        """The killers' own sources as they are; they must be content with the subject as it is."""
+        with self.lock:
+            if self.user_objects is None:
+                folder = self.folder / "users"
+                folder.mkdir()
+                self.user_objects = self.build_users(folder, [])
+                if self.user_objects is None:
+                    raise SystemExit("the killers' own sources do not compile")
+        return self.user_objects
+
+    def judge_users(self, mutant, library, folder):
+        """What the killers, built with the changed header, make of it: "stillborn", "killed", "same code" (no object of theirs differs) or "survived"."""
+        originals = self.original_users()
+        objects = self.build_users(folder, ["-I", str(self.shadow(mutant, folder))])
+        if objects is None:
+            return "stillborn"
+        if all(path.read_bytes() == originals[source].read_bytes() for source, path in objects.items()):
+            return "same code"
+        limit = math.ceil(10 * self.cost(HOST, False) + 0.5)
+        return "killed" if self.processor_time(HOST, [self.linked_users(objects, folder), library], False, limit) is None else "survived"
+
+    def linked_users(self, objects, folder):
+        target = folder / "users.so"
+        subprocess.run([*self.link, "-shared", "-o", str(target), *map(str, objects.values())], check=True, capture_output=True)
+        return target
+
+    def build_with_header(self, mutant, folder, flags, objects, also=()):
+        """Every source again, with the changed header before the original, and the flags `also`. False when one does not compile."""
+        shadow = self.shadow(mutant, folder)
         for source in self.sources:
             objects[source] = folder / (source.name + ".o")
-            command = [*self.compile, *flags, *also, "-I", str(shadow), *self.includes, "-fPIC", "-w", "-c", "-o", str(objects[source]),
-                       "-x", "c" if self.suffix == ".c" else "c++", "-"]
+            command = [*self.compile, *flags, *also, "-I", str(shadow), *self.includes, *self.precompiled.get(tuple(flags), []), "-fPIC", "-w", "-c", "-o",
+                       str(objects[source]), "-x", "c" if self.suffix == ".c" else "c++", "-"]
             if self.fast and flags == PLAIN:
                 command = [*self.fast, *also, "-I", str(shadow), "-w", "-fPIC", "-c", "-o", str(objects[source]), "-"]
             if subprocess.run(command, input=source.read_bytes(), capture_output=True, cwd=shadow).returncode != 0:
@@ -171,9 +221,9 @@ class Laboratory:
         """Whether the mutant compiles to the original's very object files."""
         changed = self.root / mutant.file
         if changed.suffix != self.suffix:
-            objects = {}
+            objects, originals = {}, self.originals(SAME_CODE)
             return self.build_with_header(mutant, folder, SAME_CODE, objects) and all(
-                path.read_bytes() == self.originals(SAME_CODE)[source].read_bytes() for source, path in objects.items())
+                path.read_bytes() == originals[source].read_bytes() for source, path in objects.items())
         target = folder / "same.o"
         original = self.originals(SAME_CODE)[changed]
         return self.build_object(changed, mutant.text, target, SAME_CODE) and target.read_bytes() == original.read_bytes()
@@ -186,11 +236,11 @@ class Laboratory:
             except (program.Failure, subprocess.TimeoutExpired):
                 return False
             return True
-        return self.processor_time(killer, library, sanitizer, math.ceil(10 * self.cost(killer, sanitizer) + 0.5)) is not None
+        return self.processor_time(killer, [library], sanitizer, math.ceil(10 * self.cost(killer, sanitizer) + 0.5)) is not None
 
-    def processor_time(self, killer, library, sanitizer, limit):
+    def processor_time(self, killer, libraries, sanitizer, limit):
         """What the killer took, in seconds; None when it is not content, or takes longer than `limit`."""
-        preload = ([self.asan] if sanitizer else []) + [str(library)]
+        preload = ([self.asan] if sanitizer else []) + [str(library) for library in libraries]
         environment = {**os.environ, "LD_PRELOAD": ":".join(preload), "ASAN_OPTIONS": "detect_leaks=1:allocator_may_return_null=1"}
         process = subprocess.Popen([str(self.killer_folder / killer), *ARGUMENTS.get(killer, ["--abort-after=1", "--no-breaks=true", "-m"])],
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment, cwd=self.folder)
@@ -210,6 +260,7 @@ class Laboratory:
         """What the killer takes on the subject as it is; it must be content with it."""
         flags = ADDRESS if sanitizer else PLAIN
         objects = self.originals(flags)
+        users = self.original_users() if killer == HOST else {}
         with self.lock:
             if (killer, sanitizer) not in self.costs:
                 folder = self.folder / f"measure-{killer}-{int(sanitizer)}"
@@ -217,7 +268,8 @@ class Laboratory:
                 library = self.linked(objects, folder, flags)
                 if library is None:
                     raise SystemExit(f"the original does not link with {' '.join(flags)}")
-                seconds = self.processor_time(killer, library, sanitizer, 300)
+                libraries = [*([self.linked_users(users, folder)] if users else []), library]
+                seconds = self.processor_time(killer, libraries, sanitizer, 300)
                 if seconds is None:
                     raise SystemExit(f"{killer} fails on the original")
                 self.costs[killer, sanitizer] = seconds
@@ -247,7 +299,10 @@ class Laboratory:
                 return outcome("survived")
             if self.only_quick:
                 return outcome("survived")
-            if self.same_code(mutant, folder):
+            users = self.judge_users(mutant, library, folder) if self.users and not mutant.file.endswith(self.suffix) else "same code"
+            if users in ("stillborn", "killed"):
+                return outcome(users, HOST)
+            if users == "same code" and self.same_code(mutant, folder):
                 return outcome("same code")
             for killer in self.slow:
                 if not self.run(killer, library):
@@ -350,6 +405,9 @@ def main():
             problems.append(f"survived: {o.mutant.file}:{o.mutant.line}:{o.mutant.column}: {o.mutant.key}")
         if o.state == "killed" and o.mutant.key in reasons and not reasons[o.mutant.key].endswith(PROCESSORS_DIFFER):
             problems.append(f"equivalent.txt lists a mutant that {o.by} kills: {o.mutant.key}")
+    for key in reasons:
+        killed = [o for o in outcomes if key.endswith("*") and o.state == "killed" and o.mutant.key.startswith(key[:-1])]
+        problems += [f"equivalent.txt lists, by a *, a mutant that {o.by} kills: {o.mutant.key}" for o in killed]
     settled = {key: (state, by) for key, (state, by) in before.items() if key in keys} | {o.mutant.key: (o.state, o.by) for o in outcomes}
     if a.report:
         a.report.write_text(json.dumps({"subject": a.subject, "mutants": len(everything), "problems": problems, "outcomes": settled},

@@ -12,6 +12,7 @@
 #include "axecert/bound/operand_magnitudes.hpp"
 #include "axecert/bound/range.hpp"
 #include "axecert/bound/scan.hpp"
+#include "axecert/bound/weight_range.hpp"
 #include "axecert/bound/worst_case.hpp"
 #include "axecert/datapath/machine.hpp"
 
@@ -399,6 +400,28 @@ TEST_CASE("the first input beyond the limit: each register its own, in the order
   const Topology other(datapath_of({stage_of(2, 2), stage_of(0, 1)}), 8);
   CHECK(contains(refusal([&] { (void)first_beyond_limit(layer, other, std::vector<std::int32_t>(8)); }),
                  "of 8 terms, the layer has 7"));
+}
+
+TEST_CASE("the least and the greatest weight: of one alone, whatever stands beside it") {
+  const std::vector<std::int8_t> weights = {-128, 5, 127, -128, 127};
+  for (std::size_t begin = 0; begin < weights.size(); ++begin) {
+    IntegerRange wanted{weights[begin], weights[begin]};
+    for (std::size_t end = begin + 1; end <= weights.size(); ++end) {
+      wanted.lower = std::min<std::int64_t>(wanted.lower, weights[end - 1]);
+      wanted.upper = std::max<std::int64_t>(wanted.upper, weights[end - 1]);
+      CHECK(weight_range(std::span(weights).subspan(begin, end - begin)) == wanted);
+    }
+  }
+}
+
+TEST_CASE("a layer whose rows or columns nobody set is refused, and a register that nobody named is the first") {
+  IntegerLayer layer = layer_of(1, 1);
+  layer.rows = IntegerLayer{}.rows;
+  CHECK(contains(refusal([&] { (void)row_constants(layer); }), "shape 0 × 1"));
+  layer.rows = 1;
+  layer.cols = IntegerLayer{}.cols;
+  CHECK(contains(refusal([&] { (void)row_constants(layer); }), "shape 1 × 0"));
+  CHECK(NodeId{} == NodeId{0, 0, 0});
 }
 
 TEST_CASE("the first register that overflows: by stage, then by row and node") {

@@ -39,6 +39,21 @@ axc_report check(const tiny::Pair& pair) {
   return check(pair.certificate, {pair.weights});
 }
 
+/// The same of one file, with scratch memory given: nothing is allocated, and arrays are searched one after the other.
+axc_report check_with_scratch(const tiny::Bytes& certificate, const tiny::Bytes& weights) {
+  const tiny::Bytes c(certificate.begin(), certificate.end()), w(weights.begin(), weights.end());
+  std::vector<std::int64_t> scratch(axc_scratch_size(c.data(), c.size()) / sizeof(std::int64_t));
+  axc_report report = filled_with_something();
+  axc_check_with(c.data(), c.size(), w.data(), w.size(), scratch.data(), scratch.size() * sizeof(std::int64_t),
+                 &report);
+  return report;
+}
+bool same_finding(const axc_report& a, const axc_report& b) {
+  return a.verdict == b.verdict && a.reason == b.reason && a.in_weights == b.in_weights && a.position == b.position &&
+         std::string(a.layer) == b.layer && a.layers == b.layers && a.nodes_checked == b.nodes_checked &&
+         a.uncovered == b.uncovered;
+}
+
 bool is(axc_range range, std::int64_t lower, std::int64_t upper) {
   return range.lower == lower && range.upper == upper;
 }
@@ -487,6 +502,7 @@ TEST_CASE("the first array that no layer covers, wherever it lies") {
     CHECK(report.position == name_of(whole, name));
     CHECK(std::string(report.layer) == name);
     CHECK((report.uncovered == 1 && report.layers == 1 && report.nodes_checked == 6));
+    CHECK(same_finding(check_with_scratch(certificate, whole), report));
     const std::vector<tiny::Bytes> files = one_each(arrays);
     const axc_report apart = check(certificate, files);
     CHECK((apart.reason == AXC_UNCOVERED && apart.in_weights == number_in(arrays, name) && apart.uncovered == 1));
@@ -496,11 +512,37 @@ TEST_CASE("the first array that no layer covers, wherever it lies") {
     arrays[name] = extra;
     CAPTURE(name);
     CHECK(check(certificate, {tiny::weights_file(arrays)}).verdict == AXC_SAFE);
+    CHECK(check_with_scratch(certificate, tiny::weights_file(arrays)).verdict == AXC_SAFE);
   }
   tiny::Arrays arrays = arrays_of(tiny::small_layer());
   arrays["b.weight"] = arrays["c.weight"] = arrays["x.weight"] = extra;
   const axc_report report = check(certificate, {tiny::weights_file(arrays)});
   CHECK((report.uncovered == 3 && std::string(report.layer) == "b.weight"));
+  CHECK(same_finding(check_with_scratch(certificate, tiny::weights_file(arrays)), report));
+  // In several files the first of them, whichever name comes first.
+  for (const char* name : {"a.weight", "z.weight"}) {
+    CAPTURE(name);
+    const axc_report first = check(certificate, {tiny::weights_file({{name, extra}}), tiny::weights_file(arrays)});
+    CHECK((first.reason == AXC_UNCOVERED && first.in_weights == 1 && first.uncovered == 4));
+    CHECK(std::string(first.layer) == name);
+  }
+  // Of several layers that are covered each, and before or behind them one that is not.
+  std::vector<IntegerLayer> layers(3, tiny::small_layer());
+  tiny::Arrays several;
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    layers[i].name = "layer" + std::to_string(i);
+    tiny::add_layer(several, layers[i], 4);
+  }
+  const tiny::Bytes claims = tiny::pair_of(layers, tiny::two_stages()).certificate;
+  CHECK(check_with_scratch(claims, tiny::weights_file(several)).verdict == AXC_SAFE);
+  for (const char* name : {"layer.weight", "layer1a.weight", "layer3.weight"}) {
+    CAPTURE(name);
+    tiny::Arrays more = several;
+    more[name] = extra;
+    const axc_report searched = check_with_scratch(claims, tiny::weights_file(more));
+    CHECK((searched.reason == AXC_UNCOVERED && std::string(searched.layer) == name));
+    CHECK(same_finding(searched, check(claims, {tiny::weights_file(more)})));
+  }
 }
 
 // TOR-202
@@ -512,13 +554,13 @@ TEST_CASE("arrays that together take more bytes than their file has are refused 
   const std::string header = tiny::header_of(weights);
   const std::size_t data = tiny::data_of(weights).size();
   // Arrays of the whole data, of a type that nobody looks into: as many as the file's size has room for, and one more.
-  const auto with = [&](std::size_t count) {
+  const auto with = [&](std::size_t count, const std::string& last = "") {
     std::string more = header.substr(0, header.rfind('}'));
     for (std::size_t i = 0; i < count; ++i) {
       more += ",\"" + std::to_string(i) + "\":{\"dtype\":\"F8\",\"shape\":[],\"data_offsets\":[0," +
               std::to_string(data) + "]}";
     }
-    return tiny::with_header(more + "}", tiny::data_of(weights));
+    return tiny::with_header(more + last + "}", tiny::data_of(weights));
   };
   std::size_t count = 0;
   while (with(count).size() >= (count + 1) * data) ++count;  // all arrays take (count + 1) · data bytes
@@ -527,11 +569,20 @@ TEST_CASE("arrays that together take more bytes than their file has are refused 
   const axc_report report = check(pair.certificate, {whole});
   CHECK((report.verdict == AXC_REFUSED && report.reason == AXC_WEIGHTS_FILE && report.in_weights == 1));
   CHECK((report.position == name_of(whole, std::to_string(count - 1)) && report.layers == 0));
-  std::vector<std::int64_t> scratch(axc_scratch_size(pair.certificate.data(), pair.certificate.size()) / 8);
-  axc_report searched;
-  axc_check_with(pair.certificate.data(), pair.certificate.size(), whole.data(), whole.size(), scratch.data(),
-                 scratch.size() * 8, &searched);
-  CHECK((searched.reason == report.reason && searched.position == report.position));
+  CHECK(same_finding(check_with_scratch(pair.certificate, whole), report));
+  const tiny::Bytes other = tiny::weights_file({{"other", {"F8", {9000}, tiny::Bytes(9000)}}});
+  CHECK(refused_at(check(pair.certificate, {other, whole}), AXC_WEIGHTS_FILE, 2, report.position));
+  // One more that takes exactly what is left, and one byte more.
+  const auto filled = [&](std::size_t rest) {
+    return with(count - 1,
+                ",\"rest\":{\"dtype\":\"F8\",\"shape\":[],\"data_offsets\":[0," + std::to_string(rest) + "]}");
+  };
+  std::size_t rest = 0;
+  for (int i = 0; i < 5; ++i) rest = filled(rest).size() - count * data;
+  REQUIRE((filled(rest).size() == count * data + rest && filled(rest + 1).size() == filled(rest).size()));
+  CHECK(check(pair.certificate, {filled(rest)}).verdict == AXC_SAFE);
+  const tiny::Bytes beyond = filled(rest + 1);
+  CHECK(refused_at(check(pair.certificate, {beyond}), AXC_WEIGHTS_FILE, 1, name_of(beyond, "rest")));
 }
 
 // TOR-210

@@ -116,3 +116,64 @@ TEST_CASE("an input limit is refused") {
   layer.input_limit = 1;
   CHECK_THROWS_AS(kernel_order_ranges(layer, Topology(parse_datapath("x86-vnni"), 2)), InputError);
 }
+
+TEST_CASE("several rows and a box per channel: each row as if it were alone") {
+  IntegerLayer layer = layer_of({3, -2, 5, -7, 1, 4, -6, 2, 9, -1, -1, 8}, 0, 0);
+  layer.rows = 3;
+  layer.cols = 4;
+  layer.box_lower = {1, -3, -2, 0};
+  layer.box_upper = {2, -1, 4, 0};
+  layer.bias = {100, -50, 7};
+  layer.offset = {1, 0, -2, 3};
+  layer.zero_point_spread = 5;
+  Datapath datapath = parse_datapath("axe:P=30,T=2,outer=32");
+  datapath.activations = {-255, 255};
+  const Topology topology(datapath, 4);
+  REQUIRE(topology.nodes(0) == 2);
+  const std::vector<StageRanges> all = kernel_order_ranges(layer, topology);
+  for (std::int64_t r = 0; r < 3; ++r) {
+    IntegerLayer row = layer;
+    row.rows = 1;
+    row.weights.assign(layer.row(r), layer.row(r) + 4);
+    row.bias = {layer.bias[static_cast<std::size_t>(r)]};
+    const std::vector<StageRanges> alone = kernel_order_ranges(row, topology);
+    for (std::size_t s = 0; s < 2; ++s) {
+      CHECK(all[s].nodes == topology.nodes(s));
+      CHECK(alone[s].nodes == topology.nodes(s));
+      REQUIRE(all[s].lower.size() == static_cast<std::size_t>(3 * topology.nodes(s)));
+      for (std::int64_t n = 0; n < topology.nodes(s); ++n) {
+        const auto in_all = static_cast<std::size_t>(r * topology.nodes(s) + n), in_row = static_cast<std::size_t>(n);
+        CHECK(all[s].lower[in_all] == alone[s].lower[in_row]);
+        CHECK(all[s].upper[in_all] == alone[s].upper[in_row]);
+      }
+    }
+  }
+  // Row 0: 3 [1, 2] - 2 [-3, -1] = [5, 12] by way of 3 [1, 2], and 5 [-2, 4] - 7 · 0 = [-10, 20].
+  CHECK(all[0].lower[0] == 0);
+  CHECK(all[0].upper[0] == 12);
+  CHECK(all[0].lower[1] == -10);
+  CHECK(all[0].upper[1] == 20);
+}
+
+TEST_CASE("a box excludes 0 when some channel's does, by one at either side") {
+  IntegerLayer layer = layer_of({1, 1}, 0, 0);
+  const auto excludes = [&](std::vector<std::int32_t> lower, std::vector<std::int32_t> upper) {
+    layer.box_lower = std::move(lower);
+    layer.box_upper = std::move(upper);
+    return excludes_zero(layer);
+  };
+  CHECK_FALSE(excludes({0}, {0}));
+  CHECK_FALSE(excludes({0, -4}, {4, 0}));
+  CHECK(excludes({1}, {4}));
+  CHECK(excludes({-4}, {-1}));
+  CHECK(excludes({0, 1}, {4, 4}));
+  CHECK(excludes({-4, -4}, {0, -1}));
+}
+
+TEST_CASE("a layer whose sizes disagree, and a topology of another length, are refused") {
+  const Topology topology(parse_datapath("x86-vnni"), 2);
+  CHECK_THROWS_AS(kernel_order_ranges(layer_of({1, 1, 1}, 0, 1), topology), InputError);
+  IntegerLayer layer = layer_of({1, 1}, 0, 1);
+  layer.bias = {1, 2};
+  CHECK_THROWS_AS(kernel_order_ranges(layer, topology), InputError);
+}

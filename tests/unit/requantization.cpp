@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -84,7 +85,16 @@ TEST_CASE("a shift to the left before the multiplication: TFLite, CMSIS-NN, ruy,
     edge(requantizer, 1, -(1 << 30), -(1 << 30) - 1);
     edge(requantizer, 5, (1 << 28) - 1, 1 << 28);  // by three
     edge(requantizer, 5, -(1 << 28), -(1 << 28) - 1);
+    edge(requantizer, std::ldexp(0.75, 30), 1, 2);  // by 30, the most
+    edge(requantizer, std::ldexp(0.75, 30), -2, -3);
+    CHECK(outcome(requantizer, 0, std::ldexp(0.75, 31)) == Outcome::fails);
     CHECK(outcome(requantizer, 0, 5e9) == Outcome::fails);  // by 33
+    const auto reason = [&](IntegerRange sums, double multiplier) {
+      return check_requantization(requantizer, sums, multiplier).reason;
+    };
+    CHECK(reason({INT64_MIN / 4, INT64_MAX / 4}, 0.75).find(std::to_string(INT64_MIN / 4)) != std::string::npos);
+    CHECK(reason({INT64_MAX / 4, INT64_MAX / 2}, 0.75).find(std::to_string(INT64_MAX / 4)) != std::string::npos);
+    CHECK(reason({0, INT64_MAX / 4}, 0.75).find("shifted") == std::string::npos);
     CHECK(check_requantization(requantizer, {0, 1}, std::nullopt).outcome == Outcome::undecided);
   }
   CHECK(check_requantization(Requantizer::ruy, {0, 1 << 30}, 1).reason.find("wraps") != std::string::npos);
@@ -117,12 +127,20 @@ TEST_CASE("TOSA RESCALE: the shift's range, the value within [-2^(shift-1), 2^(s
   edge(Requantizer::tosa, std::ldexp(1, 28), -2, -3);
   CHECK(outcome(Requantizer::tosa, 0, std::ldexp(1, 29)) == Outcome::fails);   // shift 1
   CHECK(outcome(Requantizer::tosa, 0, std::ldexp(1, -32)) == Outcome::fits);   // shift 62
-  CHECK(outcome(Requantizer::tosa, 0, std::ldexp(1, -33)) == Outcome::fails);  // no multiplier left
+  const auto reason = [](IntegerRange sums, double multiplier) {
+    return check_requantization(Requantizer::tosa, sums, multiplier).reason;
+  };
+  CHECK(reason({0, 0}, std::ldexp(1, -33)) == "its multiplier rounds to 0");
+  CHECK(reason({0, 1 << 28}, 2) == "the sum 268435456 is outside [-2^28, 2^28)");
+  CHECK(outcome(Requantizer::tosa16, 0, std::ldexp(1, -33)) == Outcome::fails);
+  // A multiplier that would round up out of 15 bits does not out of 31: its shift stays 31.
+  edge(Requantizer::tosa, 1 - 1e-9, (1 << 30) - 1, 1 << 30);
   // 16 bits: 1 is 2^14 · 2^-14; the result must have 32 bits, and rounds to the nearest.
   edge(Requantizer::tosa16, 1, INT32_MAX, std::int64_t{INT32_MAX} + 1);
   edge(Requantizer::tosa16, 1, INT32_MIN, std::int64_t{INT32_MIN} - 1);
   edge(Requantizer::tosa16, 0.25, (std::int64_t{1} << 33) - 3,
        (std::int64_t{1} << 33) - 2);  // (2^33 − 2) / 4 rounds to 2^31
+  edge(Requantizer::tosa16, 0.25, -(std::int64_t{1} << 33) - 2, -(std::int64_t{1} << 33) - 3);
 }
 
 TEST_CASE("a multiplier that rounds up out of its 15 bits is written with another shift") {
@@ -137,6 +155,7 @@ TEST_CASE("16 × 8 with 64 bits: the sum within 2^47, the shift from -31 to 7, t
   edge(Requantizer::tflite_int64, 1e-6, most - 1, most);
   edge(Requantizer::tflite_int64, 1e-6, -most, -most - 1);
   edge(Requantizer::tflite_int64, 1, INT32_MAX, std::int64_t{INT32_MAX} + 1);
+  CHECK(outcome(Requantizer::tflite_int64, 0, std::ldexp(1, -32)) == Outcome::fits);  // -31
   CHECK(outcome(Requantizer::tflite_int64, 0, 127) == Outcome::fits);   // exponent 7
   CHECK(outcome(Requantizer::tflite_int64, 0, 129) == Outcome::fails);  // 8
   // CMSIS-NN and TFLite round a multiplier of 0x7FFF0000 and more down to 0x7FFF, not up to 2^15.
@@ -152,6 +171,119 @@ TEST_CASE("CMSIS-NN with 64 bits needs one bit more, before the rounding") {
   CHECK(outcome(Requantizer::cmsis_int64, 0, std::ldexp(0.75, 14)) == Outcome::fits);
   CHECK(outcome(Requantizer::cmsis_int64, 0, std::ldexp(0.75, 15)) == Outcome::fails);
   CHECK(outcome(Requantizer::cmsis_int64, INT64_MAX / 2, std::ldexp(0.75, -31)) == Outcome::fails);  // 64 bits
+  const std::int64_t most = std::int64_t{1} << 49;
+  edge(Requantizer::cmsis_int64, std::ldexp(1, -32), most - 1, most);  // times 2^14
+  edge(Requantizer::cmsis_int64, std::ldexp(1, -32), -most, -most - 1);
+  static_assert(INT64_MAX % 16513 == 0);  // the greatest product is reached exactly
+  CHECK(outcome(Requantizer::cmsis_int64, INT64_MAX / 16513, std::ldexp(16513, -15 - 31)) == Outcome::fits);
+}
+
+namespace {
+
+/// What a runtime computes in its own types, which wrap, and in 128 bits, step by step: where a step differs, it overflowed.
+struct Runtime {
+  using Steps = std::array<int128, 2>;
+  Requantizer requantizer;
+  int least_exponent, greatest_exponent;  // of the multiplier
+  std::int64_t least_sum, greatest_sum;   // that it accepts
+  Steps (*in_its_types)(std::int64_t sum, FixedPoint by);
+  Steps (*exact)(std::int64_t sum, FixedPoint by);
+};
+
+std::int64_t wrapping_product(std::int64_t a, std::int64_t b) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) * static_cast<std::uint64_t>(b));
+}
+
+std::int64_t reduced(FixedPoint by) {  // common.cc, and CMSIS-NN's REDUCE_MULTIPLIER
+  return by.multiplier < 0x7FFF0000 ? (by.multiplier + (1 << 15)) >> 16 : 0x7FFF;
+}
+
+std::int64_t rounded(FixedPoint by) {  // TOSA; 2^15 is 2^14 with a shift less, which gives the same
+  return (by.multiplier + (1 << 15)) >> 16;
+}
+
+constexpr std::int64_t most_of_48 = (std::int64_t{1} << 47) - 1;
+
+const Runtime runtimes[] = {
+    {Requantizer::tflite_int64, -31, 7, -most_of_48 - 1, most_of_48,
+     [](std::int64_t sum, FixedPoint by) {
+       const int shift = 15 - by.exponent;
+       const std::int64_t shifted = (wrapping_product(sum, reduced(by)) + (std::int64_t{1} << (shift - 1))) >> shift;
+       return Runtime::Steps{static_cast<std::int32_t>(shifted)};
+     },
+     [](std::int64_t sum, FixedPoint by) {
+       const int shift = 15 - by.exponent;
+       return Runtime::Steps{(static_cast<int128>(sum) * reduced(by) + (static_cast<int128>(1) << (shift - 1))) >>
+                             shift};
+     }},
+    {Requantizer::cmsis_int64, -31, 14, INT64_MIN, INT64_MAX,
+     [](std::int64_t sum, FixedPoint by) {
+       const auto cut = static_cast<std::int32_t>(wrapping_product(sum, reduced(by)) >> (14 - by.exponent));
+       return Runtime::Steps{cut, static_cast<std::int32_t>(static_cast<std::uint32_t>(cut) + 1) >> 1};
+     },
+     [](std::int64_t sum, FixedPoint by) {
+       const int128 shifted = (static_cast<int128>(sum) * reduced(by)) >> (14 - by.exponent);
+       return Runtime::Steps{shifted, (shifted + 1) >> 1};
+     }},
+    {Requantizer::tosa16, -31, 12, -most_of_48 - 1, most_of_48,
+     [](std::int64_t sum, FixedPoint by) {
+       const int shift = 15 - by.exponent;
+       const std::int64_t shifted = (wrapping_product(sum, rounded(by)) + (std::int64_t{1} << (shift - 1))) >> shift;
+       return Runtime::Steps{static_cast<std::int32_t>(shifted)};
+     },
+     [](std::int64_t sum, FixedPoint by) {
+       const int shift = 15 - by.exponent;
+       return Runtime::Steps{(static_cast<int128>(sum) * rounded(by) + (static_cast<int128>(1) << (shift - 1))) >>
+                             shift};
+     }},
+};
+
+}  // namespace
+
+TEST_CASE("a sum fits exactly when the runtime's types hold every step: multipliers of 15 bits, sums at their edges") {
+  std::mt19937_64 random(7);
+  for (const Runtime& runtime : runtimes) {
+    CAPTURE(to_text(runtime.requantizer));
+    int fitting = 0, failing = 0;
+    for (int i = 0; i < 3000; ++i) {
+      const int exponent =
+          std::uniform_int_distribution<int>(runtime.least_exponent, runtime.greatest_exponent)(random);
+      // Multipliers near the ends of their range and beside halves of the 15 bits, where rounding decides.
+      std::int64_t multiplier = std::uniform_int_distribution<std::int64_t>(1 << 30, INT32_MAX)(random);
+      const std::int64_t near = std::uniform_int_distribution<std::int64_t>(-2, 2)(random);
+      if (i % 3 == 1) {
+        multiplier = (multiplier >> 16 << 16) + (1 << 15) + near;
+      } else if (i % 3 == 2) {
+        multiplier = 0x7FFF0000 + (i % 2 == 0 ? 0 : 1 << 15) + near;
+      }
+      const double real = std::ldexp(static_cast<double>(multiplier), exponent - 31);
+      CAPTURE(multiplier);
+      CAPTURE(exponent);
+      const FixedPoint by = fixed_point(real);
+      REQUIRE(by.multiplier == multiplier);
+      REQUIRE(by.exponent == exponent);
+      // The sums at which an exact result leaves int32, or int32 and a bit: wherever a condition may lie.
+      for (const int bits : {30, 31}) {
+        const double edge = std::ldexp(1, bits) / real;
+        for (const double sign : {-1.0, 1.0}) {
+          if (edge > 9e18) {
+            continue;
+          }
+          const auto middle = static_cast<std::int64_t>(sign * edge);
+          std::int64_t sum = middle + std::uniform_int_distribution<std::int64_t>(-3, 3)(random) +
+                             static_cast<std::int64_t>(std::ldexp(sign * edge, -16) *
+                                                       std::uniform_int_distribution<int>(-1, 1)(random));
+          sum = std::clamp(sum, runtime.least_sum, runtime.greatest_sum);
+          CAPTURE(sum);
+          const bool same = runtime.in_its_types(sum, by) == runtime.exact(sum, by);
+          CHECK((outcome(runtime.requantizer, sum, real) == Outcome::fits) == same);
+          (same ? fitting : failing) += 1;
+        }
+      }
+    }
+    CHECK(fitting > 1000);
+    CHECK(failing > 1000);
+  }
 }
 
 TEST_CASE("conversion to float32: exact up to 2^24, one beyond rounds, and what is beyond but even is not decided") {
