@@ -27,7 +27,7 @@ echo "$functions" | tr ',' '\n' | sed '1!G;h;$!d' | xargs -P 4 -n 3 sh -c '
   for limit in $limits; do
     frama-c -cpp-extra-args="-I$checker" -wp -wp-rte -wp-cache none -wp-prover cvc4,z3 -wp-timeout "$limit" -wp-par 1 \
       -wp-fct "$(echo "$*" | tr " " ,)" "$file" >"$HOME/$$.log" 2>&1 || exit 1
-    grep -q " Goal .* : [^V]" "$HOME/$$.log" || exit 0
+    grep " Goal " "$HOME/$$.log" | grep -qv " : Valid" || exit 0
   done' prove || { cat "$folder"/*.log; exit 1; }
 echo "all $(echo $core | wc -w) functions of range.c are under contract"
 # The summary of Frama-C 25 miscounts goals that its second prover proves, so the goals are counted here, one by one.
