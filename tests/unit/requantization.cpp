@@ -125,8 +125,8 @@ TEST_CASE("TOSA RESCALE: the shift's range, the value within [-2^(shift-1), 2^(s
   edge(Requantizer::tosa, 2, -(1 << 28), -(1 << 28) - 1);
   edge(Requantizer::tosa, std::ldexp(1, 28), 1, 2);  // shift 2: [-2, 2)
   edge(Requantizer::tosa, std::ldexp(1, 28), -2, -3);
-  CHECK(outcome(Requantizer::tosa, 0, std::ldexp(1, 29)) == Outcome::fails);   // shift 1
-  CHECK(outcome(Requantizer::tosa, 0, std::ldexp(1, -32)) == Outcome::fits);   // shift 62
+  CHECK(outcome(Requantizer::tosa, 0, std::ldexp(1, 29)) == Outcome::fails);  // shift 1
+  CHECK(outcome(Requantizer::tosa, 0, std::ldexp(1, -32)) == Outcome::fits);  // shift 62
   const auto reason = [](IntegerRange sums, double multiplier) {
     return check_requantization(Requantizer::tosa, sums, multiplier).reason;
   };
@@ -156,8 +156,8 @@ TEST_CASE("16 × 8 with 64 bits: the sum within 2^47, the shift from -31 to 7, t
   edge(Requantizer::tflite_int64, 1e-6, -most, -most - 1);
   edge(Requantizer::tflite_int64, 1, INT32_MAX, std::int64_t{INT32_MAX} + 1);
   CHECK(outcome(Requantizer::tflite_int64, 0, std::ldexp(1, -32)) == Outcome::fits);  // -31
-  CHECK(outcome(Requantizer::tflite_int64, 0, 127) == Outcome::fits);   // exponent 7
-  CHECK(outcome(Requantizer::tflite_int64, 0, 129) == Outcome::fails);  // 8
+  CHECK(outcome(Requantizer::tflite_int64, 0, 127) == Outcome::fits);                 // exponent 7
+  CHECK(outcome(Requantizer::tflite_int64, 0, 129) == Outcome::fails);                // 8
   // CMSIS-NN and TFLite round a multiplier of 0x7FFF0000 and more down to 0x7FFF, not up to 2^15.
   CHECK(outcome(Requantizer::tflite_int64, std::int64_t{1} << 31, 1 - 1e-9) == Outcome::fits);
 }
