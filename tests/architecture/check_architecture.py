@@ -8,17 +8,20 @@ Rules, each with the place in its message:
   3. a quoted include without "axecert/" stays inside its own room;
   4. verify/checker includes the C standard library and itself, nothing else; check_main.c, which is no part of the library,
      also what it takes to map files;
-  5. every C or C++ file under lib, verify and cli opens with a comment of at least eight words that says what it does.
+  5. every C or C++ file under lib, verify and cli opens with a comment of at least eight words that says what it does;
+  6. every Python file is one: peers and examples that no test runs, too.
 
 `violations` is the main function. Reads files, writes nothing; only the Python standard library.
 """
 
+import ast
 import pathlib
 import re
 import sys
 
 SOURCE_ENDINGS = {".c", ".h", ".cpp", ".hpp"}
 OPENING_WORDS = 8
+SCRIPT_FOLDERS = ("tests", "examples", "proofs", "python")
 C_STANDARD_HEADERS = {
     f"{name}.h" for name in
     "assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdalign stdarg stdatomic "
@@ -136,6 +139,12 @@ def violations(root):
                         found.append(f"{where}: {room} does not name {other} in its USES")
                 elif quoted and not (path.parent / name).resolve().is_relative_to(folder.resolve()):
                     found.append(f"{where}: leaves the room; write axecert/ROOM/FILE")
+    for folder in SCRIPT_FOLDERS:
+        for path in sorted((root / folder).rglob("*.py")):
+            try:
+                ast.parse(path.read_text())
+            except SyntaxError as error:
+                found.append(f"{path.relative_to(root)}:{error.lineno}: {error.msg}")
     return found
 
 

@@ -76,6 +76,10 @@ class SmallTree(unittest.TestCase):
             self.write("cli/verb.cpp", text)
             self.broken("cli/verb.cpp:1: no opening paragraph")
 
+    def test_a_script_that_is_no_python_is_found(self):
+        self.write("tests/peers/some.py", "def one():\n        import sys\n    return sys\n")
+        self.broken("tests/peers/some.py:3: unindent")
+
     def test_a_room_that_the_readme_does_not_list_is_found(self):
         self.write("lib/CMakeLists.txt", "axecert_room(base)\naxecert_room(lower USES base)\n"
                                          "axecert_room(upper USES lower)\naxecert_room(attic)\n")

@@ -50,7 +50,7 @@ class Recorder:
     """The float model's first blocks, and what enters `gate_proj` and `o_proj` of block 5."""
 
     def __init__(self):
-            import torch
+        import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
         torch.set_num_threads(1)

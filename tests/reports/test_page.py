@@ -16,13 +16,11 @@ import random
 import re
 import subprocess
 import sys
-import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
 CHROMIUM = sys.argv[2]
-import test_cli  # noqa: E402 (it takes its program from sys.argv)
-from test_cli import INCOMPLETE, SAFE, UNSAFE, Case, write_safetensors  # noqa: E402
+from test_cli import INCOMPLETE, SAFE, UNSAFE, Case, write_safetensors  # noqa: E402 (it takes its program from sys.argv)
 
 MEASURE = """
 <!doctype html><meta charset="utf-8"><style>html,body{margin:0}iframe{border:0;width:WIDTHpx;height:900px}</style>
