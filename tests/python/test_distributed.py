@@ -303,6 +303,21 @@ def test_quantizing_in_ranges_of_rows_gives_the_integers_of_the_whole(float_laye
         assert sorted(entry.name for entry in path.parent.iterdir()) == ["weights.safetensors"]
 
 
+def test_what_a_killed_worker_left_half_written_is_removed_and_nothing_else(float_layers: Path, tmp_path: Path) -> None:
+    class DiesWriting:
+        def run(self, tasks: Sequence[Task], progress: distributed.Progress | None = None) -> list[Any]:
+            for task in tasks:
+                Path(task.arguments[-1] + ".tmp.1.0").write_bytes(b"half")
+            return [task() for task in tasks]
+
+    path = distributed.quantize(float_layers, "axe:P=14,T=16,act=s8", tmp_path / "all", backend=DiesWriting())
+    assert sorted(entry.name for entry in path.parent.iterdir()) == ["weights.safetensors"]
+    (tmp_path / "other" / "parts").mkdir(parents=True)
+    (tmp_path / "other" / "parts" / "stranger.tmp.1.0").write_bytes(b"x")
+    distributed.quantize(float_layers, "axe:P=14,T=16,act=s8", tmp_path / "other", backend=DiesWriting())
+    assert [entry.name for entry in (tmp_path / "other" / "parts").iterdir()] == ["stranger.tmp.1.0"]
+
+
 def test_quantized_weights_may_be_sharded(float_layers: Path, tmp_path: Path) -> None:
     datapath = "axe:P=14,T=16,act=s8"
     index = distributed.quantize(float_layers, datapath, tmp_path / "out", shard_bytes=1)

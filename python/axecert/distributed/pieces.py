@@ -55,9 +55,12 @@ class PieceFolder:
         return self._folder / f"{self._stem}-{name}-{piece.begin}-{piece.end}{self._ending}"
 
     def remove(self, pieces: Sequence[Piece]) -> None:
-        """Removes the files of `pieces`, and the folder when nothing else is in it."""
+        """Removes the files of `pieces`, what workers that were killed while they wrote them left beside them, and the folder when nothing
+        else is in it."""
         for piece in pieces:
-            self.path(piece).unlink(missing_ok=True)
+            path = self.path(piece)
+            for file in (path, *self._folder.glob(path.name + ".*")):
+                file.unlink(missing_ok=True)
         try:
             self._folder.rmdir()
         except OSError:
