@@ -13,10 +13,10 @@
 namespace axe {
 
 /// What layers, datapaths and certificates may be: with these no sum of a dot product reaches 2^63 (bound/integer_layer.hpp).
-constexpr std::int64_t largest_length = std::int64_t{1} << 24;   ///< terms of a dot product, K
-constexpr std::int64_t largest_operand = std::int64_t{1} << 24;  ///< |activation operand|, |box|, |offset|
+constexpr std::int64_t largest_length = std::int64_t{1} << 24;       ///< terms of a dot product, K
+constexpr std::int64_t largest_operand = std::int64_t{1} << 24;      ///< |activation operand|, |box|, |offset|
 constexpr std::int64_t largest_input_limit = std::int64_t{1} << 48;  ///< of Σ|x| in one register
-constexpr std::int64_t largest_bias = std::int64_t{1} << 62;     ///< |bias|, |constant|
+constexpr std::int64_t largest_bias = std::int64_t{1} << 62;         ///< |bias|, |constant|
 
 /// What a register does with a sum that does not fit.
 enum class Overflow { wrap, saturate, undefined };
@@ -79,8 +79,9 @@ struct Datapath {
   std::string pairing;                      ///< which products share a lane, in the kernel's words
   std::vector<std::string> contracts;       ///< what is asked of the operands, and by whom it is kept
   std::vector<std::string> requantization;  ///< what becomes of the last register, beyond what is certified
-  std::string requantizer;  ///< the same as a name of bound/requantization.hpp, whose conditions certify judges; or empty
-  std::vector<std::string> bugs;            ///< known ones: where they were reported, and what went wrong
+  std::string
+      requantizer;  ///< the same as a name of bound/requantization.hpp, whose conditions certify judges; or empty
+  std::vector<std::string> bugs;  ///< known ones: where they were reported, and what went wrong
 };
 
 /// Whether two datapaths have the same operands and stages, whatever their names and what is written about them.
@@ -112,6 +113,7 @@ Datapath parse_datapath(const std::string& text);
 
 /// Reads a datapath from TOML text; `where` names the file in errors. Unknown keys are errors.
 Datapath datapath_from_toml(const std::string& toml, const std::string& where);
+constexpr std::size_t longest_toml = std::size_t{1} << 20;  ///< bytes of a document: 1 MiB
 
 /// The TOML text that datapath_from_toml reads as `datapath`. Throws InputError when it is not valid.
 std::string datapath_to_toml(const Datapath& datapath);

@@ -173,7 +173,7 @@ std::string read_file(const std::string& path) {
   if (!std::filesystem::is_regular_file(path, error)) {
     throw InputError(path, "no such file", "name an existing .toml file, or one of " + known_presets());
   }
-  if (std::filesystem::file_size(path, error) > (1U << 20) || error) {
+  if (std::filesystem::file_size(path, error) > longest_toml || error) {
     throw InputError(path, "too large for a datapath", "at most 1 MiB");
   }
   std::ifstream file(path, std::ios::binary);

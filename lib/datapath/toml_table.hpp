@@ -21,8 +21,7 @@ inline std::string toml_place(const std::string& where, const toml::source_posit
   return where + ":" + std::to_string(position.line) + ":" + std::to_string(position.column);
 }
 
-/// The longest document that is read, and the most dots in a key of it. toml++ limits how deep values nest, but not keys, and is recursive in both.
-constexpr std::size_t longest_toml = std::size_t{1} << 20;
+/// The most dots in a key. toml++ limits how deep values nest, but not keys, and is recursive in both.
 constexpr int most_dots = 8;
 
 /// Whether a key has more dots than most_dots, strings and comments left out.
@@ -59,7 +58,8 @@ inline toml::table toml_document(std::string_view text, const std::string& where
     throw InputError(where, "is longer than 1 MiB", "is it a file of another kind?");
   }
   if (has_deep_key(text)) {
-    throw InputError(where, "has a key with more than 8 dots", "the file must be nested less deeply");
+    throw InputError(where, "has a key with more than " + std::to_string(most_dots) + " dots",
+                     "the file must be nested less deeply");
   }
   try {
     return toml::parse(text, std::string_view(where));

@@ -391,31 +391,15 @@ std::vector<std::string> layer_names(const TensorFile& file) {
   return names;
 }
 
-bool is_array_of(const std::string& array, const std::string& layer) {
-  return array.rfind('.') == layer.size() && array.starts_with(layer);
-}
-
 std::map<std::string, std::string> metadata_of(const TensorFile& file, const std::string& layer) {
-  const std::string prefix = layer + ".";
   std::map<std::string, std::string> found;
-  for (auto word = file.metadata.lower_bound(prefix); word != file.metadata.end() && word->first.starts_with(prefix);
-       ++word) {
-    if (is_array_of(word->first, layer)) {
-      found.insert(*word);
-    }
-  }
+  for_each_of(file.metadata, layer, [&](const auto& word) { found.insert(word); });
   return found;
 }
 
 TensorFile arrays_of(const TensorFile& file, const std::string& layer) {
   TensorFile found{file.path, {}, metadata_of(file, layer)};
-  const std::string prefix = layer + ".";
-  for (auto array = file.tensors.lower_bound(prefix); array != file.tensors.end() && array->first.starts_with(prefix);
-       ++array) {
-    if (is_array_of(array->first, layer)) {
-      found.tensors.insert(*array);
-    }
-  }
+  for_each_of(file.tensors, layer, [&](const auto& array) { found.tensors.insert(array); });
   return found;
 }
 

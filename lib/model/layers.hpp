@@ -54,9 +54,19 @@ std::vector<QuantizedLayer> read_quantized(const TensorFile& file);
 /// NAME of every `NAME.weight`, sorted. Throws InputError when there is none.
 std::vector<std::string> layer_names(const TensorFile& file);
 
-/// Whether `array` is NAME.KEY of layer NAME, KEY without a dot; and all that are, with the metadata NAME.KEY. All metadata for every layer would take
-/// time with their product.
-bool is_array_of(const std::string& array, const std::string& layer);
+/// Calls visit(entry) for every entry NAME.KEY of layer NAME, KEY without a dot, of a map by name. All names for every layer would take time with
+/// their product.
+template <class Map, class Visit>
+void for_each_of(const Map& by_name, const std::string& layer, const Visit& visit) {
+  const std::string prefix = layer + ".";
+  for (auto entry = by_name.lower_bound(prefix); entry != by_name.end() && entry->first.starts_with(prefix); ++entry) {
+    if (entry->first.find('.', prefix.size()) == std::string::npos) {
+      visit(*entry);
+    }
+  }
+}
+
+/// The metadata NAME.KEY of layer NAME; and its arrays, with this metadata.
 std::map<std::string, std::string> metadata_of(const TensorFile& file, const std::string& layer);
 TensorFile arrays_of(const TensorFile& file, const std::string& layer);
 

@@ -242,22 +242,17 @@ TensorFile WeightFiles::layer_without_weights(const std::string& name) const {
 
 TensorFile WeightFiles::layer(const std::string& name, bool with_weights) const {
   TensorFile file{this->name(), {}, metadata_of(state_->outline, name)};
-  const std::string prefix = name + ".";
   std::optional<std::size_t> shard;
   bool several = false;
-  for (auto place = state_->places.lower_bound(prefix);
-       place != state_->places.end() && place->first.starts_with(prefix); ++place) {
-    if (!is_array_of(place->first, name)) {
-      continue;  // an array of the layer NAME.something
-    }
-    const std::size_t here = place->second.shard;
-    several = several || (shard && *shard != here);
-    shard = here;
-    const bool left_out = !with_weights && place->first.size() == prefix.size() + 6 && place->first.ends_with("weight");
-    file.tensors.emplace(place->first, left_out ? place->second.entry.tensor
-                                                : tensor_at(state_->shards[here].bytes(), place->second.entry));
-    state_->has_read(static_cast<std::size_t>(place->second.entry.end - place->second.entry.begin));
-  }
+  for_each_of(state_->places, name, [&](const auto& found) {
+    const auto& [array, place] = found;
+    several = several || (shard && *shard != place.shard);
+    shard = place.shard;
+    const bool left_out = !with_weights && array == name + ".weight";
+    file.tensors.emplace(array,
+                         left_out ? place.entry.tensor : tensor_at(state_->shards[place.shard].bytes(), place.entry));
+    state_->has_read(static_cast<std::size_t>(place.entry.end - place.entry.begin));
+  });
   if (shard && !several) {
     file.path = state_->shard_name(*shard);
   }

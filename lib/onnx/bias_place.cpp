@@ -200,7 +200,6 @@ class Finder {
       last = use->node;
     }
     Scope::Definition codes = scope_.find(input(node_, 0));
-    constexpr int most_steps = 500;
     for (int steps = 0;
          codes.node != nullptr && passes_values(*codes.node) && codes.node->op_type() != "Concat" && steps < most_steps;
          ++steps) {

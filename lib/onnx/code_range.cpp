@@ -9,7 +9,6 @@
 namespace axe {
 namespace {
 
-constexpr int most_steps = 500;
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 bool one_of(const std::string& word, std::initializer_list<const char*> words) {

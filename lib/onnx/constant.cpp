@@ -66,14 +66,14 @@ T load(const std::vector<std::byte>& data, std::int64_t i) {
 }
 
 constexpr std::size_t most_axes = 64;
-constexpr int most_steps = 500;  // behind an initializer
 constexpr std::size_t step_work = 16;
 
 std::int64_t product(const std::vector<std::int64_t>& shape, const std::string& place) {
   const std::optional<std::int64_t> n = checked_elements(shape);
   if (!n || shape.size() > most_axes) {
-    throw InputError(place, "its shape is negative, has more than 64 axes, or is beyond any file",
-                     "export the model again");
+    throw InputError(
+        place, "its shape is negative, has more than " + std::to_string(most_axes) + " axes, or is beyond any file",
+        "export the model again");
   }
   return *n;
 }

@@ -8,7 +8,8 @@ Scope::Scope(const ModelFile& file, const onnx::GraphProto& graph, const Scope* 
   constexpr std::size_t longest_prefix = 4096;  // it stands before the name of every node of the graph
   if (prefix_.size() > longest_prefix) {
     throw InputError(file.path(),
-                     "has graphs within graphs whose nodes' names together have more than 4,096 characters",
+                     "has graphs within graphs whose nodes' names together have more than " +
+                         std::to_string(longest_prefix) + " characters",
                      "shorten them");
   }
   const std::string where = file.path() + ": graph '" + prefix_ + graph.name() + "'";

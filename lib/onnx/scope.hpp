@@ -46,6 +46,9 @@ class Scope {
   std::map<std::string, int> types_;
 };
 
+/// How many nodes are followed from a tensor to what computed it, or on; a longer chain is given up.
+constexpr int most_steps = 500;
+
 /// An attribute of a node, or the default.
 const onnx::AttributeProto* attribute(const onnx::NodeProto& node, const std::string& name);
 std::int64_t integer_attribute(const onnx::NodeProto& node, const std::string& name, std::int64_t otherwise);

@@ -9,8 +9,6 @@
 namespace axe {
 namespace {
 
-constexpr int most_steps = 500;
-
 std::string shape_of(const Constant& array) {
   std::string text;
   for (const std::int64_t extent : array.shape) {

@@ -139,6 +139,18 @@ tiny::Pair many_layers(std::size_t n, std::size_t bytes_each) {
   return tiny::pair_of(layers, parse_datapath("axe:P=16"));
 }
 
+/// One row of so many registers.
+tiny::Pair one_row(std::size_t registers) {
+  IntegerLayer layer;
+  layer.name = "l";
+  layer.rows = 1;
+  layer.cols = static_cast<std::int64_t>(registers);
+  layer.weights.assign(registers, 1);
+  layer.box_lower = {0};
+  layer.box_upper = {1};
+  return tiny::pair_of({layer}, parse_datapath("axe:P=16,T=1,outer=32"));
+}
+
 std::size_t written_pair(const tiny::Pair& pair) {
   return written("a.axec", pair.certificate) + written("a.safetensors", pair.weights);
 }
@@ -483,18 +495,7 @@ void add_certificates(Table& table) {
   both(
       "a long tool", [](std::size_t n) { return edited("\"tool\":\"", "\"tool\":\"" + std::string(n, 'a')); }, false);
   both(
-      "one row of many registers",
-      [](std::size_t n) {
-        IntegerLayer layer;
-        layer.name = "l";
-        layer.rows = 1;
-        layer.cols = static_cast<std::int64_t>(n / 12);
-        layer.weights.assign(n / 12, 1);
-        layer.box_lower = {0};
-        layer.box_upper = {1};
-        return tiny::pair_of({layer}, parse_datapath("axe:P=16,T=1,outer=32")).certificate;
-      },
-      false);
+      "one row of many registers", [](std::size_t n) { return one_row(n / 12).certificate; }, false);
   both(
       "many layers", [](std::size_t n) { return many_layers(n, 1300).certificate; }, false);
 
@@ -503,18 +504,7 @@ void add_certificates(Table& table) {
     table.last().growth_from = 300'000;  // a layer takes 1,900 bytes
   };
   pair(
-      "one row of many registers, and its weights",
-      [](std::size_t n) {
-        IntegerLayer layer;
-        layer.name = "l";
-        layer.rows = 1;
-        layer.cols = static_cast<std::int64_t>(n / 13);
-        layer.weights.assign(n / 13, 1);
-        layer.box_lower = {0};
-        layer.box_upper = {1};
-        return written_pair(tiny::pair_of({layer}, parse_datapath("axe:P=16,T=1,outer=32")));
-      },
-      false);
+      "one row of many registers, and its weights", [](std::size_t n) { return written_pair(one_row(n / 13)); }, false);
   pair(
       "many layers, and their weights", [](std::size_t n) { return written_pair(many_layers(n, 1900)); }, false);
   pair(

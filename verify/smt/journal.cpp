@@ -141,15 +141,11 @@ void SmtJournal::read(const std::string& binding) {
       throw InputError(place, "is not a line of a journal", start_again);
     }
   }
-  for (auto& [key, spans] : proved_) {  // all at once: merge() moves what lies behind each
+  for (auto& [key, spans] : proved_) {  // in their order: merge() moves what lies behind each
     std::sort(spans.begin(), spans.end(), [](const NodeSpan& a, const NodeSpan& b) { return a.begin < b.begin; });
     std::vector<NodeSpan> apart;
     for (const NodeSpan& span : spans) {
-      if (!apart.empty() && span.begin <= apart.back().end) {
-        apart.back().end = std::max(apart.back().end, span.end);
-      } else {
-        apart.push_back(span);
-      }
+      merge(apart, span);
     }
     spans = std::move(apart);
   }
