@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "../scratch_folder.hpp"
 #include "axecert/model/layers.hpp"
 #include "axecert/model/weight_files.hpp"
 #include "target.hpp"
@@ -14,17 +15,13 @@ using namespace axe;
 
 namespace {
 
-struct Folder {
-  std::filesystem::path path =
-      std::filesystem::temp_directory_path() / ("axecert-fuzz-index-" + std::to_string(::getpid()));
+struct Folder : test::ScratchFolder {
   Folder() {
-    std::filesystem::create_directories(path);
     std::map<std::string, Tensor> arrays;
     arrays["y.weight"] = Tensor::of({2, 3}, std::vector<std::int8_t>{1, 2, 3, 4, 5, 6});
     arrays["y.bias"] = Tensor::of({2}, std::vector<std::int64_t>{7, 8});
-    write_safetensors(path / "b.safetensors", arrays, {{"format", "pt"}});
+    write_safetensors(path() / "b.safetensors", arrays, {{"format", "pt"}});
   }
-  ~Folder() { std::filesystem::remove_all(path); }
 };
 
 void write(const std::filesystem::path& path, const std::uint8_t* data, std::size_t size) {
@@ -46,13 +43,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   const std::size_t length =
       std::min(size - 2, static_cast<std::size_t>(data[0]) | static_cast<std::size_t>(data[1]) << 8);
-  const std::filesystem::path index = folder.path / "model.safetensors.index.json";
+  const std::filesystem::path index = folder / "model.safetensors.index.json";
   write(index, data + 2, length);
-  write(folder.path / "a.safetensors", data + 2 + length, size - 2 - length);
+  write(folder / "a.safetensors", data + 2 + length, size - 2 - length);
   try {
     const WeightFiles files(index);
     for (const MappedFile& shard : files.shards()) {
-      if (shard.path().parent_path() != folder.path) {
+      if (shard.path().parent_path() != folder.path()) {
         fuzz::finding("a shard outside the index's folder");
       }
     }

@@ -1,7 +1,6 @@
 // See hostile_files.hpp.
 #include "hostile_files.hpp"
 
-#include <unistd.h>
 #include <zip.h>
 
 #include <cmath>
@@ -20,21 +19,15 @@
 #if AXECERT_HAS_ONNX
 #include "axecert/onnx/import.hpp"
 #endif
+#include "../scratch_folder.hpp"
 #include "protobuf.hpp"
 
 namespace axe::hostile {
 namespace {
 
-struct Folder {
-  std::filesystem::path path =
-      std::filesystem::temp_directory_path() / ("axecert-hostile-" + std::to_string(::getpid()));
-  Folder() { std::filesystem::create_directories(path); }
-  ~Folder() { std::filesystem::remove_all(path); }
-};
-
 std::filesystem::path place(const std::string& name) {
-  static const Folder folder;
-  return folder.path / name;
+  static const test::ScratchFolder folder;
+  return folder / name;
 }
 
 std::size_t written(const std::string& name, std::string_view bytes) {

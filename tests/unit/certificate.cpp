@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "../golden/golden_files.hpp"
+#include "../scratch_folder.hpp"
 #include "axecert/certificate/atomic_file.hpp"
 #include "axecert/certificate/certificate_file.hpp"
 #include "axecert/certificate/sha256.hpp"
@@ -212,9 +213,8 @@ TEST_CASE("an image that was given up lets everybody go, and refuses what a cert
 
 // TOR-211
 TEST_CASE("a certificate file is replaced whole, and no temporary file is left") {
-  const auto folder = std::filesystem::temp_directory_path() / "axecert-unit-certificate";
-  std::filesystem::remove_all(folder);
-  std::filesystem::create_directory(folder);
+  const test::ScratchFolder scratch;
+  const std::filesystem::path& folder = scratch.path();
   const Certificate certificate{"test", {make_claims(tiny::small_layer(), tiny::two_stages(), InputSource::given)}};
   write_file_atomically(folder / "c.axec", std::vector<std::uint8_t>(100000, 7));
   write_certificate(folder / "c.axec", certificate);
@@ -225,5 +225,4 @@ TEST_CASE("a certificate file is replaced whole, and no temporary file is left")
   CHECK_THROWS_AS(write_certificate(folder / "d", certificate), InputError);  // rename onto a folder fails
   CHECK(std::distance(std::filesystem::directory_iterator(folder), {}) == 2);
   CHECK_THROWS_AS(read_certificate(folder / "missing"), InputError);
-  std::filesystem::remove_all(folder);
 }

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "../scratch_folder.hpp"
 #include "axecert/datapath/datapath.hpp"
 #include "axecert/numeric/error.hpp"
 
@@ -286,14 +287,13 @@ TEST_CASE("a wrong TOML file is refused with file, line and column") {
 
 // TOR-403
 TEST_CASE("a datapath file is found by its path, and a large or missing one is refused") {
-  const std::filesystem::path folder = std::filesystem::temp_directory_path() / "axecert-unit-datapath";
-  std::filesystem::create_directories(folder);
+  const test::ScratchFolder folder;
   const std::string path = (folder / "mine.toml").string();
   std::ofstream(path) << head << one_stage;
   CHECK(parse_datapath(path).stages.size() == 1);
   std::ofstream(path) << head << one_stage << std::string(2 << 20, '#');
   CHECK(contains(refusal(path), "too large"));
-  std::filesystem::remove_all(folder);
+  std::filesystem::remove(path);
   CHECK(contains(refusal(path), "no such file"));
 }
 

@@ -6,13 +6,13 @@
 
 #include <doctest/doctest.h>
 
-#include <unistd.h>
-#include "../refusal.hpp"
-
 #include <cmath>
 #include <cstdlib>
 #include <functional>
 #include <limits>
+
+#include "../refusal.hpp"
+#include "../scratch_folder.hpp"
 
 using namespace axe;
 using axe::test::refusal;
@@ -322,11 +322,10 @@ TEST_CASE("what the quantizer gives is written and read back to the same integer
   q.groups = 2;
   q.weight_zero_points = {8, 8, 8, 7};
   q.float_bias = {0.5f, -2.0f};
-  const std::filesystem::path path =
-      std::filesystem::temp_directory_path() / ("axecert-layers-" + std::to_string(::getpid()));
+  const test::ScratchFolder folder;
+  const std::filesystem::path path = folder / "weights.safetensors";
   write_quantized(path, {q});
   const TensorFile file = read_tensors(path);
-  std::filesystem::remove(path);
   CHECK(file.at(q.layer.name + ".scale").shape == std::vector<std::int64_t>{2, 2});
   CHECK(file.at(q.layer.name + ".input_scale").as_f64("s") == std::vector<double>{0.1});
   CHECK(file.metadata.at(q.layer.name + ".weight_bits") == "4");
@@ -366,11 +365,10 @@ TEST_CASE("the zero point of tokens is read as a range, the scale that is comput
   q.input.zero_point = 2;
   TensorFile written;
   written.path = "weights.safetensors";
-  const std::filesystem::path path =
-      std::filesystem::temp_directory_path() / ("axecert-zero-points-" + std::to_string(::getpid()));
+  const test::ScratchFolder folder;
+  const std::filesystem::path path = folder / "weights.safetensors";
   write_quantized(path, {q});
   written = read_tensors(path);
-  std::filesystem::remove(path);
   CHECK(written.at("l.input_zero_point").as_integers("z") == std::vector<std::int64_t>{2, 200});
   CHECK(read_integer_layers(written, Datapath{})[0].layer.zero_point_spread == 198);
 
@@ -407,8 +405,8 @@ TEST_CASE("the zero point of tokens is read as a range, the scale that is comput
 
 TEST_CASE(
     "a layer of mapped files, whose weights are copied from where they are mapped, is the one that is read whole") {
-  const std::filesystem::path path =
-      std::filesystem::temp_directory_path() / ("axecert-mapped-layer-" + std::to_string(::getpid()) + ".safetensors");
+  const test::ScratchFolder folder;
+  const std::filesystem::path path = folder / "weights.safetensors";
   const std::map<std::string, Tensor> tensors{
       {"narrow.weight", Tensor::of({2, 3}, std::vector<std::int8_t>{-128, 127, 0, 1, -1, 5})},
       {"narrow.bias", Tensor::of({2}, std::vector<std::int64_t>{3, -4})},
@@ -445,7 +443,6 @@ TEST_CASE(
   refused("weight", Tensor::of({1, 0}, std::vector<std::int8_t>{}), "an empty layer");
   refused("weight", Tensor::of({1, 2, 1}, std::vector<std::int8_t>{1, 2}), "[out channels, the rest]");
   refused("H", Tensor::of({2, 2}, Floats{1, 0, 0, 1}), "'H' is no key of a layer");
-  std::filesystem::remove(path);
 }
 
 TEST_CASE("bare integer weights take the datapath's operand range, which is then given, not clamped") {

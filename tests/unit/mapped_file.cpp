@@ -3,26 +3,20 @@
 #include "axecert/certificate/mapped_file.hpp"
 
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <fstream>
 #include <string>
 #include <vector>
 
+#include "../scratch_folder.hpp"
 #include "axecert/model/weight_files.hpp"
 
 using namespace axe;
+using axe::test::ScratchFolder;
 
 namespace {
 
 constexpr std::size_t mebi = std::size_t{1} << 20;
-
-struct Folder {
-  std::filesystem::path path =
-      std::filesystem::temp_directory_path() / ("axecert-mapped-" + std::to_string(::getpid()));
-  Folder() { std::filesystem::create_directories(path); }
-  ~Folder() { std::filesystem::remove_all(path); }
-};
 
 // Bytes of files that this process has in memory (proc(5), RssFile).
 std::size_t resident() {
@@ -49,8 +43,8 @@ std::uint64_t read_all(std::span<const std::uint8_t> bytes) {
 }  // namespace
 
 TEST_CASE("a mapped file gives its memory back when 16 MiB were read, not before, and its bytes stay readable") {
-  const Folder folder;
-  const std::filesystem::path path = folder.path / "bytes";
+  const ScratchFolder folder;
+  const std::filesystem::path path = folder / "bytes";
   std::ofstream(path, std::ios::binary) << std::string(32 * mebi, 'a');
   const MappedFile file(path);
   const std::size_t before = resident();
@@ -70,22 +64,24 @@ TEST_CASE("a mapped file gives its memory back when 16 MiB were read, not before
 }
 
 TEST_CASE("what stays in memory of a model's shards does not grow with their number") {
-  const Folder folder;
+  const ScratchFolder folder;
   constexpr std::int64_t rows = 1024, cols = 2048;  // 2 MiB
   constexpr int shards = 16;
   std::string map;
   for (int i = 0; i < shards; ++i) {
-    const std::string name = "layer" + std::to_string(i) + ".weight", shard = "part" + std::to_string(i) + ".safetensors";
-    write_safetensors(folder.path / shard, {{name, Tensor::of({rows, cols}, std::vector<std::int8_t>(rows * cols, 1))}}, {});
+    const std::string name = "layer" + std::to_string(i) + ".weight",
+                      shard = "part" + std::to_string(i) + ".safetensors";
+    write_safetensors(folder / shard, {{name, Tensor::of({rows, cols}, std::vector<std::int8_t>(rows * cols, 1))}}, {});
     map += (i == 0 ? "\"" : ",\"") + name + "\":\"" + shard + "\"";
   }
-  std::ofstream(folder.path / "model.safetensors.index.json") << "{\"weight_map\":{" << map << "}}";
-  const WeightFiles files(folder.path);
+  std::ofstream(folder / "model.safetensors.index.json") << "{\"weight_map\":{" << map << "}}";
+  const WeightFiles files(folder.path());
   files.let_go();  // the system may have mapped more than the headers
   const std::size_t before = resident();
   std::size_t most = 0;
   for (int i = 0; i < shards; ++i) {
-    CHECK(files.layer("layer" + std::to_string(i)).at("layer" + std::to_string(i) + ".weight").elements() == rows * cols);
+    CHECK(files.layer("layer" + std::to_string(i)).at("layer" + std::to_string(i) + ".weight").elements() ==
+          rows * cols);
     most = std::max(most, resident() - std::min(resident(), before));
   }
   CHECK(most >= 4 * mebi);   // one layer is not given back before the next is read …

@@ -2,13 +2,13 @@
 // are the same; and a file from which a key is missing, or in which one is wrong, is refused with the file and the key.
 // Requirements: TOR-504.
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <filesystem>
 #include <functional>
 #include <limits>
 
+#include "../scratch_folder.hpp"
 #include "axecert/model/layers.hpp"
 
 using namespace axe;
@@ -18,8 +18,8 @@ namespace {
 using Floats = std::vector<float>;
 using Integers = std::vector<std::int32_t>;
 
-const std::filesystem::path path = std::filesystem::temp_directory_path() /
-                                   ("axecert-quantized-layers-" + std::to_string(::getpid()) + ".safetensors");
+const test::ScratchFolder folder;
+const std::filesystem::path path = folder / "weights.safetensors";
 
 TensorFile written(const std::vector<QuantizedLayer>& layers) {
   write_quantized(path, layers);

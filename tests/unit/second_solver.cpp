@@ -3,12 +3,12 @@
 #include "axecert/smt/second_solver.hpp"
 
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 
 #include "../golden/golden_files.hpp"
+#include "../scratch_folder.hpp"
 #include "axecert/certificate/vote.hpp"
 #include "axecert/numeric/error.hpp"
 #include "axecert/smt/smt.hpp"
@@ -88,8 +88,8 @@ TEST_CASE("a program that ends, says nothing or is not there is an error and no 
 }
 
 TEST_CASE("a solver that stays silent is not waited for, and nothing counts as checked by it") {
-  const std::filesystem::path program =
-      std::filesystem::temp_directory_path() / ("axecert-silent-" + std::to_string(::getpid()));
+  const test::ScratchFolder folder;
+  const std::filesystem::path program = folder / "silent";
   std::ofstream(program)
       << "#!/bin/sh\nif [ \"$1\" = --version ]; then echo This is cvc5 version 0; else exec sleep 60; fi\n";
   std::filesystem::permissions(program, std::filesystem::perms::owner_all);
@@ -100,7 +100,6 @@ TEST_CASE("a solver that stays silent is not waited for, and nothing counts as c
   options.workers = 1;
   const Certificate certificate{"test", {make_claims(tiny::small_layer(), tiny::two_stages(), InputSource::clamped)}};
   const std::vector<Vote> votes = smt_votes(certificate, options);
-  std::filesystem::remove(program);
   REQUIRE(votes.size() == 2);
   CHECK(votes[1].verdict == Verdict::incomplete);
   CHECK(votes[1].nodes_checked == 0);

@@ -3,7 +3,6 @@
 #include "axecert/smt/journal.hpp"
 
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <fstream>
@@ -15,18 +14,17 @@
 #include <thread>
 
 #include "../refusal.hpp"
+#include "../scratch_folder.hpp"
 
 using namespace axe;
 using axe::test::refusal;
 
 namespace {
 
-// A journal's place, of this process alone.
+// A journal's place, a file that is not there yet.
 struct Place {
-  std::filesystem::path path =
-      std::filesystem::temp_directory_path() / ("axecert-journal-" + std::to_string(::getpid()));
-  Place() { std::filesystem::remove(path); }
-  ~Place() { std::filesystem::remove(path); }
+  test::ScratchFolder folder;
+  std::filesystem::path path = folder / "journal";
 
   std::string content() const {
     std::ifstream stream(path, std::ios::binary);

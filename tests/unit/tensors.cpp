@@ -4,9 +4,6 @@
 #include "axecert/model/tensors.hpp"
 
 #include <doctest/doctest.h>
-
-#include "../refusal.hpp"
-#include <unistd.h>
 #include <zip.h>
 
 #include <cmath>
@@ -15,22 +12,17 @@
 #include <functional>
 #include <limits>
 
+#include "../refusal.hpp"
+#include "../scratch_folder.hpp"
+
 using namespace axe;
 using axe::test::refusal;
 
 namespace {
 
-// A folder of its own per process, removed at the end.
-struct Folder {
-  std::filesystem::path path =
-      std::filesystem::temp_directory_path() / ("axecert-tensors-" + std::to_string(::getpid()));
-  Folder() { std::filesystem::create_directories(path); }
-  ~Folder() { std::filesystem::remove_all(path); }
-};
-
 std::filesystem::path file(const std::string& name) {
-  static const Folder folder;
-  return folder.path / name;
+  static const test::ScratchFolder folder;
+  return folder / name;
 }
 
 std::filesystem::path written(const std::string& name, const std::string& bytes) {
