@@ -18,7 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string digest(64, 'a');
   std::string lines(reinterpret_cast<const char*>(data) + 1, size - 1), text, chain;
   if (data[0] & 1) {
-    lines = "axecert z3 journal 1 certificate " + digest + " z3 " + smt_version() + " rlimit 1000\n" + lines;
+    lines = journal_binding(digest, 1000) + "\n" + lines;
   }
   for (std::size_t at = 0; at < lines.size();) {
     const std::size_t end = std::min(lines.find('\n', at), lines.size());

@@ -425,8 +425,7 @@ void add_toml(Table& table) {
 std::size_t written_journal(std::size_t n, const std::function<std::string(std::size_t)>& line) {
   std::string text, chain;
   for (std::size_t i = 0; text.size() < n; ++i) {
-    const std::string content =
-        i == 0 ? "axecert z3 journal 1 certificate  z3 " + smt_version() + " rlimit 1" : line(i);
+    const std::string content = i == 0 ? journal_binding("", 1) : line(i);
     const std::string hashed = chain + "\n" + content;
     chain = to_hex(sha256(hashed.data(), hashed.size()));
     text += content + " " + chain + "\n";

@@ -243,8 +243,18 @@ TEST_CASE("a journal belongs to one certificate and one limit; a folder that is 
   CHECK(refusal([&] { SmtJournal(place.path, std::string(64, 'b'), rlimit); }).find("certificate bbb") !=
         std::string::npos);
   CHECK(refusal([&] { SmtJournal(place.path, digest, rlimit + 1); }).find("rlimit 10000001") != std::string::npos);
-  std::string other = place.content();
-  CHECK(other.find("z3 " + smt_version()) != std::string::npos);
+  CHECK(place.content().starts_with(journal_binding(digest, rlimit) + " "));
+
+  std::string other = journal_binding(digest, rlimit);  // of another program, with the right hash
+  const std::size_t version = other.find("axecert ", 1) + std::string("axecert ").size();
+  other.insert(version, "9");
+  const std::string hashed = "\n" + other;
+  place.write(other + " " + to_hex(sha256(hashed.data(), hashed.size())) + "\n");
+  CHECK(refusal([&] { SmtJournal(place.path, digest, rlimit); }).find("axecert 9") != std::string::npos);
+
+  for (const std::string& part : {"z3 " + smt_version(), std::string(" axecert 0.")}) {
+    CHECK(journal_binding(digest, rlimit).find(part) != std::string::npos);
+  }
   CHECK(refusal([&] { SmtJournal("/no/such/folder/journal", digest, rlimit); }).find("cannot be opened") !=
         std::string::npos);
 }

@@ -46,6 +46,11 @@ void merge(std::vector<NodeSpan>& spans, NodeSpan span) {
   spans.insert(spans.erase(first, last), span);
 }
 
+std::string journal_binding(const std::string& certificate_digest, std::uint64_t rlimit, const std::string& second) {
+  return "axecert z3 journal 1 certificate " + certificate_digest + " axecert " AXECERT_VERSION " z3 " + smt_version() +
+         " rlimit " + std::to_string(rlimit) + (second.empty() ? "" : " cvc5 " + second);
+}
+
 SmtJournal::SmtJournal(const std::filesystem::path& path, const std::string& certificate_digest, std::uint64_t rlimit,
                        const std::string& second)
     : path_(path) {
@@ -60,8 +65,7 @@ SmtJournal::SmtJournal(const std::filesystem::path& path, const std::string& cer
     if (fcntl(file_, F_SETLK, &whole) != 0) {
       throw InputError(path.string(), "is in use by another run", "wait for it, or use another journal");
     }
-    read("axecert z3 journal 1 certificate " + certificate_digest + " z3 " + smt_version() + " rlimit " +
-         std::to_string(rlimit) + (second.empty() ? "" : " cvc5 " + second));
+    read(journal_binding(certificate_digest, rlimit, second));
   } catch (...) {
     close(file_);
     throw;
@@ -114,7 +118,7 @@ void SmtJournal::read(const std::string& binding) {
     if (number == 0) {
       if (content != binding) {
         throw InputError(place, "'" + std::string(content) + "', this run is '" + binding + "'",
-                         "use its certificate and Z3, or delete it to start again");
+                         "use its certificate, axecert and Z3, or delete it to start again");
       }
       continue;
     }

@@ -2,7 +2,7 @@
 // Side effects: its file, locked as long as the object lives.
 //
 // A journal is believed: it stands for queries that this program asked before. It is bound to one certificate by digest (which names
-// the weights by theirs), to Z3's version and its limit, and each line to those before it by a hash; a line that was changed, or a file that
+// the weights by theirs), to the versions of axecert and Z3 and its limit, and each line to those before it by a hash; a line that was changed, or a file that
 // belongs to something else, is refused. That guards against mistakes and damage, as the digest of a certificate does, and not against
 // an author: the hash is no signature. How many nodes were taken from a journal stands in the vote.
 #pragma once
@@ -26,10 +26,14 @@ struct NodeSpan {
   friend bool operator==(const NodeSpan&, const NodeSpan&) = default;
 };
 
+/// A journal's first line, without its hash: what all that follows holds for.
+std::string journal_binding(const std::string& certificate_digest, std::uint64_t rlimit,
+                            const std::string& second = "");
+
 class SmtJournal {
  public:
   /// Opens a journal, or begins one. Throws InputError when the file cannot be opened, is in use, was changed, or belongs to another
-  /// certificate, Z3, rlimit or second solver (its version; empty: none). A last line without its end, which an interruption leaves, is dropped.
+  /// certificate, axecert, Z3, rlimit or second solver (its version; empty: none). A last line without its end, which an interruption leaves, is dropped.
   SmtJournal(const std::filesystem::path& path, const std::string& certificate_digest, std::uint64_t rlimit,
              const std::string& second = "");
   SmtJournal(const SmtJournal&) = delete;
